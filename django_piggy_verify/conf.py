@@ -1,0 +1,147 @@
+"""
+The settings, typed, read afresh at each use. No validation: see `checks`.
+
+Every property reads ``settings.PIGGY_VERIFY_<NAME>``; durations are seconds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from django.conf import settings
+
+DEFAULT_RATE_LIMITS: Mapping[str, str | int] = {
+    "send_cooldown": "1/60s",
+    "send_recipient": "3/15m",
+    "send_recipient_day": "10/1d",
+    "send_ip": "20/1h",
+    "check_login": 5,
+    "check_recipient": "10/1h",
+    "check_recipient_day": "20/1d",
+    "check_ip": "30/1h",
+}
+
+
+def _read(name: str, default: object = None) -> Any:
+    return getattr(settings, f"PIGGY_VERIFY_{name}", default)
+
+
+class Conf:
+    """The package's view of ``django.conf.settings``."""
+
+    @property
+    def api_key(self) -> str | Callable[[], str] | None:
+        """The personal access token, or a callable that answers the current one."""
+        return cast("str | Callable[[], str] | None", _read("API_KEY"))
+
+    @property
+    def client_id(self) -> str | None:
+        """The id for the deprecated client-credentials grant."""
+        return cast("str | None", _read("CLIENT_ID"))
+
+    @property
+    def client_secret(self) -> str | None:
+        """The secret for the deprecated client-credentials grant."""
+        return cast("str | None", _read("CLIENT_SECRET"))
+
+    @property
+    def token_url(self) -> str | None:
+        """Where the client-credentials grant fetches its bearer tokens."""
+        return cast("str | None", _read("TOKEN_URL"))
+
+    @property
+    def base_url(self) -> str:
+        """The API's address, up to and without ``/contact-verification``."""
+        return cast(
+            "str", _read("BASE_URL", "https://api.piggy.eu/api/v3/oauth/clients")
+        )
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """The path of a file of CA certificates to trust instead of the usual."""
+        return cast("str | None", _read("CA_BUNDLE"))
+
+    @property
+    def proxy(self) -> str | None:
+        """The URL of an egress proxy."""
+        return cast("str | None", _read("PROXY"))
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for one whole call, from connecting to the last byte."""
+        return cast("float", _read("TIMEOUT", 10.0))
+
+    @property
+    def send_floor(self) -> float:
+        """Seconds that a POST of an address takes at least."""
+        return cast("float", _read("SEND_FLOOR", 1.0))
+
+    @property
+    def login_ttl(self) -> int:
+        """Seconds that a login in progress stays open."""
+        return cast("int", _read("LOGIN_TTL", 600))
+
+    @property
+    def rate_limits(self) -> Mapping[str, str | int]:
+        """The limits by name, the project's over the defaults."""
+        return {**DEFAULT_RATE_LIMITS, **_read("RATE_LIMITS", {})}
+
+    @property
+    def auth_token_ttl(self) -> int:
+        """Seconds that a cached auth token is used."""
+        return cast("int", _read("AUTH_TOKEN_TTL", 900))
+
+    @property
+    def encryption_keys(self) -> Sequence[str]:
+        """The key ring, newest first; empty means derived from ``SECRET_KEY``."""
+        return cast("Sequence[str]", _read("ENCRYPTION_KEYS") or ())
+
+    @property
+    def create_users(self) -> bool:
+        """Whether a contact seen for the first time gets a user."""
+        return cast("bool", _read("CREATE_USERS", True))
+
+    @property
+    def link_by_email(self) -> bool:
+        """Whether a new contact adopts the one user with exactly its address."""
+        return cast("bool", _read("LINK_BY_EMAIL", False))
+
+    @property
+    def allow_staff(self) -> bool:
+        """Whether staff and superusers may log in by code."""
+        return cast("bool", _read("ALLOW_STAFF", False))
+
+    @property
+    def hide_unknown_contacts(self) -> bool:
+        """Whether a stranger's address is answered like a contact's."""
+        return cast("bool", _read("HIDE_UNKNOWN_CONTACTS", True))
+
+    @property
+    def expose_auth_token(self) -> bool:
+        """Whether the ``auth-token`` page hands the token to the browser."""
+        return cast("bool", _read("EXPOSE_AUTH_TOKEN", False))
+
+    @property
+    def forget_token_on_logout(self) -> bool:
+        """Whether logging out drops the contact's cached token."""
+        return cast("bool", _read("FORGET_TOKEN_ON_LOGOUT", True))
+
+    @property
+    def trusted_proxy_count(self) -> int:
+        """How many proxies of the project's own append to ``X-Forwarded-For``."""
+        return cast("int", _read("TRUSTED_PROXY_COUNT", 0))
+
+    @property
+    def provider(self) -> str:
+        """The dotted path of the provider's class."""
+        return cast(
+            "str",
+            _read("PROVIDER", "django_piggy_verify.providers.piggy.PiggyProvider"),
+        )
+
+    @property
+    def provider_options(self) -> Mapping[str, Any]:
+        """The keyword arguments of the provider's constructor."""
+        return cast("Mapping[str, Any]", _read("PROVIDER_OPTIONS", {}))
+
+
+conf = Conf()
