@@ -1,0 +1,131 @@
+"""
+The bearer tokens that our own calls carry. Nothing of a contact's.
+
+Either the project's key, or the OAuth 2.0 client-credentials grant (RFC 6749
+section 4.4), kept in this process until it expires.
+"""
+
+import threading
+from dataclasses import dataclass
+from time import monotonic
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from django_piggy_verify import transport
+from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import ProviderRefused, ProviderUnavailable
+from django_piggy_verify.secret import Secret
+
+MARGIN = 30.0
+"""Seconds before its expiry at which a granted token is not used any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Grant:
+    client: tuple[str | None, Secret, str | None]
+    bearer: Secret
+    expires_at: float
+
+
+_lock = threading.Lock()
+_grant: _Grant | None = None
+
+
+def bearer_token() -> Secret:
+    """
+    Answer the token for the ``Authorization`` header.
+
+    Raises ProviderRefused if none is configured or the grant is refused, and
+    ProviderUnavailable if the token endpoint gives no answer.
+    """
+    if conf.api_key:
+        key = conf.api_key
+        return _presentable(Secret(key() if callable(key) else key))
+    if conf.client_id and conf.client_secret and conf.token_url:
+        return _granted()
+    raise refusal("neither an API key nor client credentials are configured")
+
+
+def is_renewable() -> bool:
+    """Whether a refused token can be replaced by a new one, now."""
+    return not conf.api_key
+
+
+def forget(bearer: Secret) -> None:
+    """Drop the granted token if it is still `bearer`, which was refused."""
+    global _grant  # noqa: PLW0603  one token a process is what is meant
+    with _lock:
+        if _grant is not None and _grant.bearer == bearer:
+            _grant = None
+
+
+def require_https(url: str) -> None:
+    """
+    Raise ProviderRefused unless `url` may be told a secret.
+
+    Plain ``http`` is for a sandbox on a developer's machine: ``DEBUG`` only.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme != "https" and not (scheme == "http" and settings.DEBUG):
+        raise refusal("the configured address is not https")
+
+
+def refusal(cause: str, *, status: int | None = None) -> ProviderRefused:
+    """Answer the error for a configuration that no contact has a part in."""
+    return ProviderRefused(cause, status=status, may_depend_on_contact=False)
+
+
+def _granted() -> Secret:
+    global _grant  # noqa: PLW0603
+    client = (conf.client_id, Secret(conf.client_secret), conf.token_url)
+    with _lock:
+        if _grant is None or _grant.client != client or monotonic() > _grant.expires_at:
+            _grant = _fetch_grant(client)
+        return _grant.bearer
+
+
+def _fetch_grant(client: tuple[str | None, Secret, str | None]) -> _Grant:
+    asked_at = monotonic()
+    answer = _ask_for_grant(*client)
+    if answer.status in {400, 401, 403}:
+        raise refusal("the client credentials are refused", status=answer.status)
+    bearer, lifetime = _read_grant(answer)
+    return _Grant(client=client, bearer=bearer, expires_at=asked_at + lifetime - MARGIN)
+
+
+def _ask_for_grant(
+    client_id: str | None, client_secret: Secret, token_url: str | None
+) -> transport.Answer:
+    require_https(str(token_url))
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": str(client_id),
+        "client_secret": client_secret,
+    }
+    try:
+        return transport.call("POST", str(token_url), timeout=conf.timeout, data=form)
+    except ProviderUnavailable as error:
+        raise ProviderUnavailable(
+            f"the token endpoint: {error}", may_depend_on_contact=False
+        ) from error
+
+
+def _read_grant(answer: transport.Answer) -> tuple[Secret, float]:
+    match answer.body:
+        case {"access_token": str(token), "expires_in": int(lifetime)} if (
+            answer.status == 200 and token  # noqa: PLR2004
+        ):
+            return _presentable(Secret(token)), float(lifetime)
+    raise ProviderUnavailable(
+        "the token endpoint's answer cannot be read",
+        status=answer.status,
+        may_depend_on_contact=False,
+    )
+
+
+def _presentable(token: Secret) -> Secret:
+    """Answer `token` if it fits into a header line: RFC 9110 section 5.5."""
+    if not token.isascii() or not token.isprintable() or not token.strip():
+        raise refusal("the bearer token has characters that no header may hold")
+    return token

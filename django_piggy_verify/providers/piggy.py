@@ -1,0 +1,201 @@
+"""
+Piggy (now Leat): its paths, fields and error numbers, and nothing else.
+
+Source: Contact Verification, Piggy API v3,
+https://docs.piggy.eu/v3/oauth/contact-verification
+"""
+
+import re
+from collections.abc import Mapping
+from time import monotonic
+from typing import Final
+from urllib.parse import quote
+
+from django_piggy_verify import transport
+from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import (
+    CodeRejected,
+    ContactUnknown,
+    PiggyVerifyError,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from django_piggy_verify.providers import credentials
+from django_piggy_verify.providers.base import Challenge, Identity
+from django_piggy_verify.secret import Secret
+
+INVALID_INPUT: Final = 1003  # "Invalid input"
+SECRET_INVALID: Final = 1053  # "Account secret is invalid"
+TOKEN_EXPIRED: Final = 3000  # "The token is expired"
+ACCOUNT_INACTIVE: Final = 7002
+NO_ACCESS: Final = 7011
+CODE_NOT_FOUND: Final = 13010  # "Passcode not found": wrong, used or expired
+CONTACT_NOT_FOUND: Final = 55031  # "Contact not found"
+PORTAL_NOT_FOUND: Final = 55032  # "User app not found"
+
+_REFUSALS: Final[Mapping[int, str]] = {
+    SECRET_INVALID: "the account secret is invalid",
+    TOKEN_EXPIRED: "the token is expired",
+    ACCOUNT_INACTIVE: "the account is inactive",
+    NO_ACCESS: "the key has no access to this account",
+    PORTAL_NOT_FOUND: "the account has no Contacts Portal",
+}
+
+# The documentation's own sample, 123abc-lmnopq-3242a-8899aa, is no RFC 4122 UUID.
+_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+
+MAX_AUTH_TOKEN = 8192
+"""Characters; the vendor's are about 300 to 400."""
+
+
+class PiggyProvider:
+    """
+    The Contact Verification calls of the Piggy API.
+
+    `name` keeps the contacts of several accounts apart: give each account its
+    own through ``PIGGY_VERIFY_PROVIDER_OPTIONS``.
+    """
+
+    def __init__(self, *, name: str = "piggy") -> None:
+        self.name = name
+
+    def send_code(self, recipient: str) -> Challenge:
+        """
+        Have a code mailed to the contact with this address.
+
+        Raises ContactUnknown for API error 55031, ProviderUnavailable or
+        ProviderRefused when no mail can have been ordered.
+
+        Source: POST contact-verification/send, Piggy API v3.
+        """
+        data = _data(self._call("POST", "send", json={"email": recipient}))
+        if not isinstance(data, dict):
+            raise _unreadable("data is no object")
+        return Challenge(recipient=recipient)
+
+    def check_code(self, challenge: Challenge, code: str) -> Identity:
+        """
+        Trade a code for the identity it was mailed to.
+
+        `code` is as typed, stripped. `Identity.uid` is the contact's UUID, opaque.
+        Raises CodeRejected for API errors 13010 and 1003: the API does not tell
+        a wrong code from a used or expired one.
+        Raises ProviderUnavailable or ProviderRefused when nobody was judged.
+
+        Source: POST contact-verification/verify, Piggy API v3.
+        """
+        payload = {"code": code, "email": challenge.recipient}
+        answer = self._call("POST", "verify", json=payload)
+        try:
+            data = _data(answer)
+        except ContactUnknown:
+            raise CodeRejected from None
+        except ProviderRefused as error:
+            if error.api_code == INVALID_INPUT:
+                raise CodeRejected from None
+            raise
+        uid = data.get("uuid") if isinstance(data, dict) else None
+        if not isinstance(uid, str) or not _UID.fullmatch(uid):
+            raise _unreadable("the uuid is none that can be used")
+        return Identity(provider=self.name, uid=uid, email=challenge.recipient)
+
+    def fetch_auth_token(self, uid: str) -> Secret:
+        """
+        Answer a new auth token for the contact: opaque, without readable expiry.
+
+        Repeated once, within the time-out, after a failed connection or, with
+        client credentials, a refused bearer token.
+        Raises ContactUnknown for API error 55031.
+
+        Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
+        """
+        path = f"auth-token/{quote(uid, safe='')}"
+        deadline = monotonic() + conf.timeout
+        try:
+            data = _data(self._call("GET", path))
+        except ProviderError as error:
+            left = deadline - monotonic()
+            if left <= 0 or not _is_worth_another_try(error):
+                raise
+            data = _data(self._call("GET", path, timeout=left))
+        # The documentation nests the token, the vendor's PHP SDK has it bare.
+        token = data.get("auth_token") if isinstance(data, dict) else data
+        if not isinstance(token, str) or not 0 < len(token) <= MAX_AUTH_TOKEN:
+            raise _unreadable("there is no auth token in it")
+        return Secret(token)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: float | None = None,
+        **body: Mapping[str, str],
+    ) -> transport.Answer:
+        url = f"{conf.base_url.rstrip('/')}/contact-verification/{path}"
+        credentials.require_https(url)
+        bearer = credentials.bearer_token()
+        timeout = conf.timeout if timeout is None else timeout
+        answer = transport.call(method, url, bearer=bearer, timeout=timeout, **body)
+        if answer.status == 401:  # noqa: PLR2004
+            credentials.forget(bearer)
+        return answer
+
+
+def _is_worth_another_try(error: ProviderError) -> bool:
+    if isinstance(error, ProviderUnavailable):
+        return error.status is None and not error.may_depend_on_contact
+    return error.status == 401 and credentials.is_renewable()  # noqa: PLR2004
+
+
+def _data(answer: transport.Answer) -> object:
+    """Answer the ``data`` of a success, or raise what the answer stands for."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    code = body.get("code")
+    if isinstance(code, int):
+        raise _error_for_code(code, answer.status)
+    if not 200 <= answer.status < 300:  # noqa: PLR2004
+        raise _error_for_status(answer.status)
+    if "data" not in body:
+        raise _unreadable("there is no data in it", status=answer.status)
+    return body["data"]
+
+
+def _error_for_code(code: int, status: int) -> PiggyVerifyError:
+    """
+    Sort an error by the vendor's number, which goes before the HTTP status.
+
+    The vendor's texts are never used: they are Dutch or English, and repeat
+    the address.
+    """
+    if code == CODE_NOT_FOUND:
+        return CodeRejected()
+    if code == CONTACT_NOT_FOUND:
+        return ContactUnknown()
+    if code == INVALID_INPUT:
+        return ProviderRefused("the input is invalid", status=status, api_code=code)
+    if code in _REFUSALS:
+        return ProviderRefused(
+            _REFUSALS[code],
+            status=status,
+            api_code=code,
+            may_depend_on_contact=False,
+            voids_token=code in {SECRET_INVALID, TOKEN_EXPIRED},
+        )
+    return _error_for_status(status, code)
+
+
+def _error_for_status(status: int, code: int | None = None) -> ProviderError:
+    if status in {401, 403}:
+        return credentials.refusal("the key is refused", status=status)
+    return ProviderUnavailable(
+        "no answer that can be used",
+        status=status,
+        api_code=code,
+        may_depend_on_contact=status not in {429, 502, 503, 504},
+    )
+
+
+def _unreadable(what: str, *, status: int | None = None) -> ProviderUnavailable:
+    return ProviderUnavailable(f"the answer cannot be read: {what}", status=status)

@@ -1,0 +1,142 @@
+"""
+One HTTP call: size cap, bearer header, JSON. No socket and no vendor's word.
+
+It ends at the status and the parsed body; what they mean is the provider's
+business. Imported at first use only, since `requests` costs more to import than
+the rest of the package.
+"""
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
+
+import requests
+import urllib3
+
+from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import ProviderUnavailable
+from django_piggy_verify.secret import Secret
+from django_piggy_verify.wire import progress, session
+
+MAX_BODY = 1024 * 1024
+"""Bytes of an answer that are read, counted after decompression."""
+
+_CHUNK = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    """The HTTP status."""
+
+    body: object
+    """The parsed JSON, or None where the body is no JSON."""
+
+
+def call(
+    method: str,
+    url: str,
+    *,
+    bearer: Secret | None = None,
+    timeout: float,
+    **body: Mapping[str, str],
+) -> Answer:
+    """
+    Make one call and answer its status and parsed body, whatever the status.
+
+    `timeout` is in seconds, for the whole call; only the resolver's look-up of
+    the host name keeps its own time. `body` is either ``json=`` or ``data=``
+    (a form). Redirects are not followed, and nothing is taken from the
+    environment: no proxy, no ``.netrc``, no CA file.
+
+    Raises ProviderUnavailable without connection or complete answer; its
+    `may_depend_on_contact` is False if the request never left.
+    """
+    progress.is_request_out = False
+    try:
+        with _send(method, url, bearer, timeout, body) as response:
+            return Answer(status=response.status_code, body=_parse(_read(response)))
+    except _FAILURES as error:
+        cause = _root_cause(error)
+    # Outside the handler: the exceptions of the libraries hold the request with
+    # its bearer header, and so would the __context__ of ours.
+    raise ProviderUnavailable(cause, may_depend_on_contact=progress.is_request_out)
+
+
+class _TooLarge(Exception):
+    """The answer is longer than `MAX_BODY`."""
+
+
+_FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    UnicodeError,
+    _TooLarge,
+)
+
+
+def _send(
+    method: str,
+    url: str,
+    bearer: Secret | None,
+    timeout: float,
+    body: Mapping[str, Any],
+) -> requests.Response:
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    if bearer is not None:
+        headers["Authorization"] = Secret(f"Bearer {bearer}")
+    proxies = {"http": conf.proxy, "https": conf.proxy} if conf.proxy else {}
+    return session().request(
+        method,
+        url,
+        headers=headers,
+        timeout=cast("Any", urllib3.Timeout(total=timeout)),
+        verify=conf.ca_bundle or True,
+        proxies=proxies,
+        allow_redirects=False,
+        stream=True,
+        **body,
+    )
+
+
+def _read(response: requests.Response) -> bytes:
+    body = bytearray()
+    for chunk in response.raw.stream(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise _TooLarge
+    return bytes(body)
+
+
+def _parse(body: bytes) -> object:
+    try:
+        return json.loads(
+            body, object_pairs_hook=_distinct, parse_constant=_not_a_number
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member stands twice")
+    return members
+
+
+def _not_a_number(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _root_cause(error: BaseException) -> str:
+    """Name the innermost error by its class and, for the system's own, its text."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    text = error.strerror if isinstance(error, OSError) else None
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,181 @@
+"""
+The connections: one pooled session a process, each call within one deadline.
+
+No URL, no header and no meaning of an answer lives here, and nothing is taken
+from the environment: no proxy, no ``.netrc``, no CA file.
+"""
+
+import http.client
+import io
+import os
+import socket
+import threading
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from time import monotonic
+from typing import Any, cast
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+MAX_IDLE = 20.0
+"""
+Seconds after which a kept connection is not trusted with a request any more.
+
+Servers close idle connections without a word, and a code that was sent into
+one cannot be sent again. Common servers wait 60 seconds or longer.
+"""
+
+
+class _Progress(threading.local):
+    """How far this thread's current call has come."""
+
+    is_request_out = False
+
+
+progress = _Progress()
+"""`is_request_out` tells whether anything of a request has left."""
+
+
+class _UntilDeadline(io.RawIOBase):
+    """
+    Reads a socket until the time runs out that the socket had at first.
+
+    `requests` and `http.client` start their time-out anew at every byte, so
+    that a server could hold a worker for hours.
+    """
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._deadline = monotonic() + cast("float", sock.gettimeout())
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left(self._deadline))
+        return cast("int | None", self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        raw = cast("Any", self.fp).detach()
+        self.fp = io.BufferedReader(_UntilDeadline(sock, raw))
+
+
+class _Punctual(HTTPConnection):
+    """
+    A connection that keeps one deadline and knows what it has let out.
+
+    The methods below are those that urllib3's own SOCKS connection overrides
+    (`_new_conn`) or that are public.
+    """
+
+    response_class = _Response
+    _used_at = 0.0
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return _connect(self.host, self.port, cast("float", self.timeout))
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, "failed") from error
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and monotonic() - self._used_at < MAX_IDLE
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        progress.is_request_out = True
+        self._used_at = monotonic()
+        super().send(data)
+
+
+class _PunctualTLS(_Punctual, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Punctual
+
+
+class _PoolTLS(HTTPSConnectionPool):
+    ConnectionCls = _PunctualTLS
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _make_punctual(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        _make_punctual(manager)
+        return manager
+
+
+def _make_punctual(manager: urllib3.PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """See no redirect: `requests` would read its body whole, however long."""
+
+
+@cache
+def session() -> requests.Session:
+    """Answer this process's one session; threads share its connections."""
+    shared = _Session()
+    shared.trust_env = False
+    shared.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("https://", "http://"):
+        shared.mount(scheme, _Adapter(pool_maxsize=32))
+    return shared
+
+
+# A child process must not speak on its parent's connections.
+os.register_at_fork(after_in_child=session.cache_clear)
+
+
+def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    """Connect to the first address of `host` that answers, in `timeout` seconds."""
+    deadline = monotonic() + timeout
+    failure = OSError("no address")
+    for address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            return _connect_to(address, deadline)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _connect_to(address: tuple[Any, ...], deadline: float) -> socket.socket:
+    family, kind, protocol, _, name = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.settimeout(_left(deadline))
+        sock.connect(name)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(_left(deadline))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _left(deadline: float) -> float:
+    left = deadline - monotonic()
+    if left <= 0:
+        raise TimeoutError("the whole call took too long")
+    return left
