@@ -1,0 +1,64 @@
+"""
+Encryption at rest: AES-256-GCM, a key ring, and what each text is bound to.
+
+No model and no request lives here. `cryptography` is imported at first use: most
+processes that load Django never open a token.
+"""
+
+import base64
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from django_piggy_verify.conf import conf
+from django_piggy_verify.secret import Secret
+
+_VERSION: Final = b"\x01"
+_NONCE: Final = 12
+"""Bytes: NIST SP 800-38D section 8.2.2."""
+_SALT: Final = "django_piggy_verify.encryption"
+
+
+def encrypt(text: str, *, bound_to: str) -> bytes:
+    """Encrypt `text` with the newest key, so that only `bound_to` opens it."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    nonce = os.urandom(_NONCE)
+    cipher = AESGCM(next(_keys()))
+    return _VERSION + nonce + cipher.encrypt(nonce, text.encode(), bound_to.encode())
+
+
+def decrypt(sealed: bytes, *, bound_to: str) -> Secret | None:
+    """Answer the text, or None if no key of the ring opens it for `bound_to`."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    version, nonce, body = sealed[:1], sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
+    if version != _VERSION or not body:
+        return None
+    for key in _keys():
+        try:
+            text = AESGCM(key).decrypt(nonce, body, bound_to.encode())
+        except InvalidTag:
+            continue
+        return Secret(text.decode())
+    return None
+
+
+def read_key(text: str) -> bytes:
+    """Answer the 32 bytes of a key in url-safe base64, or raise ValueError."""
+    key = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+    if len(key) != 32:  # noqa: PLR2004
+        raise ValueError("a key has 32 bytes")
+    return key
+
+
+def _keys() -> Iterator[bytes]:
+    if conf.encryption_keys:
+        yield from map(read_key, conf.encryption_keys)
+        return
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        yield salted_hmac(_SALT, "key", secret=secret, algorithm="sha256").digest()

@@ -1,0 +1,92 @@
+"""
+What is stored: contacts, their encrypted tokens, and how often something was tried.
+
+No HTTP and no rules: who may log in is the backend's business, what counts is
+that of `limits`.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.translation import gettext_lazy as _
+
+
+class ExactCharField(models.CharField):  # type: ignore[type-arg]
+    """Text that every database compares exactly; MariaDB folds case by default."""
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
+        """Ask MariaDB and MySQL for a binary collation."""
+        parameters: Any = super().db_parameters(connection)
+        if connection.vendor == "mysql":
+            parameters["collation"] = "utf8mb4_bin"
+        return parameters
+
+
+class Contact(models.Model):
+    """A member of the loyalty programme, and the user who stands for it here."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="piggy_contacts",
+        verbose_name=_("user"),
+    )
+    provider = ExactCharField(_("provider"), max_length=64)
+    uid = ExactCharField(_("id at the provider"), max_length=64)
+    email = models.EmailField(_("email address"), blank=True)
+    phone = models.CharField(_("phone number"), max_length=32, blank=True)
+    created_at = models.DateTimeField(_("created at"))
+    verified_at = models.DateTimeField(_("last verified at"))
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("provider", "uid"), name="piggy_verify_contact_uid"
+            ),
+            models.UniqueConstraint(
+                fields=("user", "provider"), name="piggy_verify_contact_user"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider} contact {self.uid}"
+
+
+class AuthToken(models.Model):
+    """A contact's auth token as the provider issued it, encrypted."""
+
+    contact = models.OneToOneField(
+        Contact,
+        on_delete=models.CASCADE,
+        related_name="auth_token",
+        verbose_name=_("contact"),
+    )
+    ciphertext = models.BinaryField(_("encrypted token"))
+    fetched_at = models.DateTimeField(_("fetched at"))
+    expires_at = models.DateTimeField(_("expires at"), db_index=True)
+
+    class Meta:
+        verbose_name = _("auth token")
+        verbose_name_plural = _("auth tokens")
+
+    def __str__(self) -> str:
+        return f"auth token until {self.expires_at:%Y-%m-%d %H:%M:%S %Z}"
+
+
+class Tally(models.Model):
+    """How often something was tried since its window began."""
+
+    key = ExactCharField(_("keyed hash"), max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(_("count"))
+    ends_at = models.DateTimeField(_("window ends at"), db_index=True)
+
+    class Meta:
+        verbose_name = _("tally")
+        verbose_name_plural = _("tallies")
+
+    def __str__(self) -> str:
+        return f"{self.count} until {self.ends_at:%Y-%m-%d %H:%M:%S %Z}"
