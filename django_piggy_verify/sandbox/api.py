@@ -1,0 +1,208 @@
+"""
+The API's HTTP: requests in, answers out. No sockets, no Django, no state.
+
+Source: the contact verification page of the Piggy API v3, and its deprecated
+OAuth client-credentials grant.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+from django_piggy_verify.sandbox.emulator import Sandbox
+from django_piggy_verify.sandbox.errors import (
+    AUTH_TOKEN,
+    SEND,
+    TOKEN,
+    VERIFY,
+    ApiError,
+)
+from django_piggy_verify.sandbox.records import Call
+from django_piggy_verify.sandbox.switches import Fault, Switches
+
+BASE_PATH: Final = "api/v3/oauth/clients"
+TOKEN_PATH: Final = "oauth/token"  # noqa: S105 - a path
+UNKNOWN: Final = "unknown"
+
+_VERIFICATION: Final = f"{BASE_PATH}/contact-verification"
+_NAMES: Final = {
+    f"{_VERIFICATION}/send": SEND,
+    f"{_VERIFICATION}/verify": VERIFY,
+    TOKEN_PATH: TOKEN,
+}
+_METHODS: Final = {SEND: "POST", VERIFY: "POST", AUTH_TOKEN: "GET", TOKEN: "POST"}
+_FIELDS: Final = {SEND: "email", VERIFY: "code", AUTH_TOKEN: "contact_uuid"}
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response, less what a server adds."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def answer(  # noqa: PLR0913 - the parts of an HTTP request
+    sandbox: Sandbox,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Answer:
+    """
+    Answer a request as the remote API would; no request makes it raise.
+
+    `path` is percent-encoded, without a leading slash; a query is ignored.
+    `sleep` is how the `delay` switch waits: after the call took effect, so
+    that a client that gave up finds its code mailed all the same.
+    """
+    call = _call(method, path, headers, body)
+    sandbox.record(call)
+    fault = sandbox.switches.fault_for(call.name)
+    given = _fault(fault, sandbox.switches) if fault else _reply(sandbox, call)
+    sleep(sandbox.switches.delay)
+    return given
+
+
+def _call(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
+    lowered = {name.lower(): value for name, value in headers.items()}
+    target = path.partition("?")[0]
+    parent, _, segment = target.rpartition("/")
+    if parent == f"{_VERIFICATION}/auth-token" and segment:
+        return Call(AUTH_TOKEN, {"uid": unquote(segment)}, method, path, lowered)
+    fields = _fields(lowered.get("content-type", "").lower(), body)
+    return Call(_NAMES.get(target, UNKNOWN), fields, method, path, lowered)
+
+
+def _fields(content_type: str, body: bytes) -> dict[str, object]:
+    """
+    Read a body: a form if it says so, else JSON. The vendor's SDK posts forms.
+
+    What cannot be read has no fields, so the API's own "Invalid input" follows.
+    """
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(body.decode(errors="replace")))
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _reply(sandbox: Sandbox, call: Call) -> Answer:
+    if call.name == UNKNOWN:
+        return _json(404, {"message": "Not found."})
+    if call.method != _METHODS[call.name]:
+        allow = {"Allow": _METHODS[call.name]}
+        return _json(405, {"message": "Method not allowed."}, allow)
+    if call.name == TOKEN:
+        return _grant(sandbox, call.body)
+    if not sandbox.accepts(_bearer(call)):
+        return _unauthorized()
+    return _verification(sandbox, call)
+
+
+def _verification(sandbox: Sandbox, call: Call) -> Answer:
+    try:
+        if forced := sandbox.switches.error_for(call.name):
+            raise forced
+        return _json(200, _SUCCESSES[call.name](sandbox, call.body))
+    except ApiError as error:
+        return _error(error, call.name, sandbox.switches)
+
+
+def _send(sandbox: Sandbox, body: Mapping[str, object]) -> object:
+    mail = sandbox.send(body.get("email"))
+    message = (
+        "An email containing a link to verify your email has been sent to "
+        f"{mail.recipient}. Please check your spam / junk as well."
+    )
+    return {"data": {"type": "Success", "message": message}, "meta": []}
+
+
+def _verify(sandbox: Sandbox, body: Mapping[str, object]) -> object:
+    contact = sandbox.verify(body.get("email"), body.get("code"))
+    return {"data": {"uuid": contact.uid}, "meta": {}}
+
+
+def _auth_token(sandbox: Sandbox, body: Mapping[str, object]) -> object:
+    token = sandbox.auth_token(body["uid"])
+    is_bare = sandbox.switches.bare_token
+    return {"data": token if is_bare else {"auth_token": token}, "meta": []}
+
+
+_SUCCESSES: Final = {SEND: _send, VERIFY: _verify, AUTH_TOKEN: _auth_token}
+
+
+def _grant(sandbox: Sandbox, body: Mapping[str, object]) -> Answer:
+    """Source: RFC 6749, 4.4 and 5; it names the errors that the vendor does not."""
+    if body.get("grant_type") != "client_credentials":
+        return _json(400, {"error": "unsupported_grant_type"})
+    token = sandbox.grant(body.get("client_id"), body.get("client_secret"))
+    if token is None:
+        return _json(401, {"error": "invalid_client"})
+    lifetime = int(sandbox.grant_lifetime)
+    return _json(
+        200, {"token_type": "Bearer", "expires_in": lifetime, "access_token": token}
+    )
+
+
+def _bearer(call: Call) -> str:
+    scheme, _, token = call.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _error(error: ApiError, call: str, switches: Switches) -> Answer:
+    status = switches.error_status
+    body: dict[str, object] = {
+        "message": error.message,
+        "code": error.code,
+        "status_code": status,
+    }
+    if switches.errors_as == "text":
+        body["errors"] = {_FIELDS[call]: error.message}
+    elif switches.errors_as == "list":
+        body["errors"] = {_FIELDS[call]: [error.message]}
+    return _json(status, body)
+
+
+def _unauthorized() -> Answer:
+    description = "The access token is missing, wrong or expired."
+    body = {"error": "invalid_token", "error_description": description}
+    return _json(401, body, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+def _fault(fault: Fault, switches: Switches) -> Answer:
+    return {
+        Fault.OUTAGE: _html(500, "Server error"),
+        Fault.MAINTENANCE: _html(503, "Be right back"),
+        Fault.MALFORMED: _html(200, "Welcome"),
+        Fault.NO_DATA: _json(200, {"meta": []}),
+        Fault.RATE_LIMITED: _json(
+            429, {"message": "Too Many Attempts."}, {"Retry-After": "30"}
+        ),
+        Fault.UNAUTHORIZED: _unauthorized(),
+        Fault.EMPTY: Answer(200, {"Content-Type": JSON}, b""),
+        Fault.REDIRECT: _html(302, "Moved", {"Location": switches.redirect_to}),
+    }[fault]
+
+
+def _json(
+    status: int, content: object, headers: Mapping[str, str] | None = None
+) -> Answer:
+    body = json.dumps(content).encode()
+    return Answer(status, {"Content-Type": JSON, **(headers or {})}, body)
+
+
+def _html(status: int, title: str, headers: Mapping[str, str] | None = None) -> Answer:
+    body = f"<!DOCTYPE html>\n<title>{title}</title>\n<h1>{title}</h1>\n".encode()
+    html = {"Content-Type": "text/html; charset=utf-8"}
+    return Answer(status, {**html, **(headers or {})}, body)

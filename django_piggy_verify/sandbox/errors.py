@@ -1,0 +1,42 @@
+"""
+The error codes that the API documents, and nothing about how they travel.
+
+Source: "Possible errors" of the contact verification page, Piggy API v3.
+"""
+
+from typing import Final
+
+SEND: Final = "send"
+VERIFY: Final = "verify"
+AUTH_TOKEN: Final = "auth-token"  # noqa: S105 - a name
+TOKEN: Final = "token"  # noqa: S105 - a name
+CALLS: Final = (SEND, VERIFY, AUTH_TOKEN, TOKEN)
+
+INVALID_INPUT: Final = 1003
+CONTACT_NOT_FOUND: Final = 55031
+PASSCODE_NOT_FOUND: Final = 13010
+
+_ALL = frozenset({SEND, VERIFY, AUTH_TOKEN})
+
+DOCUMENTED: Final[dict[int, tuple[str, frozenset[str]]]] = {
+    INVALID_INPUT: ("Invalid input.", frozenset({SEND, VERIFY})),
+    CONTACT_NOT_FOUND: ("Contact not found.", frozenset({SEND, AUTH_TOKEN})),
+    55032: ("User app not found.", frozenset({SEND, VERIFY})),
+    PASSCODE_NOT_FOUND: ("Passcode not found.", frozenset({VERIFY})),
+    1053: ("Account secret is invalid", frozenset({AUTH_TOKEN})),
+    3000: ("The token is expired", frozenset({AUTH_TOKEN})),
+    7002: ("Account inactive.", _ALL),
+    7011: ("User has no access to this account.", _ALL),
+}
+"""By code: its message, and the calls that answer with it."""
+
+_UNDOCUMENTED = ("Something went wrong.", _ALL)
+
+
+class ApiError(Exception):
+    """An error that the API answers with a code of its own."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        self.message, self.calls = DOCUMENTED.get(code, _UNDOCUMENTED)
+        super().__init__(f"{code}: {self.message}")

@@ -1,0 +1,21 @@
+"""
+Routes of the mounted sandbox: the mailbox page, and the API below it.
+
+Mounted at `sandbox/`, the API's base is `/sandbox/api/v3/oauth/clients` and its
+token endpoint `/sandbox/oauth/token`.
+"""
+
+from django.urls import path
+
+from django_piggy_verify.sandbox import views
+
+app_name = "piggy_verify_sandbox"
+
+urlpatterns = [
+    path("", views.mailbox, name="mailbox"),
+    path("mailbox/add/", views.add_contact, name="add-contact"),
+    path("mailbox/remove/", views.remove_contact, name="remove-contact"),
+    path("mailbox/switches/", views.set_switches, name="set-switches"),
+    path("mailbox/reset/", views.reset, name="reset"),
+    path("<path:path>", views.api, name="api"),
+]

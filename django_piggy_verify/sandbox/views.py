@@ -1,0 +1,131 @@
+"""
+The mounted sandbox: the API over the project's own server, and the mailbox.
+
+Every view answers 404 unless DEBUG is on at that moment: the mailbox shows
+codes to whoever asks. None of them touches the database or needs a login.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import quote
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import connections
+from django.db.transaction import non_atomic_requests
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST, require_safe
+
+from django_piggy_verify.sandbox import sandbox
+from django_piggy_verify.sandbox.api import answer
+from django_piggy_verify.sandbox.forms import ContactForm, SwitchesForm
+
+View = Callable[..., HttpResponse]
+
+
+def _development_only(view: View) -> View:
+    @wraps(view)
+    def guarded(request: HttpRequest, **arguments: str) -> HttpResponse:
+        if not settings.DEBUG:
+            raise Http404("The sandbox serves with DEBUG = True only.")
+        return view(request, **arguments)
+
+    return guarded
+
+
+def _open(view: View) -> View:
+    """Keep everybody's middleware out of the way: the bearer is the only key."""
+    view = never_cache(_development_only(view))
+    for alias in connections:
+        view = non_atomic_requests(using=alias)(view)
+    return login_not_required(csrf_exempt(view))
+
+
+def _page(view: View) -> View:
+    """Check for CSRF below the 404, which the middleware would come before."""
+    return _open(csrf_protect(view))
+
+
+@_open
+def api(request: HttpRequest, path: str) -> HttpResponse:
+    """
+    Answer as the remote API.
+
+    WSGI hands paths over decoded, so `%2F` cannot be told from a slash here;
+    SandboxServer can.
+    """
+    given = answer(
+        sandbox,
+        request.method or "",
+        quote(path, errors="replace"),
+        request.headers,
+        request.body,
+    )
+    return HttpResponse(given.body, status=given.status, headers=dict(given.headers))
+
+
+@_page
+@require_safe
+def mailbox(request: HttpRequest) -> HttpResponse:
+    """Show the mails with their codes, the contacts and the switches."""
+    return _mailbox(request)
+
+
+@_page
+@require_POST
+def add_contact(request: HttpRequest) -> HttpResponse:
+    """Add a contact."""
+    form = ContactForm(request.POST)
+    if not form.is_valid():
+        return _mailbox(request, contact_form=form)
+    sandbox.add_contact(**form.cleaned_data)
+    return _back()
+
+
+@_page
+@require_POST
+def remove_contact(request: HttpRequest) -> HttpResponse:
+    """Remove a contact; one that is gone already is no error."""
+    sandbox.remove_contact(request.POST.get("email", ""))
+    return _back()
+
+
+@_page
+@require_POST
+def set_switches(request: HttpRequest) -> HttpResponse:
+    """Set all switches that the form shows."""
+    form = SwitchesForm(request.POST)
+    if not form.is_valid():
+        return _mailbox(request, switches_form=form)
+    form.apply_to(sandbox.switches)
+    return _back()
+
+
+@_page
+@require_POST
+def reset(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
+    """Forget everything."""
+    sandbox.reset()
+    return _back()
+
+
+def _mailbox(
+    request: HttpRequest,
+    *,
+    contact_form: ContactForm | None = None,
+    switches_form: SwitchesForm | None = None,
+) -> HttpResponse:
+    context = {
+        "mails": sandbox.mails,
+        "contacts": sandbox.contacts,
+        "contact_form": contact_form or ContactForm(),
+        "switches_form": switches_form or SwitchesForm.of(sandbox.switches),
+    }
+    return render(request, "piggy_verify/sandbox/mailbox.html", context)
+
+
+def _back() -> HttpResponse:
+    return redirect("piggy_verify_sandbox:mailbox")

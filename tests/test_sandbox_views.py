@@ -1,0 +1,217 @@
+"""The sandbox as a project mounts it."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.apps import apps
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from django_piggy_verify.sandbox import Fault, sandbox, views
+
+EMAIL = "john@example.com"
+VERIFICATION = "/sandbox/api/v3/oauth/clients/contact-verification"
+PAGES = ("add-contact", "remove-contact", "set-switches", "reset")
+HEADERS = {"authorization": "Bearer key"}
+
+
+@pytest.fixture(autouse=True)
+def _development(settings: Settings) -> Iterator[None]:
+    settings.DEBUG = True
+    sandbox.reset()
+    yield
+    sandbox.reset()
+
+
+def _url(name: str) -> str:
+    return reverse(f"piggy_verify_sandbox:{name}")
+
+
+def _page(client: Client) -> str:
+    return client.get(_url("mailbox")).content.decode()
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_every_view_reads_debug_at_each_request(
+    client: Client, settings: Settings, *, debug: bool
+) -> None:
+    settings.DEBUG = debug
+    strict = Client(enforce_csrf_checks=True)
+
+    statuses = {
+        client.get(_url("mailbox")).status_code,
+        client.post(f"{VERIFICATION}/send", headers=HEADERS).status_code,
+        *(strict.post(_url(page)).status_code for page in PAGES),
+    }
+
+    assert statuses == ({200, 400, 403} if debug else {404})
+
+
+def test_the_whole_login_works_over_the_mounted_api(client: Client) -> None:
+    uid = sandbox.add_contact(EMAIL).uid
+
+    for path, fields in (("send", {}), ("verify", {"code": "last_code"})):
+        form = {"email": EMAIL} | {name: sandbox.last_code(EMAIL) for name in fields}
+        response = client.post(
+            f"{VERIFICATION}/{path}", form, "application/json", headers=HEADERS
+        )
+        assert response.status_code == 200
+
+    assert response.json()["data"] == {"uuid": uid}
+    token = client.get(f"{VERIFICATION}/auth-token/{uid}", headers=HEADERS)
+    assert token.json()["data"]["auth_token"].startswith("eyJ")
+    assert "no-cache" in token["Cache-Control"]
+
+
+def test_the_token_endpoint_takes_a_form(client: Client) -> None:
+    body = "grant_type=client_credentials&client_id=sandbox&client_secret=sandbox"
+
+    response = client.post(
+        "/sandbox/oauth/token", body, "application/x-www-form-urlencoded"
+    )
+
+    assert response.json()["token_type"] == "Bearer"
+
+
+def test_an_escaped_uid_arrives_as_one_segment(client: Client) -> None:
+    sandbox.add_contact(EMAIL, uid="a b%2F?ü")
+
+    response = client.get(
+        f"{VERIFICATION}/auth-token/a%20b%252F%3F%C3%BC", headers=HEADERS
+    )
+
+    assert response.status_code == 200
+
+
+def test_a_fault_is_passed_on_with_its_headers(client: Client) -> None:
+    sandbox.switches.fault = Fault.REDIRECT
+
+    response = client.post(f"{VERIFICATION}/send")
+
+    assert response.status_code == 302
+    assert response["Location"] == "https://elsewhere.invalid/"
+
+
+def test_no_view_is_wrapped_in_a_transaction_or_needs_a_login() -> None:
+    for view in (views.api, views.mailbox, views.reset):
+        assert view.__dict__["login_required"] is False
+        assert view.__dict__["_non_atomic_requests"] == set(connections)
+
+
+def test_a_mail_is_printed_and_shown(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox.add_contact(EMAIL)
+
+    mail = sandbox.send(EMAIL)
+
+    expected = f"[piggy sandbox] code for {EMAIL}: {mail.code}\n"
+    assert capsys.readouterr().out == expected
+    page = _page(client)
+    assert f"<code>{mail.code}</code>" in page
+    assert "<td>no</td>" in page
+
+
+def test_a_contact_is_added_and_removed(client: Client) -> None:
+    response = client.post(_url("add-contact"), {"email": EMAIL, "uid": "1"})
+    assert response.status_code == 302
+    assert [contact.uid for contact in sandbox.contacts] == ["1"]
+    assert f"<td>{EMAIL}</td>" in _page(client)
+
+    response = client.post(_url("remove-contact"), {"email": EMAIL})
+    assert response.status_code == 302
+    assert not sandbox.contacts
+
+
+def test_an_address_that_is_none_is_not_added(client: Client) -> None:
+    response = client.post(_url("add-contact"), {"email": "<b>"})
+
+    assert "Enter a valid email address." in response.content.decode()
+    assert not sandbox.contacts
+
+
+SWITCHES = {"error_status": 422, "errors_as": "list", "delay": "0.5"}
+
+
+def test_all_switches_are_set_and_shown(client: Client) -> None:
+    chosen = {
+        "fault": "outage",
+        "error_code": "7002",
+        "fault_on": ["send", "token"],
+        "bare_token": "on",
+        "reuse_codes": "on",
+    }
+
+    client.post(_url("set-switches"), SWITCHES | chosen)
+
+    switches = sandbox.switches
+    assert (switches.fault, switches.error_code) == (Fault.OUTAGE, 7002)
+    assert switches.fault_on == frozenset({"send", "token"})
+    assert (switches.error_status, switches.errors_as) == (422, "list")
+    assert (switches.delay, switches.bare_token, switches.reuse_codes) == (
+        0.5,
+        True,
+        True,
+    )
+    assert '<option value="outage" selected>' in _page(client)
+
+
+def test_switches_are_turned_off_again(client: Client) -> None:
+    sandbox.switches.fault = Fault.OUTAGE
+    sandbox.switches.fault_on = frozenset({"send"})
+
+    client.post(_url("set-switches"), SWITCHES)
+
+    assert sandbox.switches.fault is None
+    assert sandbox.switches.fault_on is None
+    assert sandbox.switches.bare_token is False
+
+
+def test_a_switch_that_makes_no_sense_is_refused(client: Client) -> None:
+    response = client.post(_url("set-switches"), SWITCHES | {"delay": "-1"})
+
+    assert "greater than or equal to 0" in response.content.decode()
+    assert sandbox.switches.delay == 0
+
+
+def test_reset_forgets_everything(client: Client) -> None:
+    sandbox.add_contact(EMAIL)
+
+    response = client.post(_url("reset"))
+
+    assert response["Location"] == _url("mailbox")
+    assert not sandbox.contacts
+
+
+def test_the_forms_work_with_csrf_checks_on() -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.get(_url("mailbox"))
+    token = {"csrfmiddlewaretoken": strict.cookies["csrftoken"].value}
+
+    response = strict.post(_url("add-contact"), {"email": EMAIL} | token)
+
+    assert response.status_code == 302
+
+
+def test_pages_that_change_something_are_post_only(client: Client) -> None:
+    assert {client.get(_url(page)).status_code for page in PAGES} == {405}
+    assert client.post(_url("mailbox")).status_code == 405
+
+
+def test_what_a_contact_is_called_is_escaped(client: Client) -> None:
+    sandbox.add_contact("<script>@example.com", uid="<script>")
+    sandbox.send("<script>@example.com")
+
+    page = _page(client)
+
+    assert "<script" not in page
+    assert "<style" not in page
+    assert " style=" not in page
+
+
+def test_it_can_be_an_installed_app(settings: Settings) -> None:
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django_piggy_verify.sandbox"]
+
+    assert apps.get_app_config("piggy_verify_sandbox").verbose_name == "Piggy sandbox"
