@@ -1,0 +1,148 @@
+"""
+What a person types: cleaning it, and the words for what is wrong with it.
+
+No HTTP and no session. A field's refusal costs nothing: nothing has been sent
+or counted yet.
+"""
+
+import unicodedata
+from typing import Any, Final
+
+from django import forms
+from django.contrib.auth import authenticate
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from django_piggy_verify import recipients
+from django_piggy_verify.pending import Login
+from django_piggy_verify.secret import Secret
+
+MAX_CODE: Final = 64
+"""Characters of a code; the vendor does not document its format."""
+
+
+class RecipientField(forms.EmailField):
+    """An e-mail address, cleaned to its one spelling."""
+
+    default_error_messages = {
+        "invalid": _("Enter an email address like name@example.com."),
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=recipients.MAX_LENGTH, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        """Answer the address as `recipients.normalise` spells it."""
+        address = super().clean(value)
+        try:
+            return recipients.normalise(address) if address else address
+        except ValueError:
+            raise ValidationError(
+                self.error_messages["invalid"], code="invalid"
+            ) from None
+
+
+class CodeField(forms.CharField):
+    """
+    A code as people paste it, cleaned to what was mailed.
+
+    Spaces, dashes and invisible characters go; digits and letters of other
+    scripts or widths become plain ones (Unicode NFKC). Case stays.
+    """
+
+    default_error_messages = {
+        "invalid": _("Enter the code from the email, and nothing else."),
+    }
+
+    def to_python(self, value: Any) -> str:
+        """Answer the code as it goes to the provider, hidden from tracebacks."""
+        code = _fold(super().to_python(value) or "")
+        if not code.isascii() or not code.isprintable() or len(code) > MAX_CODE:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return Secret(code)
+
+
+class EmailForm(forms.Form):
+    """Asks whom to send a code to. `next` travels along unchecked."""
+
+    email = RecipientField(
+        label=_("Email address"),
+        error_messages={"required": _("Enter your email address.")},
+        widget=forms.EmailInput(
+            attrs={
+                "autocomplete": "email",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "size": "30",
+                "dir": "ltr",
+            }
+        ),
+    )
+    next = forms.Field(required=False, widget=forms.HiddenInput)
+
+
+class CodeForm(forms.Form):
+    """
+    Asks for the code of one login in progress, and has it checked.
+
+    After `is_valid` the user is in `user`. Lets TooManyAttempts, ProviderError
+    and LoginRefused through: they are no fault of the code.
+    """
+
+    code = CodeField(
+        label=_("Code"),
+        error_messages={
+            "required": _("Enter the code from the email."),
+            "code_rejected": _(
+                "The code is wrong or has expired. Check it, or ask for a new one."
+            ),
+        },
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "one-time-code",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "size": "12",
+                "dir": "ltr",
+            }
+        ),
+    )
+    login = forms.Field(required=False, widget=forms.HiddenInput)
+
+    def __init__(
+        self, *args: Any, request: HttpRequest, login: Login, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        self.recipient = login.recipient
+        self.initial.setdefault("login", str(login))
+        self.user: Any = None
+
+    def clean_code(self) -> str:
+        """Trade the code for a user, through Django's own `authenticate()`."""
+        code: str = self.cleaned_data["code"]
+        self.user = authenticate(
+            self.request,
+            recipient=self.recipient,
+            secret_code=code,
+            username=self.recipient,
+        )
+        if self.user is None:
+            messages = self.fields["code"].error_messages
+            raise ValidationError(messages["code_rejected"], code="code_rejected")
+        return code
+
+
+def _fold(typed: str) -> str:
+    folded = unicodedata.normalize("NFKC", typed).strip()
+    return "".join(_plain(each) for each in folded if not _is_filler(each))
+
+
+def _is_filler(character: str) -> bool:
+    """Whether it is a space, a dash or invisible: categories Zs, Pd and Cf."""
+    return unicodedata.category(character) in {"Zs", "Pd", "Cf"}
+
+
+def _plain(character: str) -> str:
+    return str(unicodedata.decimal(character, character))

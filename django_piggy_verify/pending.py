@@ -1,0 +1,149 @@
+"""
+The login in progress: made, read and forgotten. It decides nothing else.
+
+It lives in a signed, `HttpOnly` cookie, and in the form that it belongs to, so
+that each tab checks its code for the address it shows. What must not be rolled
+back by keeping an old cookie, such as a count, does not live here.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.crypto import get_random_string
+
+from django_piggy_verify.conf import conf
+
+COOKIE: Final = "piggy_verify_login"
+FIELD: Final = "login"
+"""The form field that says which login in progress a page belongs to."""
+
+MAX_NEXT: Final = 1000
+"""Characters of a `next`; a longer one would not fit into the cookie."""
+
+_SALT: Final = "django_piggy_verify.pending"
+_GRACE: Final = 3600
+"""Seconds for which a login that is too old is still known, to say so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A login in progress."""
+
+    id: str
+    """Names it from its first code on; a resend keeps it."""
+
+    browser: str
+    """Random, the same for all tabs of a browser: a form without it is foreign."""
+
+    recipient: str
+    """Whom the code was sent to."""
+
+    next: str
+    """Where the visitor wanted to go, unchecked; blank for the default."""
+
+    sent_at: int
+    """When the last code was asked for, in seconds since the epoch."""
+
+    resend_at: int
+    """When the next code may be asked for, in seconds since the epoch."""
+
+    @property
+    def expires_in(self) -> int:
+        """Whole seconds until it is too old; 0 or less if it is."""
+        return self.sent_at + conf.login_ttl - int(time.time())
+
+    @property
+    def resend_in(self) -> int:
+        """Whole seconds until another code may be sent."""
+        return max(0, self.resend_at - int(time.time()))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a code may still be checked for it."""
+        return self.expires_in > 0
+
+    def sent_again(self, *, resend_in: int) -> Self:
+        """Answer this login with a fresh deadline."""
+        now = int(time.time())
+        return replace(self, sent_at=now, resend_at=now + resend_in)
+
+    def __str__(self) -> str:
+        """Answer the signed form, for the cookie and the form field."""
+        fields = [getattr(self, name) for name in self.__slots__]
+        return signing.dumps(fields, salt=_SALT)
+
+
+def begin(
+    request: HttpRequest, recipient: str, *, next_url: str, resend_in: int
+) -> Login:
+    """Answer a new login in progress for a code that was just asked for."""
+    earlier = _read(request.COOKIES.get(COOKIE, ""))
+    now = int(time.time())
+    return Login(
+        id=get_random_string(22),
+        browser=earlier.browser if earlier else get_random_string(22),
+        recipient=recipient,
+        next=next_url if len(next_url) <= MAX_NEXT else "",
+        sent_at=now,
+        resend_at=now + resend_in,
+    )
+
+
+def find(request: HttpRequest, named: str = "") -> Login | None:
+    """
+    Answer the login in progress of this browser, open or not.
+
+    With `named`, a form's field, it is that one or none: another tab may have
+    begun another since.
+    """
+    current = _read(request.COOKIES.get(COOKIE, ""))
+    if current is None or not named:
+        return current
+    login = _read(named)
+    return login if login and login.browser == current.browser else None
+
+
+def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
+    """Keep `login` in the browser's cookie."""
+    response.set_cookie(
+        COOKIE,
+        str(login),
+        max_age=conf.login_ttl + _GRACE,
+        path=settings.SESSION_COOKIE_PATH,
+        domain=settings.SESSION_COOKIE_DOMAIN,
+        secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def forget(response: HttpResponseBase) -> None:
+    """Delete the cookie."""
+    response.delete_cookie(
+        COOKIE,
+        path=settings.SESSION_COOKIE_PATH,
+        domain=settings.SESSION_COOKIE_DOMAIN,
+        samesite="Lax",
+    )
+
+
+def attach(request: HttpRequest, login: Login) -> None:
+    """Tell whoever gets `request` next which login its code belongs to."""
+    request._piggy_verify_login = login  # type: ignore[attr-defined]
+
+
+def attached_to(request: HttpRequest | None) -> Login | None:
+    """Answer the login that `attach` put to the request, if any."""
+    return getattr(request, "_piggy_verify_login", None)
+
+
+def _read(signed: str) -> Login | None:
+    try:
+        fields = signing.loads(signed, salt=_SALT)
+        return Login(**dict(zip(Login.__slots__, fields, strict=True)))
+    except (signing.BadSignature, TypeError, ValueError):
+        return None
