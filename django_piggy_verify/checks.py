@@ -1,0 +1,239 @@
+"""
+System checks with stable ids: what is missing or unsafe in a project's settings.
+
+One small function per check; the code that reads a setting does not validate it.
+``piggy_verify.E...`` stops the server, ``piggy_verify.W...`` warns.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_backends
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Warning as Caution
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
+
+from django_piggy_verify import limits
+from django_piggy_verify.backends import PiggyBackend
+from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, conf
+from django_piggy_verify.encryption import read_key
+from django_piggy_verify.providers import get_provider
+
+_ID = "piggy_verify."
+
+_Check = Callable[..., Iterator[CheckMessage]]
+
+
+def check_credentials(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E001: without a key or client credentials no call can succeed."""
+    if conf.api_key or (conf.client_id and conf.client_secret and conf.token_url):
+        return
+    yield Error(
+        "There is no PIGGY_VERIFY_API_KEY.",
+        hint="Make a personal access token in the business dashboard: Apps > "
+        "Integrations > Personal Access Tokens.",
+        id=f"{_ID}E001",
+    )
+
+
+def check_backend(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E002: nobody can be logged in without the backend or a subclass of it."""
+    try:
+        is_there = any(isinstance(each, PiggyBackend) for each in get_backends())
+    except (ImportError, ImproperlyConfigured):
+        is_there = False
+    if not is_there:
+        yield Error(
+            "AUTHENTICATION_BACKENDS has no PiggyBackend.",
+            hint="Add 'django_piggy_verify.backends.PiggyBackend' or a subclass.",
+            id=f"{_ID}E002",
+        )
+
+
+def check_addresses(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E003: the bearer token goes to https addresses without user or query only."""
+    addresses = {
+        "PIGGY_VERIFY_BASE_URL": conf.base_url,
+        "PIGGY_VERIFY_TOKEN_URL": conf.token_url,
+    }
+    for name, url in addresses.items():
+        if url is not None and not _is_safe_origin(url):
+            yield Error(
+                f"{name} is no plain https address.",
+                hint="http serves with DEBUG only; no user, query or fragment.",
+                id=f"{_ID}E003",
+            )
+
+
+def check_numbers(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E004: durations are positive, the floor and the proxy count may be zero."""
+    least = {
+        "TIMEOUT": (conf.timeout, 0.001),
+        "SEND_FLOOR": (conf.send_floor, 0),
+        "LOGIN_TTL": (conf.login_ttl, 1),
+        "AUTH_TOKEN_TTL": (conf.auth_token_ttl, 1),
+    }
+    for name, (value, minimum) in least.items():
+        if not _is_number(value) or value < minimum:
+            yield _bad_value(name, "a number of seconds, positive")
+    count = conf.trusted_proxy_count
+    if type(count) is not int or count < 0:
+        yield _bad_value("TRUSTED_PROXY_COUNT", "a whole number, 0 or more")
+
+
+def check_encryption_keys(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E005: a key that cannot be read would make every token a cache miss."""
+    if isinstance(conf.encryption_keys, str):
+        yield _bad_keys()
+        return
+    for key in conf.encryption_keys:
+        try:
+            read_key(key)
+        except (ValueError, AttributeError):
+            yield _bad_keys()
+            return
+
+
+def check_rate_limits(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E006: a limit that is misspelled protects nobody."""
+    for name, value in conf.rate_limits.items():
+        if name not in DEFAULT_RATE_LIMITS or not _is_limit(name, value):
+            yield Error(
+                f"PIGGY_VERIFY_RATE_LIMITS[{name!r}] is no limit.",
+                hint="Write 'N/[n]unit' with the units s, m, h and d, as in '3/15m'; "
+                "check_login is a whole number. The names are: "
+                f"{', '.join(DEFAULT_RATE_LIMITS)}.",
+                id=f"{_ID}E006",
+            )
+
+
+def check_provider(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E007: the provider must be there and take its options."""
+    try:
+        get_provider()
+    except Exception as error:  # noqa: BLE001  a project's own constructor may raise anything
+        yield Error(
+            f"PIGGY_VERIFY_PROVIDER cannot be used: {type(error).__name__}.",
+            hint="It is a dotted path; PIGGY_VERIFY_PROVIDER_OPTIONS are the keyword "
+            "arguments of its constructor.",
+            id=f"{_ID}E007",
+        )
+
+
+def check_route(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E008 and E009: the files and addresses of the way to the provider."""
+    if conf.ca_bundle is not None and not Path(conf.ca_bundle).is_file():
+        yield Error("PIGGY_VERIFY_CA_BUNDLE is no file.", id=f"{_ID}E008")
+    if conf.proxy is not None and not _is_proxy(conf.proxy):
+        yield Error("PIGGY_VERIFY_PROXY is no http or https address.", id=f"{_ID}E009")
+
+
+def check_sandbox(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E010: the sandbox shows codes to everybody."""
+    if not settings.DEBUG and _is_routed("piggy_verify_sandbox:mailbox"):
+        yield Error(
+            "The sandbox is mounted, but DEBUG is off.",
+            hint="Take django_piggy_verify.sandbox.urls out of the URLconf; it "
+            "refuses to serve here anyway.",
+            id=f"{_ID}E010",
+        )
+
+
+def check_urls(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """W001: without the URLs there is no page to log in on."""
+    if not _is_routed("piggy_verify:email"):
+        yield Caution(
+            "The pages are not routed.",
+            hint="Add path('login/', include('django_piggy_verify.urls')).",
+            id=f"{_ID}W001",
+        )
+
+
+def check_cookies(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """W002, with ``--deploy``: cookies that are sent over http can be stolen."""
+    if not settings.SESSION_COOKIE_SECURE or not settings.CSRF_COOKIE_SECURE:
+        yield Caution(
+            "SESSION_COOKIE_SECURE or CSRF_COOKIE_SECURE is off.",
+            hint="The login cookie is as secure as the session cookie.",
+            id=f"{_ID}W002",
+        )
+
+
+CHECKS: tuple[_Check, ...] = (
+    check_credentials,
+    check_backend,
+    check_addresses,
+    check_numbers,
+    check_encryption_keys,
+    check_rate_limits,
+    check_provider,
+    check_route,
+    check_sandbox,
+    check_urls,
+)
+
+
+def register() -> None:
+    """Tell Django's check framework about them."""
+    for check in CHECKS:
+        checks.register(check, checks.Tags.security)
+    checks.register(check_cookies, checks.Tags.security, deploy=True)
+
+
+def _is_safe_origin(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_plain = bool(parts.hostname) and not (
+            parts.username or parts.password or parts.query or parts.fragment
+        )
+    except (ValueError, AttributeError):
+        return False
+    allowed = {"https", "http"} if settings.DEBUG else {"https"}
+    return is_plain and parts.scheme in allowed
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except (ValueError, AttributeError):
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float} and math.isfinite(float(str(value)))
+
+
+def _is_limit(name: str, value: object) -> bool:
+    if name == "check_login":
+        return type(value) is int and value > 0
+    try:
+        limits.parse_rate(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _is_routed(name: str) -> bool:
+    try:
+        reverse(name)
+    except NoReverseMatch:
+        return False
+    return True
+
+
+def _bad_value(name: str, wanted: str) -> Error:
+    return Error(f"PIGGY_VERIFY_{name} is not {wanted}.", id=f"{_ID}E004")
+
+
+def _bad_keys() -> Error:
+    return Error(
+        "PIGGY_VERIFY_ENCRYPTION_KEYS holds something that is no key.",
+        hint="A list of url-safe base64 of 32 bytes, as Fernet.generate_key() makes.",
+        id=f"{_ID}E005",
+    )

@@ -1,0 +1,238 @@
+"""
+The pages of the flow: e-mail, code, resend, cancel, and the token for scripts.
+
+Each view reads what was posted, calls one use case and hands over to an outcome
+of `flow`. Class attributes are for template authors, ``get_...`` and the
+methods named after outcomes for programmers.
+"""
+
+from typing import Any, cast
+
+from django.contrib.auth import login as log_in
+from django.core.exceptions import ValidationError
+from django.forms import Form
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.utils.translation import gettext as _
+from django.views.generic import FormView
+
+from django_piggy_verify import pending, tokens, verification
+from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import (
+    ContactUnknown,
+    ProviderError,
+)
+from django_piggy_verify.flow import FlowView, ProtectedView, state
+from django_piggy_verify.forms import CodeForm, EmailForm
+from django_piggy_verify.negotiation import error_response, prefers_json
+from django_piggy_verify.pending import Login
+
+
+class FormPage(FlowView, FormView):  # type: ignore[type-arg]
+    """A page of the flow with one form, in HTML or as JSON."""
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Feed the form from a JSON body as well."""
+        kwargs = super().get_form_kwargs()
+        if self.request.method == "POST":
+            kwargs["data"] = self.data
+        return kwargs
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        """Show the form with its errors: 200 in HTML, 400 in JSON."""
+        if not prefers_json(self.request):
+            return super().form_invalid(form)
+        errors = form.errors.as_data()
+        first: ValidationError = next(iter(errors.values()))[0]
+        code = first.code if first.code in _OWN_ERROR_CODES else "invalid"
+        fields = {name: list(messages) for name, messages in form.errors.items()}
+        return error_response(400, str(code), first.messages[0], fields)
+
+
+_OWN_ERROR_CODES = {"code_rejected", "unknown_contact"}
+
+
+class EmailView(FormPage):
+    """
+    Asks for an address and has a code sent to it.
+
+    Context of the template: `form`, `is_expired` (whether an earlier login in
+    progress is gone).
+    """
+
+    form_class = EmailForm
+    template_name = "piggy_verify/email.html"
+
+    def get_initial(self) -> dict[str, Any]:
+        """Fill in `next`, and after an expired login the address once more."""
+        initial = {**super().get_initial(), "next": self.get_next()}
+        login = pending.find(self.request)
+        if login and not login.is_open:
+            initial["email"] = login.recipient
+        return initial
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add whether to explain that the login in progress is gone."""
+        is_expired = "expired" in self.request.GET and self.request.method != "POST"
+        return super().get_context_data(is_expired=is_expired, **kwargs)
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        """Send a code and go on to the code page."""
+        recipient = form.cleaned_data["email"]
+        try:
+            resend_in = verification.send_code(recipient, request=self.request)
+        except ContactUnknown:
+            return self.unknown(form)
+        login = pending.begin(
+            self.request, recipient, next_url=self.get_next(), resend_in=resend_in
+        )
+        return self.waiting_for_code(login)
+
+    def unknown(self, form: Form) -> HttpResponse:
+        """Say that the address is no contact's, where the project allows it."""
+        message = _("We know no member with this email address.")
+        form.add_error("email", ValidationError(message, code="unknown_contact"))
+        return self.form_invalid(form)
+
+
+class LoginPage(FlowView):
+    """A page that needs a login in progress: the one that its form names."""
+
+    login: Login | None
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Find the login in progress."""
+        super().setup(request, *args, **kwargs)
+        self.login = pending.find(request, self.data.get(pending.FIELD, ""))
+
+    def get_next(self) -> str:
+        """Answer where the visitor wanted to go when the login began."""
+        return self.login.next if self.login else super().get_next()
+
+    def get_retry_url(self) -> str:
+        """Answer the code page: an outage leaves the login in progress."""
+        return self.get_page_url("code")
+
+    def turned_away(self) -> HttpResponse | None:
+        """Ask for a new login where this one is too old, foreign or missing."""
+        answer = super().turned_away()
+        if answer is None and (self.login is None or not self.login.is_open):
+            answer = self.expired()
+        return answer
+
+    @property
+    def open_login(self) -> Login:
+        """The login in progress, once `turned_away` has let the visitor through."""
+        return cast("Login", self.login)
+
+
+class CodeView(LoginPage, FormPage):
+    """
+    Asks for the code, checks it, and logs in.
+
+    Context of the template: `form`, `recipient`, `resend_in` and `expires_in`
+    (seconds), `login` (for the hidden field of that name in further forms).
+    """
+
+    form_class = CodeForm
+    template_name = "piggy_verify/code.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form, or as JSON the state of the login in progress."""
+        if prefers_json(request):
+            return JsonResponse(state(self.open_login))
+        return super().get(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Tell the form whose code it asks for."""
+        pending.attach(self.request, self.open_login)
+        kwargs = super().get_form_kwargs()
+        return {**kwargs, "request": self.request, "login": self.open_login}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add what the page says about the login in progress."""
+        login = self.open_login
+        return super().get_context_data(**state(login), login=login, **kwargs)
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        """Log the user in, fetch the auth token, and lead on."""
+        user = cast("CodeForm", form).user
+        self.log_in(user)
+        tokens.prepare(user)
+        response = self.send_on(self.get_next())
+        pending.forget(response)
+        return response
+
+    def log_in(self, user: Any) -> None:
+        """Log `user` in, always with a new session key."""
+        if self.request.user == user:
+            # Django keeps the key when the same user logs in again.
+            self.request.session.cycle_key()
+        log_in(self.request, user)
+
+
+class ResendView(LoginPage):
+    """Sends another code for the login in progress; the count of wrong ones stays."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Send a code and go back to the code page."""
+        login = self.open_login
+        try:
+            resend_in = verification.send_code(login.recipient, request=request)
+        except ContactUnknown:
+            # Said on the e-mail page; whoever got here was a contact then.
+            return self.expired()
+        return self.waiting_for_code(login.sent_again(resend_in=resend_in))
+
+
+class CancelView(FlowView):
+    """Forgets the login in progress."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Go back to the e-mail page, with `next` kept."""
+        login = pending.find(request)
+        response: HttpResponse
+        if prefers_json(request):
+            response = HttpResponse(status=204)
+        else:
+            next_url = login.next if login else self.get_next()
+            response = HttpResponseRedirect(self.get_start_url(next_url))
+        pending.forget(response)
+        return response
+
+
+class AuthTokenView(ProtectedView):
+    """
+    Hands the logged-in contact's auth token to a script of the page.
+
+    Answers 404 unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
+    """
+
+    http_method_names = ["get", "options"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Answer ``auth_token`` and ``expires_at`` (ISO 8601, aware)."""
+        if not conf.expose_auth_token:
+            raise Http404
+        if not request.user.is_authenticated:
+            return error_response(403, "login_required", _("Log in first."))
+        try:
+            served = tokens.serve(request.user)
+        except ContactUnknown:
+            raise Http404 from None
+        except ProviderError:
+            return error_response(
+                503, "provider_unavailable", _("Try again in a moment.")
+            )
+        return JsonResponse(
+            {"auth_token": served.token, "expires_at": served.expires_at}
+        )

@@ -1,0 +1,29 @@
+import pytest
+
+from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in
+
+pytest_plugins = ["django_piggy_verify.testing"]
+
+
+@pytest.fixture
+def contact(piggy_sandbox, db):
+    return piggy_sandbox.add_contact(ADDRESS)
+
+
+@pytest.fixture
+def code(client, contact, piggy_sandbox):
+    """The code of a login that is in progress in `client`."""
+    ask_for_code(client)
+    return piggy_sandbox.last_code(ADDRESS)
+
+
+@pytest.fixture
+def user(client, contact, piggy_sandbox, django_user_model):
+    """A contact's user, logged in in `client`."""
+    log_in(client, piggy_sandbox)
+    return django_user_model.objects.get()
+
+
+@pytest.fixture
+def unlimited(settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED

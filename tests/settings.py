@@ -1,0 +1,85 @@
+"""The settings of the test project; DATABASE picks the database."""
+
+import os
+import tempfile
+from pathlib import Path
+
+SECRET_KEY = "for tests only, and long enough for that: 0123456789abcdef"
+DEBUG = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+ROOT_URLCONF = "tests.urls"
+STATIC_URL = "/static/"
+LOGIN_URL = "piggy_verify:email"
+LOGIN_REDIRECT_URL = "/members/"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_piggy_verify",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTHENTICATION_BACKENDS = [
+    "django_piggy_verify.backends.PiggyBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+PIGGY_VERIFY_API_KEY = "test-api-key"
+PIGGY_VERIFY_SEND_FLOOR = 0
+# The sandbox is mounted for its own tests; `check` is tested without this.
+SILENCED_SYSTEM_CHECKS = ["piggy_verify.E010"]
+
+_DATABASES = {
+    "sqlite": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": "unused.sqlite3",
+        # A file, since threads that share a database in memory do not wait for
+        # each other's locks.
+        "TEST": {
+            "NAME": Path(tempfile.gettempdir()) / f"piggy-verify-{os.getpid()}.sqlite3"
+        },
+        "OPTIONS": {"timeout": 30},
+    },
+    "postgresql": {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": os.environ.get("PGHOST", "127.0.0.1"),
+        "USER": os.environ.get("PGUSER", "postgres"),
+        "PASSWORD": os.environ.get("PGPASSWORD", ""),
+        "NAME": "piggy_verify",
+    },
+    "mariadb": {
+        "ENGINE": "django.db.backends.mysql",
+        "HOST": os.environ.get("MYSQL_HOST", "127.0.0.1"),
+        "USER": os.environ.get("MYSQL_USER", "root"),
+        "PASSWORD": os.environ.get("MYSQL_PASSWORD", ""),
+        "NAME": "piggy_verify",
+        "OPTIONS": {"charset": "utf8mb4"},
+    },
+}
+DATABASES = {"default": _DATABASES[os.environ.get("DATABASE", "sqlite")]}

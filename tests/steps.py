@@ -1,0 +1,29 @@
+"""What a visitor does, in the words of the tests."""
+
+from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
+
+ADDRESS = "ann@example.com"
+STRANGER = "nobody@example.com"
+JSON = {"accept": "application/json"}
+UNLIMITED = dict.fromkeys(DEFAULT_RATE_LIMITS, "999/1s") | {"check_login": 999}
+
+
+def ask_for_code(browser, address=ADDRESS, **fields):
+    return browser.post("/login/", {"email": address, **fields})
+
+
+def type_code(browser, code, **fields):
+    return browser.post("/login/code/", {"code": code, **fields})
+
+
+def log_in(browser, sandbox, address=ADDRESS, **fields):
+    ask_for_code(browser, address, **fields)
+    return type_code(browser, sandbox.last_code(address))
+
+
+def is_logged_in(browser):
+    return "_auth_user_id" in browser.session
+
+
+def calls(sandbox):
+    return [call.name for call in sandbox.calls]

@@ -1,0 +1,309 @@
+import threading
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_login_failed
+from django.db import connections
+
+from django_piggy_verify.backends import PiggyBackend
+from django_piggy_verify.exceptions import (
+    LoginRefused,
+    ProviderRefused,
+    ProviderUnavailable,
+    TooManyAttempts,
+)
+from django_piggy_verify.models import Contact
+from django_piggy_verify.providers import get_provider
+from django_piggy_verify.providers.base import Identity
+from django_piggy_verify.sandbox import Fault
+from tests.steps import ADDRESS
+
+pytestmark = pytest.mark.usefixtures("unlimited")
+
+
+@pytest.fixture
+def failed():
+    """The keyword arguments of each `user_login_failed`."""
+    fired = []
+
+    def note(**kwargs):
+        fired.append(kwargs)
+
+    user_login_failed.connect(note)
+    yield fired
+    user_login_failed.disconnect(note)
+
+
+@pytest.fixture
+def prove(contact, piggy_sandbox):
+    """Answer a function that logs an address in and answers the user."""
+
+    def prove_address(address=ADDRESS):
+        get_provider().send_code(address)
+        code = piggy_sandbox.last_code(address)
+        return authenticate(None, recipient=address, secret_code=code)
+
+    return prove_address
+
+
+def test_an_unknown_id_gets_a_new_user(prove, contact):
+    user = prove()
+
+    assert user.email == ADDRESS
+    assert not user.has_usable_password()
+    assert user.username
+    assert ADDRESS not in user.username
+    assert contact.uid not in user.username
+
+
+def test_the_contact_is_recorded_with_what_was_proved(prove, contact):
+    user = prove()
+
+    row = Contact.objects.get()
+    assert (row.provider, row.uid, row.email) == ("piggy", contact.uid, ADDRESS)
+    assert (row.user, row.phone) == (user, "")
+    assert row.created_at <= row.verified_at
+
+
+def test_a_known_id_logs_in_its_user(prove):
+    assert prove() == prove()
+
+
+def test_a_changed_address_is_recorded_and_the_users_own_stays(
+    prove, contact, piggy_sandbox
+):
+    user = prove()
+    piggy_sandbox.add_contact("ann@new.example", uid=contact.uid)
+
+    assert prove("ann@new.example") == user
+    assert Contact.objects.get().email == "ann@new.example"
+    assert User.objects.get().email == ADDRESS
+
+
+def test_a_recycled_mailbox_gets_another_user(prove, piggy_sandbox):
+    user = prove()
+    piggy_sandbox.add_contact(ADDRESS, uid="somebody-else")
+
+    assert prove() != user
+
+
+def test_ids_that_differ_in_case_are_different_contacts(prove, piggy_sandbox):
+    piggy_sandbox.add_contact(ADDRESS, uid="abc")
+    user = prove()
+    piggy_sandbox.add_contact(ADDRESS, uid="ABC")
+
+    assert prove() != user
+
+
+def test_the_same_id_at_another_provider_is_another_user(prove, settings):
+    user = prove()
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = {"name": "second-shop"}
+
+    assert prove() != user
+
+
+def test_a_user_with_the_same_address_is_not_adopted_by_default(prove):
+    local = User.objects.create_user("ann", ADDRESS)
+
+    assert prove() != local
+
+
+def test_linking_adopts_the_user_with_exactly_the_address(prove, settings):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    local = User.objects.create_user("ann", ADDRESS)
+
+    assert prove() == local
+    assert prove() == local
+
+
+@pytest.mark.parametrize("address", ["ANN@example.com", "ann@EXAMPLE.com"])
+def test_linking_adopts_no_other_spelling(prove, settings, address):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    local = User.objects.create(username="ann", email=address)
+
+    assert prove() != local
+
+
+def test_linking_adopts_nobody_if_two_have_the_address(prove, settings):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    local = {User.objects.create_user(name, ADDRESS) for name in ("ann", "bob")}
+
+    assert prove() not in local
+
+
+def test_linking_adopts_no_user_who_is_a_contact_already(
+    prove, settings, piggy_sandbox
+):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    user = prove()
+    piggy_sandbox.add_contact(ADDRESS, uid="somebody-else")
+
+    assert prove() != user
+
+
+@pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
+def test_linking_never_adopts_staff(prove, settings, flag):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    User.objects.create(username="ann", email=ADDRESS, **{flag: True})
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+    assert not Contact.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"is_staff": True}, {"is_superuser": True}, {"is_active": False}]
+)
+def test_staff_and_inactive_users_are_refused(prove, change):
+    prove()
+    User.objects.update(**change)
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+
+def test_staff_may_log_in_where_the_project_allows_it(prove, settings):
+    settings.PIGGY_VERIFY_ALLOW_STAFF = True
+    user = prove()
+    User.objects.update(is_staff=True)
+
+    assert prove() == user
+
+
+def test_without_creation_an_unknown_contact_is_refused(prove, settings):
+    settings.PIGGY_VERIFY_CREATE_USERS = False
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+    assert not User.objects.exists()
+
+
+class VetoBackend(PiggyBackend):
+    def can_log_in(self, request, user):
+        return False
+
+
+class StaffBackend(PiggyBackend):
+    def create_user(self, request, identity):
+        return User.objects.create(username="boss", is_staff=True)
+
+
+class TwinBackend(PiggyBackend):
+    def find_user(self, request, identity):
+        return None
+
+
+@pytest.mark.parametrize("backend", [VetoBackend, StaffBackend])
+def test_a_refused_new_user_leaves_nothing_behind(prove, settings, backend):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.{backend.__name__}"]
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+    assert not User.objects.exists()
+    assert not Contact.objects.exists()
+
+
+def test_a_login_that_can_never_be_stored_is_refused(prove, settings):
+    prove()
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.TwinBackend"]
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+    assert User.objects.count() == 1
+
+
+class CopyingBackend(PiggyBackend):
+    def update_user(self, request, user, identity):
+        user.email = identity.email
+        user.save()
+
+
+def test_update_user_may_copy_what_changed(prove, settings, contact, piggy_sandbox):
+    prove()
+    piggy_sandbox.add_contact("ann@new.example", uid=contact.uid)
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.CopyingBackend"]
+
+    assert prove("ann@new.example").email == "ann@new.example"
+
+
+def test_a_wrong_code_answers_none_and_is_a_failed_login(contact, failed):
+    user = authenticate(
+        None, recipient=ADDRESS, secret_code="wrong", username=ADDRESS
+    )
+
+    assert user is None
+    assert failed[0]["credentials"]["username"] == ADDRESS
+    assert "wrong" not in str(failed)
+
+
+def test_a_recipient_that_is_no_address_answers_none(contact):
+    assert authenticate(None, recipient="ann", secret_code="1") is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [(Fault.OUTAGE, ProviderUnavailable), (Fault.UNAUTHORIZED, ProviderRefused)],
+)
+def test_an_outage_and_a_refused_key_raise_and_are_no_failed_login(
+    contact, piggy_sandbox, failed, fault, error
+):
+    piggy_sandbox.switches.fault = fault
+
+    with pytest.raises(error):
+        authenticate(None, recipient=ADDRESS, secret_code="1")
+
+    assert failed == []
+
+
+def test_an_exhausted_limit_raises(contact, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_recipient": "1/1h"}
+    authenticate(None, recipient=ADDRESS, secret_code="1")
+
+    with pytest.raises(TooManyAttempts) as caught:
+        authenticate(None, recipient=ADDRESS, secret_code="2")
+
+    assert caught.value.limit == "check_recipient"
+
+
+def test_password_logins_do_not_concern_the_backend(db, client):
+    User.objects.create_user("bob", password="secret")
+
+    assert client.login(username="bob", password="secret")
+
+
+def test_a_user_who_became_inactive_is_anonymous_at_the_next_request(client, user):
+    User.objects.update(is_active=False)
+
+    assert client.get("/members/").content == b"user None"
+
+
+def test_a_session_of_a_user_who_is_gone_is_anonymous(client, user):
+    User.objects.all().delete()
+
+    assert not Contact.objects.exists()
+    assert client.get("/members/").content == b"user None"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_first_logins_at_once_make_one_user():
+    identity = Identity(provider="piggy", uid="one", email=ADDRESS)
+    users, barrier = [], threading.Barrier(8)
+
+    def admit():
+        barrier.wait()
+        users.append(PiggyBackend()._admit(None, identity)[0])
+        connections.close_all()
+
+    threads = [threading.Thread(target=admit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(users)) == 1
+    assert User.objects.count() == 1

@@ -1,0 +1,207 @@
+import json
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from django_piggy_verify.sandbox import Fault
+from tests.steps import ADDRESS, JSON, STRANGER, calls
+
+LOGIN = "/login/"
+CODE = "/login/code/"
+
+
+def post(client, path, data=None, **extra):
+    return client.post(
+        path, data or {}, content_type="application/json", headers=JSON, **extra
+    )
+
+
+def error_of(response):
+    return response.status_code, response.json()["error"]["code"]
+
+
+@pytest.fixture
+def in_progress(client, contact):
+    post(client, LOGIN, {"email": ADDRESS, "next": "/members/?a=1"})
+
+
+def test_asking_for_a_code_answers_the_state_of_the_login(client, contact):
+    response = post(client, LOGIN, {"email": ADDRESS})
+
+    assert response.status_code == 202
+    assert response.json() == {
+        "recipient": ADDRESS,
+        "expires_in": 600,
+        "resend_in": 60,
+    }
+
+
+def test_a_form_body_is_taken_as_well(client, contact):
+    response = client.post(LOGIN, {"email": ADDRESS}, headers=JSON)
+
+    assert response.status_code == 202
+
+
+def test_the_code_page_answers_the_state_of_the_login(client, in_progress):
+    response = client.get(CODE, headers=JSON)
+
+    assert response.status_code == 200
+    assert set(response.json()) == {"recipient", "expires_in", "resend_in"}
+
+
+def test_a_right_code_answers_where_to_go(client, in_progress, piggy_sandbox):
+    code = piggy_sandbox.last_code(ADDRESS)
+
+    response = post(client, CODE, {"code": code})
+
+    assert response.status_code == 200
+    assert response.json() == {"redirect_to": "/members/?a=1"}
+
+
+def test_who_is_logged_in_is_told_where_to_go(client, user):
+    response = client.get(f"{LOGIN}?next=/members/%3Fb", headers=JSON)
+
+    assert response.status_code == 200
+    assert response.json() == {"redirect_to": "/members/?b"}
+
+
+def test_an_error_names_code_message_and_fields(client, contact):
+    response = post(client, LOGIN, {"email": "ann"})
+
+    assert response.status_code == 400
+    assert response.json() == {
+        "error": {
+            "code": "invalid",
+            "message": "Enter an email address like name@example.com.",
+            "fields": {"email": ["Enter an email address like name@example.com."]},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        '"ann@example.com"',
+        "[" * 100_000,
+        '{"email": null}',
+        '{"email": true}',
+        '{"email": ["ann@example.com"]}',
+        '{"email": "\\ud800@example.com"}',
+        "\xff",
+    ],
+    ids=range(11),
+)
+def test_a_body_without_the_fields_is_invalid(client, contact, piggy_sandbox, body):
+    response = client.generic(
+        "POST", LOGIN, body, content_type="application/json", headers=JSON
+    )
+
+    assert error_of(response) == (400, "invalid")
+    assert calls(piggy_sandbox) == []
+
+
+def test_lone_surrogates_can_be_shown_in_html(client, contact):
+    body = json.dumps({"email": "\ud800@example.com"})
+
+    response = client.generic("POST", LOGIN, body, content_type="application/json")
+
+    assert response.status_code == 200
+    assert response.context["form"].errors
+
+
+def test_a_code_may_be_a_number(client, in_progress, piggy_sandbox):
+    post(client, CODE, {"code": 123456})
+
+    assert calls(piggy_sandbox) == ["send", "verify"]
+
+
+def test_a_wrong_code_is_rejected(client, in_progress):
+    response = post(client, CODE, {"code": "wrong"})
+
+    assert error_of(response) == (400, "code_rejected")
+    assert "code" in response.json()["error"]["fields"]
+
+
+def test_a_blank_code_is_invalid(client, in_progress):
+    assert error_of(post(client, CODE, {"code": ""})) == (400, "invalid")
+
+
+def test_an_unknown_address_is_named_where_wanted(client, contact, settings):
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+
+    response = post(client, LOGIN, {"email": STRANGER})
+
+    assert error_of(response) == (400, "unknown_contact")
+
+
+@pytest.mark.parametrize("path", [CODE, "/login/code/resend/"])
+def test_without_a_login_in_progress_it_has_expired(client, db, path):
+    assert error_of(post(client, path, {"code": "1"})) == (409, "login_expired")
+
+
+def test_reading_the_state_of_no_login_says_that_it_has_expired(client, db):
+    assert error_of(client.get(CODE, headers=JSON)) == (409, "login_expired")
+
+
+def test_a_resend_answers_the_state_of_the_login(client, in_progress):
+    response = post(client, "/login/code/resend/")
+
+    assert response.status_code == 202
+    assert response.json()["recipient"] == ADDRESS
+
+
+def test_cancelling_answers_nothing(client, in_progress):
+    response = post(client, "/login/cancel/")
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert client.get(CODE, headers=JSON).status_code == 409
+
+
+def test_a_limit_is_said_with_when_to_try_again(client, in_progress, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/1h"}
+    post(client, CODE, {"code": "wrong"})
+
+    response = post(client, CODE, {"code": "wrong"})
+
+    assert error_of(response) == (429, "too_many_attempts")
+    assert int(response["Retry-After"]) > 3590
+
+
+def test_an_outage_is_said(client, contact, piggy_sandbox):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+
+    response = post(client, LOGIN, {"email": ADDRESS})
+
+    assert error_of(response) == (503, "provider_unavailable")
+    assert int(response["Retry-After"]) > 0
+
+
+def test_a_refused_login_is_said(client, in_progress, piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_CREATE_USERS = False
+
+    response = post(client, CODE, {"code": piggy_sandbox.last_code(ADDRESS)})
+
+    assert error_of(response) == (403, "login_refused")
+    assert not get_user_model().objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_json"),
+    [
+        ("application/json", True),
+        ("application/json, text/html;q=0.5", True),
+        ("text/html, application/json;q=0.5", False),
+        ("*/*", False),
+        ("image/png", False),
+        ("", False),
+    ],
+)
+def test_the_accept_header_decides(client, contact, accept, is_json):
+    response = client.post(LOGIN, {"email": "ann"}, headers={"accept": accept})
+
+    assert (response["Content-Type"] == "application/json") is is_json
+    assert "Accept" in response["Vary"]

@@ -1,0 +1,561 @@
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.sandbox import Fault
+from tests.steps import (
+    ADDRESS,
+    JSON,
+    STRANGER,
+    ask_for_code,
+    calls,
+    is_logged_in,
+    log_in,
+    type_code,
+)
+
+def test_a_contact_logs_in_with_three_upstream_calls(client, contact, piggy_sandbox):
+    response = log_in(client, piggy_sandbox)
+
+    assert (response.status_code, response.url) == (302, "/members/")
+    assert is_logged_in(client)
+    assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
+def test_asking_for_a_code_leads_to_the_page_that_shows_the_address(client, contact):
+    response = client.post("/login/", {"email": ADDRESS}, follow=True)
+
+    assert response.redirect_chain == [("/login/code/", 302)]
+    assert ADDRESS in response.text
+
+
+@pytest.mark.parametrize("name", ["email", "code", "resend", "cancel", "auth-token"])
+def test_every_page_has_its_url(name):
+    assert reverse(f"piggy_verify:{name}").startswith("/login/")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "  ", "ann", "ann@", "@example.com", "a b@example.com", "ann@localhost"],
+)
+def test_a_malformed_address_is_a_field_error_and_sends_nothing(
+    client, contact, piggy_sandbox, address
+):
+    response = client.post("/login/", {"email": address})
+
+    assert response.status_code == 200
+    assert "email" in response.context["form"].errors
+    assert calls(piggy_sandbox) == []
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "--", "12\x00", "1" * 10_000, "12\r\n34"])
+def test_a_malformed_code_is_a_field_error_and_uses_up_no_attempt(
+    client, contact, piggy_sandbox, settings, typed
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    ask_for_code(client)
+
+    for _ in range(2):
+        response = type_code(client, typed)
+
+    assert response.status_code == 200
+    assert "code" in response.context["form"].errors
+    assert calls(piggy_sandbox) == ["send"]
+
+
+def test_a_stranger_sees_what_a_contact_sees(contact):
+    answers = []
+    for address in (ADDRESS, STRANGER):
+        browser = Client()
+        sent = browser.post("/login/", {"email": address})
+        page = browser.get("/login/code/").text.replace(address, "ADDRESS")
+        answers.append((sent.status_code, sent.headers, page[: page.index("<form")]))
+
+    assert answers[0] == answers[1]
+
+
+def test_a_strangers_code_is_checked_upstream_as_well(client, contact, piggy_sandbox):
+    client.post("/login/", {"email": STRANGER})
+
+    response = client.post("/login/code/", {"code": "123456"})
+
+    assert response.status_code == 200
+    assert calls(piggy_sandbox) == ["send", "verify"]
+
+
+def test_a_stranger_is_told_so_where_the_project_wants_it(client, contact, settings):
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+
+    responses = [client.post("/login/", {"email": STRANGER}) for _ in range(2)]
+
+    assert [each.status_code for each in responses] == [200, 200]
+    assert responses[1].context["form"].has_error("email", "unknown_contact")
+
+
+def test_a_resend_to_a_contact_that_vanished_starts_again(
+    client, contact, piggy_sandbox, settings, unlimited
+):
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+    ask_for_code(client)
+    piggy_sandbox.remove_contact(ADDRESS)
+
+    response = client.post("/login/code/resend/")
+
+    assert response.url == "/login/?expired=1"
+
+
+def test_a_wrong_code_is_a_field_error(client, code):
+    response = client.post("/login/code/", {"code": "wrong"})
+
+    assert response.status_code == 200
+    assert response.context["form"].has_error("code", "code_rejected")
+    assert not is_logged_in(client)
+
+
+def test_a_code_survives_how_people_paste_it(client, code):
+    pasted = f" {code[:3]}\u00a0\u2013{code[3:]}\u200b "
+
+    response = client.post("/login/code/", {"code": pasted})
+
+    assert response.status_code == 302
+
+
+def test_an_expired_code_is_refused_like_a_wrong_one(
+    client, contact, piggy_sandbox
+):
+    piggy_sandbox.code_lifetime = 0.0
+    ask_for_code(client)
+    piggy_sandbox.code_lifetime = 600.0
+
+    response = client.post("/login/code/", {"code": piggy_sandbox.last_code(ADDRESS)})
+
+    assert response.context["form"].has_error("code", "code_rejected")
+
+
+def test_a_used_code_is_refused_even_if_upstream_takes_it(
+    client, code, piggy_sandbox
+):
+    piggy_sandbox.switches.reuse_codes = True
+    thief = Client()
+    ask_for_code(thief)
+    type_code(client, code)
+
+    response = type_code(thief, code)
+
+    assert response.context["form"].has_error("code", "code_rejected")
+    assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
+@pytest.mark.parametrize("path", ["/login/code/", "/login/code/resend/"])
+def test_without_a_login_in_progress_the_visitor_starts_again(client, db, path):
+    response = client.post(f"{path}?next=/members/", {"code": "1"}, follow=True)
+
+    assert response.redirect_chain == [
+        ("/login/?expired=1&next=%2Fmembers%2F", 302),
+    ]
+    assert "Ask for a new code" in response.text
+    assert 'name="next" value="/members/"' in response.text
+
+
+def test_a_login_that_is_too_old_keeps_next_and_the_address(
+    client, contact, settings, piggy_sandbox
+):
+    ask_for_code(client, next="/members/?a=1")
+    settings.PIGGY_VERIFY_LOGIN_TTL = 0
+
+    response = client.post("/login/code/", {"code": "1"}, follow=True)
+
+    assert response.redirect_chain[0][0] == (
+        "/login/?expired=1&next=%2Fmembers%2F%3Fa%3D1"
+    )
+    assert response.context["form"].initial["email"] == ADDRESS
+    assert calls(piggy_sandbox) == ["send"]
+
+
+@pytest.mark.parametrize("fault", [Fault.MAINTENANCE, Fault.RATE_LIMITED])
+def test_an_outage_at_send_is_said_and_counted_nowhere(
+    client, contact, piggy_sandbox, settings, fault
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_recipient": "1/1h"}
+    piggy_sandbox.switches.fault = fault
+    response = client.post("/login/", {"email": ADDRESS})
+    piggy_sandbox.switches.fault = None
+
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert client.post("/login/", {"email": ADDRESS}).status_code == 302
+
+
+def test_an_outage_at_check_leaves_the_login_in_progress(
+    client, code, piggy_sandbox, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    piggy_sandbox.switches.fault = Fault.OUTAGE
+    response = client.post("/login/code/", {"code": code})
+    piggy_sandbox.switches.fault = None
+
+    assert response.status_code == 503
+    assert 'href="/login/code/"' in response.text
+    assert client.post("/login/code/", {"code": code}).status_code == 302
+
+
+@pytest.mark.parametrize("fault", [Fault.OUTAGE, Fault.MALFORMED, Fault.REDIRECT])
+def test_a_failure_that_may_depend_on_the_contact_looks_like_sent(
+    client, contact, piggy_sandbox, caplog, fault
+):
+    piggy_sandbox.switches.fault = fault
+
+    response = client.post("/login/", {"email": ADDRESS})
+
+    assert response.url == "/login/code/"
+    assert caplog.records[-1].levelname == "ERROR"
+
+
+def test_our_own_misconfiguration_is_logged_as_an_error(
+    client, contact, piggy_sandbox, caplog
+):
+    piggy_sandbox.switches.error_code = 55032
+
+    response = client.post("/login/", {"email": ADDRESS})
+
+    assert response.status_code == 503
+    assert "no Contacts Portal" in caplog.text
+    assert caplog.records[-1].levelname == "ERROR"
+
+
+def test_a_failing_token_fetch_does_not_undo_the_login(
+    client, code, piggy_sandbox, caplog
+):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    piggy_sandbox.switches.fault_on = frozenset({"auth-token"})
+
+    response = client.post("/login/code/", {"code": code})
+
+    assert response.url == "/members/"
+    assert is_logged_in(client)
+    assert "No auth token at login" in caplog.text
+
+
+def test_a_user_who_may_not_log_in_is_refused_on_a_page_of_its_own(
+    client, user, piggy_sandbox, unlimited
+):
+    get_user_model().objects.update(is_active=False)
+
+    response = log_in(Client(), piggy_sandbox)
+
+    assert response.status_code == 403
+    assert "cannot be used with a code" in response.text
+    assert response.cookies["piggy_verify_login"].value == ""
+
+
+def test_too_many_wrong_codes_close_the_login(client, code, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    type_code(client, "wrong")
+
+    response = type_code(client, code)
+
+    assert response.status_code == 429
+    assert 0 < int(response["Retry-After"]) <= 60
+    assert type_code(client, code).url == "/login/?expired=1"
+
+
+def test_too_many_sends_are_answered_with_when_to_try_again(client, contact, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
+    ask_for_code(client)
+
+    response = ask_for_code(client, STRANGER)
+
+    assert response.status_code == 429
+    assert 3590 < int(response["Retry-After"]) <= 3600
+    assert "60 minutes" in response.text
+
+
+def test_within_the_cooldown_the_code_page_is_shown_and_nothing_is_sent(
+    client, code, piggy_sandbox
+):
+    response = client.post("/login/code/resend/")
+
+    assert response.url == "/login/code/"
+    assert calls(piggy_sandbox) == ["send"]
+
+
+def test_a_resend_sends_another_code(client, code, piggy_sandbox, unlimited):
+    client.post("/login/code/resend/")
+
+    response = type_code(client, piggy_sandbox.last_code(ADDRESS))
+
+    assert response.url == "/members/"
+    assert calls(piggy_sandbox) == ["send", "send", "verify", "auth-token"]
+
+
+def test_a_resend_does_not_reset_the_count_of_wrong_codes(
+    client, code, settings, unlimited
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 1}
+    type_code(client, "wrong")
+    client.post("/login/code/resend/")
+
+    assert type_code(client, "wrong").status_code == 429
+
+
+def test_a_resend_gives_the_login_a_fresh_deadline(
+    client, contact, time_machine, unlimited
+):
+    time_machine.move_to(0)
+    ask_for_code(client)
+    time_machine.shift(590)
+    client.post("/login/code/resend/")
+    time_machine.shift(590)
+
+    assert client.get("/login/code/").status_code == 200
+
+
+def test_cancelling_forgets_the_login_and_keeps_next(client, contact):
+    ask_for_code(client, next="/members/?a=1")
+
+    response = client.post("/login/cancel/")
+
+    assert response.url == "/login/?next=%2Fmembers%2F%3Fa%3D1"
+    assert client.get("/login/code/").url == "/login/?expired=1"
+
+
+def test_cancelling_nothing_leads_to_the_email_page(client, db):
+    assert client.post("/login/cancel/").url == "/login/"
+
+
+@pytest.mark.parametrize("path", ["/login/", "/login/code/"])
+def test_who_is_logged_in_is_sent_on(client, user, path, piggy_sandbox):
+    responses = [
+        client.get(f"{path}?next=/members/%3Fa"),
+        client.post(path, {"email": ADDRESS, "code": "1", "next": "/members/?a"}),
+    ]
+
+    assert [each.url for each in responses] == ["/members/?a", "/members/?a"]
+    assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+@pytest.mark.parametrize("page", ["", "code/", "code/resend/", "cancel/", "token/"])
+def test_reading_a_page_sends_checks_and_uses_up_nothing(
+    client, code, piggy_sandbox, method, page
+):
+    getattr(client, method)(f"/login/{page}?code={code}&email={ADDRESS}")
+
+    assert calls(piggy_sandbox) == ["send"]
+    assert type_code(client, code).status_code == 302
+
+
+@pytest.mark.parametrize("page", ["", "code/", "code/resend/", "cancel/"])
+def test_posting_without_a_csrf_token_is_refused(page, db, settings):
+    settings.MIDDLEWARE = [
+        each for each in settings.MIDDLEWARE if "CsrfViewMiddleware" not in each
+    ]
+    browser = Client(enforce_csrf_checks=True)
+
+    assert browser.post(f"/login/{page}", {"email": ADDRESS}).status_code == 403
+
+
+@pytest.mark.parametrize("page", ["", "code/", "code/resend/", "cancel/"])
+def test_pages_are_open_to_everybody_under_login_required_middleware(
+    page, client, db, settings
+):
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
+
+    response = client.post(f"/login/{page}")
+
+    assert not response.get("Location", "").startswith("/login/?next=")
+
+
+@pytest.mark.parametrize("page", ["", "code/", "code/resend/", "cancel/", "token/"])
+def test_pages_are_never_cached(page, client, db):
+    response = client.post(f"/login/{page}")
+
+    assert "no-store" in response["Cache-Control"]
+    assert "private" in response["Cache-Control"]
+
+
+def test_the_pages_have_nothing_inline(client, code):
+    pages = client.get("/login/").text + client.get("/login/code/").text
+
+    for inline in ("<script", "<style", " style=", " onclick=", "javascript:"):
+        assert inline not in pages
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "///evil.example",
+        "http:///evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "\x08//evil.example",
+        " //evil.example",
+        "https://testserver@evil.example/",
+        "http://evil.example/",
+    ],
+)
+def test_next_never_leaves_the_site(client, contact, piggy_sandbox, url):
+    response = log_in(client, piggy_sandbox, next=url)
+
+    assert response.url == "/members/"
+
+
+def test_a_next_that_fits_into_no_cookie_falls_back(client, contact, piggy_sandbox):
+    response = log_in(client, piggy_sandbox, next="/members/?" + "a" * 1000)
+
+    assert response.url == "/members/"
+
+
+def test_the_session_key_changes_at_login(client, contact, piggy_sandbox):
+    client.session["basket"] = "full"
+    before = client.session.session_key
+
+    log_in(client, piggy_sandbox)
+
+    assert client.session.session_key != before
+
+
+def test_nothing_of_the_login_is_left_after_it(client, code):
+    type_code(client, code)
+
+    assert client.cookies["piggy_verify_login"].value == ""
+    assert set(client.session.keys()) == {
+        "_auth_user_id",
+        "_auth_user_backend",
+        "_auth_user_hash",
+    }
+
+
+def test_the_cookie_of_the_login_is_out_of_reach_of_scripts(client, contact):
+    cookie = ask_for_code(client).cookies["piggy_verify_login"]
+
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert cookie["path"] == "/"
+
+
+def test_over_https_the_cookie_is_secure(client, contact):
+    response = client.post("/login/", {"email": ADDRESS}, secure=True)
+
+    assert response.cookies["piggy_verify_login"]["secure"]
+
+
+def test_each_tab_checks_its_code_for_the_address_it_shows(
+    client, contact, piggy_sandbox
+):
+    piggy_sandbox.add_contact("bob@example.com")
+    ask_for_code(client)
+    form = client.get("/login/code/").context["form"]
+    ask_for_code(client, "bob@example.com")
+
+    type_code(client, piggy_sandbox.last_code(ADDRESS), login=form.initial["login"])
+
+    assert Contact.objects.get().email == ADDRESS
+
+
+def test_a_login_begun_in_another_browser_is_refused(client, code, piggy_sandbox):
+    form = client.get("/login/code/").context["form"]
+    victim = Client()
+    ask_for_code(victim, STRANGER)
+
+    response = type_code(victim, code, login=form.initial["login"])
+
+    assert response.url == "/login/?expired=1"
+    assert "verify" not in calls(piggy_sandbox)
+
+
+@pytest.mark.parametrize("login", ["forged", "a:b:c", "\x00", "x" * 10_000])
+def test_a_forged_login_is_no_login(client, code, login):
+    assert type_code(client, code, login=login).url == "/login/?expired=1"
+
+
+def test_a_login_signed_for_something_else_is_no_login(client, db):
+    from django.core import signing
+
+    client.cookies["piggy_verify_login"] = signing.dumps(
+        ["too", "short"], salt="django_piggy_verify.pending"
+    )
+
+    assert client.get("/login/code/").url == "/login/?expired=1"
+
+
+def test_a_page_may_be_shown_to_who_is_logged_in(client, user, piggy_sandbox, rf):
+    """A project that asks for a code again changes the session key, too."""
+    from django_piggy_verify.views import CodeView
+
+    request = rf.get("/")
+    request.session, request.user = client.session, user
+    before = request.session.session_key
+    view = CodeView(redirect_authenticated_user=False)
+    view.setup(request)
+    user.backend = "django_piggy_verify.backends.PiggyBackend"
+
+    view.log_in(user)
+
+    assert request.session.session_key != before
+
+
+def test_the_token_page_is_not_there_by_default(client, user):
+    assert client.get("/login/token/").status_code == 404
+
+
+def test_the_token_page_hands_out_the_token_where_wanted(client, user, settings):
+    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
+
+    response = client.get("/login/token/")
+
+    assert response.json()["auth_token"].startswith("eyJ")
+    assert response.json()["expires_at"] > "2020"
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_the_token_page_turns_strangers_away(client, db, settings):
+    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
+
+    response = client.get("/login/token/")
+
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "login_required"
+
+
+def test_the_token_page_has_nothing_for_a_user_who_is_no_contact(
+    admin_client, piggy_sandbox, settings
+):
+    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
+
+    assert admin_client.get("/login/token/").status_code == 404
+
+
+def test_the_token_page_says_when_there_is_an_outage(
+    client, user, piggy_sandbox, settings
+):
+    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
+    AuthToken.objects.all().delete()
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+
+    response = client.get("/login/token/")
+
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == "provider_unavailable"
+
+
+def test_sending_takes_its_time_for_strangers_too(client, contact, settings, sleeps):
+    settings.PIGGY_VERIFY_SEND_FLOOR = 5
+
+    ask_for_code(client, STRANGER)
+
+    assert 4 < sleeps[0] <= 5
+
+
+@pytest.fixture
+def sleeps(monkeypatch):
+    slept = []
+    monkeypatch.setattr("django_piggy_verify.verification.time.sleep", slept.append)
+    return slept

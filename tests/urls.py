@@ -1,0 +1,15 @@
+from django.contrib import admin
+from django.http import HttpResponse
+from django.urls import include, path
+
+
+def members(request):
+    return HttpResponse(f"user {request.user.pk}")
+
+
+urlpatterns = [
+    path("login/", include("django_piggy_verify.urls")),
+    path("sandbox/", include("django_piggy_verify.sandbox.urls")),
+    path("members/", members, name="members"),
+    path("admin/", admin.site.urls),
+]
