@@ -7,7 +7,7 @@ hashes, so that no address is stored.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from math import ceil
@@ -47,7 +47,7 @@ class Claim:
     limit: str
     """The limit's name."""
 
-    subject: str
+    subject: str = field(repr=False)
     """Whose tally it is; only a keyed hash of it is stored."""
 
     rate: Rate

@@ -18,10 +18,8 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
         """Ask MariaDB and MySQL for a binary collation."""
-        parameters: Any = super().db_parameters(connection)
-        if connection.vendor == "mysql":
-            parameters["collation"] = "utf8mb4_bin"
-        return parameters
+        collation = {"mysql": "utf8mb4_bin"}.get(connection.vendor)
+        return {**super().db_parameters(connection), "collation": collation}
 
 
 class Contact(models.Model):

@@ -8,12 +8,11 @@ nobody's business but the provider's.
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
 from django.utils import timezone
 
 from django_piggy_verify import encryption, signals
@@ -82,11 +81,20 @@ def serve(user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False) -> S
 
 
 def prepare(user: AbstractBaseUser) -> None:
-    """Fetch the token of a user who has just logged in; a failure is only logged."""
+    """
+    Fetch the token of a user who has just logged in, if the provider has tokens.
+
+    Never raises: the login stands whatever happens here.
+    """
+    if not isinstance(get_provider(), TokenProvider):
+        return
     try:
         get_auth_token(user, refresh=True)
-    except (PiggyVerifyError, DatabaseError) as error:
+    except PiggyVerifyError as error:
         logger.warning("No auth token at login: %s", type(error).__name__)
+    except Exception:
+        # An error page would keep the session from being saved.
+        logger.exception("No auth token at login")
 
 
 def forget(contact: Contact) -> None:
@@ -110,8 +118,10 @@ def _token_provider() -> TokenProvider:
 def _find_contact(
     user: AbstractBaseUser | AnonymousUser, provider: TokenProvider
 ) -> Contact:
+    if user.pk is None:
+        raise ContactUnknown("nobody is no contact")
     contact = (
-        Contact.objects.filter(user_id=cast("int", user.pk), provider=provider.name)
+        Contact.objects.filter(user_id=user.pk, provider=provider.name)
         .select_related("auth_token")
         .first()
     )

@@ -164,8 +164,7 @@ def _take(claims: list[Claim], recipient: str, request: HttpRequest | None) -> N
 
 def _judge(provider: Provider, recipient: str, code: Secret) -> Identity:
     """Ask the provider, unless the code was right before: each is right once."""
-    subject = f"{recipients.key(recipient)}\0{code.casefold()}"
-    use = Claim(limit="code_use", subject=subject, rate=Rate(1, conf.login_ttl))
+    use = _use_of(recipient, code)
     if limits.wait(use):
         raise CodeRejected
     identity = provider.check_code(Challenge(recipient=recipient), code)
@@ -190,6 +189,12 @@ def _log(verb: str, error: ProviderError, *, at: int) -> None:
         error.status,
         error.api_code,
     )
+
+
+def _use_of(recipient: str, code: Secret) -> Claim:
+    """Answer the claim that lets a code be right once, without showing it."""
+    subject = Secret(f"{recipients.key(recipient)}\0{code.casefold()}")
+    return Claim(limit="code_use", subject=subject, rate=Rate(1, conf.login_ttl))
 
 
 @contextmanager

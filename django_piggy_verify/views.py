@@ -112,7 +112,8 @@ class LoginPage(FlowView):
 
     def get_next(self) -> str:
         """Answer where the visitor wanted to go when the login began."""
-        return self.login.next if self.login else super().get_next()
+        begun_with = self.login.next if self.login else ""
+        return begun_with or super().get_next()
 
     def get_retry_url(self) -> str:
         """Answer the code page: an outage leaves the login in progress."""
@@ -204,7 +205,7 @@ class CancelView(FlowView):
         if prefers_json(request):
             response = HttpResponse(status=204)
         else:
-            next_url = login.next if login else self.get_next()
+            next_url = (login and login.next) or self.get_next()
             response = HttpResponseRedirect(self.get_start_url(next_url))
         pending.forget(response)
         return response

@@ -21,9 +21,9 @@ def code(client, contact, piggy_sandbox):
 def user(client, contact, piggy_sandbox, django_user_model):
     """A contact's user, logged in in `client`."""
     log_in(client, piggy_sandbox)
-    return django_user_model.objects.get()
+    return django_user_model.objects.get(piggy_contacts__uid=contact.uid)
 
 
 @pytest.fixture
 def unlimited(settings):
-    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED
+    settings.PIGGY_VERIFY_RATE_LIMITS = dict(UNLIMITED)

@@ -10,6 +10,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 ROOT_URLCONF = "tests.urls"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 LOGIN_URL = "piggy_verify:email"
 LOGIN_REDIRECT_URL = "/members/"
@@ -22,6 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django_piggy_verify",
+    "tests.people",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

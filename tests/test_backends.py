@@ -1,3 +1,4 @@
+import re
 import threading
 
 import pytest
@@ -231,10 +232,37 @@ def test_update_user_may_copy_what_changed(prove, settings, contact, piggy_sandb
     assert prove("ann@new.example").email == "ann@new.example"
 
 
+@pytest.mark.parametrize(
+    ("model", "field", "value"),
+    [
+        ("EmailUser", "email", f"^{ADDRESS}$"),
+        ("CardUser", "card", "^[a-z2-9]{8}$"),
+        ("NumberUser", "number", "^7$"),
+    ],
+)
+def test_users_of_other_models_are_created_as_those_log_in(
+    db, settings, model, field, value
+):
+    settings.AUTH_USER_MODEL = f"people.{model}"
+    identity = Identity(provider="piggy", uid="one", email=ADDRESS)
+
+    user = PiggyBackend().create_user(None, identity)
+
+    assert re.match(value, str(getattr(user, field)))
+    assert user.pk
+    assert not user.has_usable_password()
+
+
+def test_linking_finds_nobody_in_a_model_without_email(db, settings):
+    settings.AUTH_USER_MODEL = "people.CardUser"
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    identity = Identity(provider="piggy", uid="one", email=ADDRESS)
+
+    assert PiggyBackend().find_user(None, identity) is None
+
+
 def test_a_wrong_code_answers_none_and_is_a_failed_login(contact, failed):
-    user = authenticate(
-        None, recipient=ADDRESS, secret_code="wrong", username=ADDRESS
-    )
+    user = authenticate(None, recipient=ADDRESS, secret_code="wrong", username=ADDRESS)
 
     assert user is None
     assert failed[0]["credentials"]["username"] == ADDRESS

@@ -1,13 +1,15 @@
 import pytest
 from django.contrib.auth import get_user_model
+from django.core import signing
 from django.test import Client
 from django.urls import reverse
 
 from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.views import CodeView
 from tests.steps import (
     ADDRESS,
-    JSON,
     STRANGER,
     ask_for_code,
     calls,
@@ -15,6 +17,7 @@ from tests.steps import (
     log_in,
     type_code,
 )
+
 
 def test_a_contact_logs_in_with_three_upstream_calls(client, contact, piggy_sandbox):
     response = log_in(client, piggy_sandbox)
@@ -122,9 +125,7 @@ def test_a_code_survives_how_people_paste_it(client, code):
     assert response.status_code == 302
 
 
-def test_an_expired_code_is_refused_like_a_wrong_one(
-    client, contact, piggy_sandbox
-):
+def test_an_expired_code_is_refused_like_a_wrong_one(client, contact, piggy_sandbox):
     piggy_sandbox.code_lifetime = 0.0
     ask_for_code(client)
     piggy_sandbox.code_lifetime = 600.0
@@ -134,9 +135,7 @@ def test_an_expired_code_is_refused_like_a_wrong_one(
     assert response.context["form"].has_error("code", "code_rejected")
 
 
-def test_a_used_code_is_refused_even_if_upstream_takes_it(
-    client, code, piggy_sandbox
-):
+def test_a_used_code_is_refused_even_if_upstream_takes_it(client, code, piggy_sandbox):
     piggy_sandbox.switches.reuse_codes = True
     thief = Client()
     ask_for_code(thief)
@@ -146,6 +145,25 @@ def test_a_used_code_is_refused_even_if_upstream_takes_it(
 
     assert response.context["form"].has_error("code", "code_rejected")
     assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
+def test_of_two_who_use_a_code_at_once_one_gets_in(
+    client, code, piggy_sandbox, monkeypatch
+):
+    piggy_sandbox.switches.reuse_codes = True
+    faster, check = Client(), PiggyProvider.check_code
+    ask_for_code(faster)
+
+    def slowly(*args):
+        monkeypatch.undo()
+        type_code(faster, code)
+        return check(*args)
+
+    monkeypatch.setattr(PiggyProvider, "check_code", slowly)
+    response = type_code(client, code)
+
+    assert response.context["form"].has_error("code", "code_rejected")
+    assert is_logged_in(faster)
 
 
 @pytest.mark.parametrize("path", ["/login/code/", "/login/code/resend/"])
@@ -477,8 +495,6 @@ def test_a_forged_login_is_no_login(client, code, login):
 
 
 def test_a_login_signed_for_something_else_is_no_login(client, db):
-    from django.core import signing
-
     client.cookies["piggy_verify_login"] = signing.dumps(
         ["too", "short"], salt="django_piggy_verify.pending"
     )
@@ -488,8 +504,6 @@ def test_a_login_signed_for_something_else_is_no_login(client, db):
 
 def test_a_page_may_be_shown_to_who_is_logged_in(client, user, piggy_sandbox, rf):
     """A project that asks for a code again changes the session key, too."""
-    from django_piggy_verify.views import CodeView
-
     request = rf.get("/")
     request.session, request.user = client.session, user
     before = request.session.session_key
@@ -556,6 +570,6 @@ def test_sending_takes_its_time_for_strangers_too(client, contact, settings, sle
 
 @pytest.fixture
 def sleeps(monkeypatch):
-    slept = []
+    slept: list[float] = []
     monkeypatch.setattr("django_piggy_verify.verification.time.sleep", slept.append)
     return slept

@@ -1,0 +1,33 @@
+"""User models as other projects have them."""
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+
+class EmailUser(AbstractBaseUser):
+    """Logs in by e-mail and has no username."""
+
+    email = models.EmailField(unique=True)
+    is_active = models.BooleanField(default=True)
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+
+class CardUser(AbstractBaseUser):
+    """Logs in by a short card number and has no e-mail."""
+
+    card = models.CharField(max_length=8, unique=True)
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "card"
+
+
+class NumberUser(AbstractBaseUser):
+    """Has a login name that makes itself."""
+
+    number = models.PositiveIntegerField(default=7, unique=True)
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "number"

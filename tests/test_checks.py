@@ -1,0 +1,120 @@
+import pytest
+from django.core.checks import run_checks
+from django.urls import clear_url_caches
+
+KEY = "A" * 43 + "="
+
+
+def found():
+    ids = (str(each.id) for each in run_checks(include_deployment_checks=True))
+    return {each.removeprefix("piggy_verify.") for each in ids if "piggy" in each}
+
+
+@pytest.fixture(autouse=True)
+def sound(settings):
+    """Settings without any fault."""
+    settings.DEBUG = True
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+
+
+def test_sound_settings_raise_nothing():
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check"),
+    [
+        ("API_KEY", None, "E001"),
+        ("API_KEY", "", "E001"),
+        ("BASE_URL", "ftp://api.example", "E003"),
+        ("BASE_URL", "https://", "E003"),
+        ("BASE_URL", "https://user@api.example", "E003"),
+        ("BASE_URL", "https://api.example/?a=1", "E003"),
+        ("BASE_URL", "https://[", "E003"),
+        ("BASE_URL", 5, "E003"),
+        ("TOKEN_URL", "api.example", "E003"),
+        ("TIMEOUT", 0, "E004"),
+        ("TIMEOUT", "10", "E004"),
+        ("TIMEOUT", float("nan"), "E004"),
+        ("SEND_FLOOR", -1, "E004"),
+        ("LOGIN_TTL", 0, "E004"),
+        ("LOGIN_TTL", True, "E004"),
+        ("AUTH_TOKEN_TTL", None, "E004"),
+        ("TRUSTED_PROXY_COUNT", -1, "E004"),
+        ("TRUSTED_PROXY_COUNT", "1", "E004"),
+        ("ENCRYPTION_KEYS", ["short"], "E005"),
+        ("ENCRYPTION_KEYS", [b"bytes"], "E005"),
+        ("ENCRYPTION_KEYS", KEY, "E005"),
+        ("RATE_LIMITS", {"send_ip": "3 per hour"}, "E006"),
+        ("RATE_LIMITS", {"send_ip": 3}, "E006"),
+        ("RATE_LIMITS", {"check_login": "5/1h"}, "E006"),
+        ("RATE_LIMITS", {"check_login": 0}, "E006"),
+        ("RATE_LIMITS", {"sned_ip": "3/1h"}, "E006"),
+        ("PROVIDER", "no.such.Provider", "E007"),
+        ("PROVIDER_OPTIONS", {"no_such": "option"}, "E007"),
+        ("CA_BUNDLE", "/no/such/file", "E008"),
+        ("PROXY", "proxy.example:3128", "E009"),
+        ("PROXY", "http://[", "E009"),
+    ],
+)
+def test_a_fault_is_named(settings, name, value, check):
+    setattr(settings, f"PIGGY_VERIFY_{name}", value)
+
+    assert found() == {check}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BASE_URL", "http://127.0.0.1:8000/sandbox"),
+        ("SEND_FLOOR", 0),
+        ("TIMEOUT", 2.5),
+        ("ENCRYPTION_KEYS", [KEY]),
+        ("RATE_LIMITS", {"send_ip": "9/m", "check_login": 3}),
+        ("CA_BUNDLE", __file__),
+        ("PROXY", "http://proxy.example:3128"),
+        ("API_KEY", lambda: "key"),
+    ],
+)
+def test_what_is_sound_raises_nothing(settings, name, value):
+    setattr(settings, f"PIGGY_VERIFY_{name}", value)
+
+    assert found() == set()
+
+
+def test_client_credentials_stand_in_for_a_key(settings):
+    settings.PIGGY_VERIFY_API_KEY = None
+    settings.PIGGY_VERIFY_CLIENT_ID = settings.PIGGY_VERIFY_CLIENT_SECRET = "x"
+    settings.PIGGY_VERIFY_TOKEN_URL = "https://api.piggy.eu/oauth/token"
+
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    "backends", [["django.contrib.auth.backends.ModelBackend"], ["no.such.Backend"], []]
+)
+def test_a_missing_backend_is_named(settings, backends):
+    settings.AUTHENTICATION_BACKENDS = backends
+
+    assert "E002" in found()
+
+
+def test_without_debug_plain_http_and_the_sandbox_are_errors(settings):
+    settings.DEBUG = False
+    settings.PIGGY_VERIFY_BASE_URL = "http://127.0.0.1:8000/sandbox"
+
+    assert found() == {"E003", "E010"}
+
+
+def test_missing_urls_are_named(settings):
+    settings.ROOT_URLCONF = "django.contrib.auth.urls"
+    clear_url_caches()
+
+    assert found() == {"W001"}
+
+
+@pytest.mark.parametrize("name", ["SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"])
+def test_cookies_without_secure_are_named_at_deployment(settings, name):
+    setattr(settings, name, False)
+
+    assert found() == {"W002"}

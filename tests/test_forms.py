@@ -1,0 +1,59 @@
+import pytest
+from django.core.exceptions import ValidationError
+from hypothesis import given, strategies as st
+
+from django_piggy_verify.forms import CodeField, EmailForm
+from django_piggy_verify.secret import Secret
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("123456", "123456"),
+        (" 123 456 ", "123456"),
+        ("123-456", "123456"),
+        ("123\u2013456", "123456"),
+        ("123\u200b456\ufeff", "123456"),
+        ("１２３４５６", "123456"),
+        ("١٢٣٤٥٦", "123456"),
+        ("aBc-9", "aBc9"),
+        ("\t123456\r\n", "123456"),
+    ],
+)
+def test_codes_are_cleaned_to_what_was_mailed(typed, code):
+    assert CodeField().clean(typed) == code
+
+
+@pytest.mark.parametrize(
+    "typed", ["12\r\n34", "12\x0034", "\ud800", "é1", "1" * 65, "1" * 10_000]
+)
+def test_what_cannot_be_a_code_is_refused(typed):
+    with pytest.raises(ValidationError) as caught:
+        CodeField().clean(typed)
+
+    assert caught.value.code in {"invalid", "null_characters_not_allowed"}
+
+
+@given(st.text(max_size=80))
+def test_a_cleaned_code_is_plain_and_stays_what_it_is(typed):
+    try:
+        code = CodeField(required=False).clean(typed)
+    except ValidationError:
+        return
+
+    assert code.isascii()
+    assert CodeField(required=False).clean(code) == code
+
+
+def test_a_cleaned_code_does_not_show_itself():
+    code = CodeField().clean("123456")
+
+    assert isinstance(code, Secret)
+    assert "123456" not in repr({"code": code})
+
+
+@given(st.text(max_size=300))
+def test_no_address_makes_the_form_raise(typed):
+    form = EmailForm({"email": typed})
+
+    assert form.is_valid() or form.errors["email"]

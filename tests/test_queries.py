@@ -1,0 +1,56 @@
+"""What the pages cost the database; a figure that grows needs a reason."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.steps import ADDRESS, ask_for_code, log_in, type_code
+
+pytestmark = pytest.mark.usefixtures("unlimited")
+
+TRANSACTION = {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"}
+
+
+def statements(act, *args):
+    """Count the statements of a call, those that only frame others aside."""
+    with CaptureQueriesContext(connection) as captured:
+        act(*args)
+    first_words = (query["sql"].split()[0] for query in captured)
+    return sum(word not in TRANSACTION for word in first_words)
+
+
+@pytest.mark.parametrize("page", ["/login/", "/login/code/"])
+def test_showing_a_page_takes_no_query(client, code, page):
+    assert statements(client.get, page) == 0
+
+
+def test_the_code_page_takes_one_user_query_for_who_is_logged_in(client, user):
+    """The session and its user, as on every page of a Django site."""
+    assert statements(client.get, "/login/code/") == 2
+
+
+def test_a_field_error_takes_no_query(client, contact):
+    assert statements(ask_for_code, client, "ann") == 0
+
+
+def test_asking_for_a_code_takes_one_statement_a_limit(client, user):
+    assert statements(ask_for_code, Client()) == 4
+
+
+def test_a_send_held_back_by_the_cooldown_stays_within_its_budget(
+    client, code, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"send_cooldown": "1/60s"}
+    ask_for_code(client)
+
+    assert statements(ask_for_code, client) <= 4
+
+
+def test_a_further_login_stays_within_its_budget(client, user, piggy_sandbox):
+    browser = Client()
+    log_in(browser, piggy_sandbox)
+    browser.logout()
+    ask_for_code(browser)
+
+    assert statements(type_code, browser, piggy_sandbox.last_code(ADDRESS)) <= 24

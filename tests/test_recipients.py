@@ -1,0 +1,81 @@
+import pytest
+from hypothesis import given, strategies as st
+
+from django_piggy_verify import recipients
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("ann@example.com", "ann@example.com"),
+        ("  ann@example.com\n", "ann@example.com"),
+        ("Ann.Lee+shop@Example.COM", "Ann.Lee+shop@example.com"),
+        ("ann@ｅｘａｍｐｌｅ.com", "ann@example.com"),
+        ("ann@exam\u00adple.com", "ann@example.com"),
+        ("ann@example。com", "ann@example.com"),
+        ("ann@BÜCHER.example", "ann@xn--bcher-kva.example"),
+        ("ann@xn--bcher-kva.example", "ann@xn--bcher-kva.example"),
+        ("ann@faß.de", "ann@xn--fa-hia.de"),
+    ],
+)
+def test_an_address_has_one_spelling(typed, address):
+    assert recipients.normalise(typed) == address
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "ann",
+        "@example.com",
+        "ann@",
+        "vıctim@example.com",
+        "ann\u200b@example.com",
+        '"ann"@example.com',
+        '"<b>"@example.com',
+        "a..b@example.com",
+        ".a@example.com",
+        "ann@[127.0.0.1]",
+        "ann@127.0.0.1",
+        "ann@localhost",
+        "ann@example.com.",
+        "ann@exa mple.com",
+        "ann@-example.com",
+        "ann@example.com\r\nBcc: bob@example.com",
+        "ann\x00@example.com",
+        "ann@example\x00.com",
+        "\ud800@example.com",
+        "ann@\ud800.com",
+        "a" * 65 + "@example.com",
+        "a@" + "b" * 64 + ".com",
+        "a" * 10_000 + "@example.com",
+        "ann@" + "é" * 10_000 + ".com",
+    ],
+)
+def test_what_has_no_one_spelling_is_refused(typed):
+    with pytest.raises(ValueError, match=r"."):
+        recipients.normalise(typed)
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_normalising_is_idempotent_and_plain(local, domain):
+    try:
+        address = recipients.normalise(f"{local}@{domain}")
+    except ValueError:
+        return
+
+    assert recipients.normalise(address) == address
+    assert address.isascii()
+    assert address.isprintable()
+
+
+def test_the_key_folds_the_case_of_the_local_part():
+    assert recipients.key("Ann@example.com") == recipients.key("aNN@example.com")
+
+
+def test_tags_and_dots_stay():
+    assert recipients.key("a.nn+x@example.com") == "a.nn+x@example.com"
+
+
+def test_the_masked_form_shows_little():
+    assert recipients.masked("ann@example.com") == "a***@example.com"

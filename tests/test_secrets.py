@@ -1,0 +1,121 @@
+"""No key, code or token shows up anywhere but where it is meant to go."""
+
+import logging
+
+import pytest
+from django.core.management import call_command
+
+from django_piggy_verify.models import AuthToken, Contact, Tally
+from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.secret import Secret
+from django_piggy_verify.tokens import get_auth_token
+from tests.steps import ADDRESS, ask_for_code, log_in, type_code
+
+KEY = "marked-api-key-4711"
+
+pytestmark = pytest.mark.usefixtures("unlimited")
+
+
+@pytest.fixture(autouse=True)
+def marked_key(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_API_KEY = KEY
+
+
+def test_no_log_line_holds_a_secret(client, contact, piggy_sandbox, caplog):
+    caplog.set_level(logging.DEBUG)
+    response = log_in(client, piggy_sandbox)
+    type_code(client, "wrong")
+
+    token = get_auth_token(response.wsgi_request.user)
+
+    assert "POST /api/v3/oauth/clients/contact-verification/verify" in caplog.text
+    for secret in (KEY, piggy_sandbox.last_code(ADDRESS), token):
+        assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_no_failure_logs_or_shows_a_secret(client, code, piggy_sandbox, caplog, fault):
+    caplog.set_level(logging.DEBUG)
+    piggy_sandbox.switches.fault = fault
+
+    page = type_code(client, code)
+
+    assert page.status_code == 503
+    for secret in (KEY, code):
+        assert secret not in caplog.text
+        assert secret not in page.text
+
+
+def test_a_dump_of_the_database_holds_no_secret(user, piggy_sandbox, capsys):
+    call_command("dumpdata")
+
+    dump = capsys.readouterr().out
+    assert "piggy_verify.authtoken" in dump
+    for secret in (KEY, piggy_sandbox.last_code(ADDRESS), get_auth_token(user)):
+        assert secret not in dump
+
+
+def test_the_session_holds_no_secret(client, user, piggy_sandbox):
+    session = str(dict(client.session))
+
+    for secret in (KEY, piggy_sandbox.last_code(ADDRESS), get_auth_token(user)):
+        assert secret not in session
+
+
+def test_no_row_shows_a_token(user):
+    token = get_auth_token(user)
+
+    for row in (AuthToken.objects.get(), Contact.objects.get(), *Tally.objects.all()):
+        assert token not in f"{row!r} {row}"
+
+
+def test_a_crash_below_the_transport_shows_no_frame_that_holds_a_secret(
+    client, code, monkeypatch, caplog
+):
+    def crash(*_args):
+        raise TypeError
+
+    monkeypatch.setattr("django_piggy_verify.wire._connect_to", crash)
+    monkeypatch.setattr("django_piggy_verify.wire.MAX_IDLE", -1)
+
+    page = type_code(client, code)
+
+    assert page.status_code == 503
+    assert "TypeError" in caplog.text
+    assert code not in page.text + caplog.text
+
+
+def test_the_debug_page_of_a_crash_above_it_shows_neither_key_nor_code(
+    client, code, monkeypatch
+):
+    """Any frame may crash, and the page shows the local variables of all."""
+    monkeypatch.setattr(
+        "django_piggy_verify.providers.piggy.transport.call", crash_while_holding
+    )
+    client.raise_request_exception = False
+
+    page = type_code(client, code)
+
+    traceback, _, _posted_data = page.text.partition('id="requestinfo"')
+    assert page.status_code == 500
+    assert "crash_while_holding" in traceback
+    assert KEY not in page.text
+    assert code not in traceback
+
+
+def crash_while_holding(*_args, **_kwargs):
+    raise TypeError
+
+
+def test_a_secret_is_an_ordinary_text_to_whom_it_is_for():
+    secret = Secret("value")
+
+    assert secret == "value"
+    assert f"{secret}" == "value"
+    assert "value" not in repr([secret])
+
+
+def test_an_outage_while_asking_shows_no_key(client, contact, piggy_sandbox):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+
+    assert KEY not in ask_for_code(client).text

@@ -1,0 +1,240 @@
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from django.utils import timezone
+
+from django_piggy_verify.exceptions import (
+    ContactUnknown,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.providers.piggy import PiggyProvider
+from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.tokens import get_auth_token
+from tests.steps import ADDRESS, calls, log_in
+
+pytestmark = pytest.mark.usefixtures("unlimited")
+
+
+@pytest.fixture
+def token(user):
+    return get_auth_token(user)
+
+
+def expire():
+    AuthToken.objects.update(expires_at=timezone.now())
+
+
+def fetches(sandbox):
+    return calls(sandbox).count("auth-token")
+
+
+def test_a_cached_token_costs_one_query_and_no_http(
+    user, piggy_sandbox, django_assert_num_queries
+):
+    with django_assert_num_queries(1):
+        token = get_auth_token(user)
+
+    assert token.startswith("eyJ")
+    assert fetches(piggy_sandbox) == 1
+
+
+def test_the_token_is_plain_text_for_its_caller(token):
+    assert type(token) is str
+    assert repr(token).strip("'") == token
+
+
+def test_an_expired_token_is_fetched_anew(user, token, piggy_sandbox):
+    expire()
+
+    assert get_auth_token(user) != token
+    assert fetches(piggy_sandbox) == 2
+
+
+def test_a_token_is_used_for_as_long_as_the_setting_says(settings, user):
+    settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = 60
+    get_auth_token(user, refresh=True)
+
+    row = AuthToken.objects.get()
+    assert row.expires_at - row.fetched_at == timedelta(seconds=60)
+
+
+def test_a_missing_token_is_fetched_and_stored(user, piggy_sandbox):
+    AuthToken.objects.all().delete()
+
+    assert get_auth_token(user) == get_auth_token(user)
+    assert fetches(piggy_sandbox) == 2
+
+
+def test_refresh_fetches_although_the_token_is_fresh(user, token):
+    assert get_auth_token(user, refresh=True) != token
+
+
+def test_both_shapes_of_the_answer_are_read(user, piggy_sandbox):
+    piggy_sandbox.switches.bare_token = True
+
+    assert get_auth_token(user, refresh=True).startswith("eyJ")
+
+
+@pytest.mark.parametrize("fault", [Fault.OUTAGE, Fault.UNAUTHORIZED, Fault.MALFORMED])
+def test_while_the_old_token_is_valid_it_serves(
+    user, token, piggy_sandbox, caplog, fault
+):
+    piggy_sandbox.switches.fault = fault
+
+    assert get_auth_token(user, refresh=True) == token
+    assert "the old one serves" in caplog.text
+    assert token not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [(Fault.OUTAGE, ProviderUnavailable), (Fault.UNAUTHORIZED, ProviderRefused)],
+)
+def test_without_a_valid_token_the_failure_is_raised(user, piggy_sandbox, fault, error):
+    expire()
+    piggy_sandbox.switches.fault = fault
+
+    with pytest.raises(error):
+        get_auth_token(user)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(55031, ContactUnknown), (1053, ProviderRefused), (3000, ProviderRefused)],
+)
+def test_some_refusals_drop_a_token_that_is_still_valid(
+    user, token, piggy_sandbox, code, error
+):
+    piggy_sandbox.switches.error_code = code
+
+    with pytest.raises(error):
+        get_auth_token(user, refresh=True)
+
+    assert not AuthToken.objects.exists()
+
+
+def test_a_user_who_is_no_contact_has_no_token(piggy_sandbox, db):
+    with pytest.raises(ContactUnknown):
+        get_auth_token(User.objects.create_user("bob"))
+
+
+def test_nobody_has_no_token(piggy_sandbox, db, django_assert_num_queries):
+    with django_assert_num_queries(0), pytest.raises(ContactUnknown):
+        get_auth_token(AnonymousUser())
+
+
+def test_the_token_is_encrypted_in_the_database(user, token):
+    assert token.encode() not in bytes(AuthToken.objects.get().ciphertext)
+
+
+def test_a_ciphertext_copied_to_another_contact_does_not_open(
+    user, token, client, piggy_sandbox
+):
+    other = Contact.objects.create(
+        user=User.objects.create_user("bob"),
+        provider="piggy",
+        uid=piggy_sandbox.add_contact("bob@example.com").uid,
+        created_at=timezone.now(),
+        verified_at=timezone.now(),
+    )
+    AuthToken.objects.update(contact=other)
+
+    assert get_auth_token(other.user) != token
+
+
+def test_after_a_change_of_keys_a_token_is_fetched_anew(user, token, settings):
+    settings.SECRET_KEY = "another secret key, just as long as the first one was"
+
+    assert get_auth_token(user) != token
+
+
+def test_logging_out_drops_the_token(client, user):
+    client.logout()
+
+    assert not AuthToken.objects.exists()
+
+
+def test_logging_out_keeps_the_token_where_wanted(client, user, settings):
+    settings.PIGGY_VERIFY_FORGET_TOKEN_ON_LOGOUT = False
+
+    client.logout()
+
+    assert AuthToken.objects.exists()
+
+
+def test_logging_out_without_having_been_logged_in_is_harmless(client, db):
+    client.logout()
+
+
+def test_deleting_a_user_deletes_contact_and_token(user):
+    user.delete()
+
+    assert not Contact.objects.exists()
+    assert not AuthToken.objects.exists()
+
+
+def test_every_login_fetches_a_token(client, user, token, piggy_sandbox):
+    log_in(Client(), piggy_sandbox)
+
+    assert get_auth_token(user) != token
+    assert calls(piggy_sandbox)[3:] == ["send", "verify", "auth-token"]
+
+
+def test_a_provider_without_tokens_is_named(user, settings):
+    settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.NoTokens"
+
+    with pytest.raises(ImproperlyConfigured, match="NoTokens"):
+        get_auth_token(user)
+
+
+def test_logging_in_works_with_a_provider_without_tokens(
+    client, contact, piggy_sandbox, settings
+):
+    settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.NoTokens"
+
+    assert log_in(client, piggy_sandbox).url == "/members/"
+
+
+class NoTokens:
+    """A vendor that only mails codes."""
+
+    name = "no-tokens"
+
+    def send_code(self, recipient):
+        return PiggyProvider().send_code(recipient)
+
+    def check_code(self, challenge, code):
+        return PiggyProvider(name=self.name).check_code(challenge, code)
+
+
+def test_whatever_goes_wrong_with_the_token_the_login_stands(
+    client, contact, piggy_sandbox, settings, caplog
+):
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = ["no key"]
+
+    assert log_in(client, piggy_sandbox).url == "/members/"
+    assert "No auth token at login" in caplog.text
+
+
+def test_a_token_stored_by_somebody_else_meanwhile_stands(
+    user, piggy_sandbox, monkeypatch
+):
+    AuthToken.objects.all().delete()
+    fetch = PiggyProvider.fetch_auth_token
+
+    def slowly(self, uid):
+        token = fetch(self, uid)
+        monkeypatch.undo()
+        get_auth_token(user)
+        return token
+
+    monkeypatch.setattr(PiggyProvider, "fetch_auth_token", slowly)
+    get_auth_token(user)
+
+    assert AuthToken.objects.count() == 1
+    assert user.email == ADDRESS
