@@ -63,11 +63,19 @@ class CodeField(forms.CharField):
         return Secret(code)
 
 
+class CodeInput(forms.TextInput):
+    """A text field that never shows again what was typed into it."""
+
+    def format_value(self, value: Any) -> None:
+        """Answer nothing: a code belongs on no page."""
+
+
 class EmailForm(forms.Form):
     """Asks whom to send a code to. `next` travels along unchecked."""
 
     email = RecipientField(
         label=_("Email address"),
+        label_suffix="",
         error_messages={"required": _("Enter your email address.")},
         widget=forms.EmailInput(
             attrs={
@@ -92,13 +100,14 @@ class CodeForm(forms.Form):
 
     code = CodeField(
         label=_("Code"),
+        label_suffix="",
         error_messages={
             "required": _("Enter the code from the email."),
             "code_rejected": _(
                 "The code is wrong or has expired. Check it, or ask for a new one."
             ),
         },
-        widget=forms.TextInput(
+        widget=CodeInput(
             attrs={
                 "autocomplete": "one-time-code",
                 "autocapitalize": "none",

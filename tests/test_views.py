@@ -125,6 +125,10 @@ def test_a_code_survives_how_people_paste_it(client, code):
     assert response.status_code == 302
 
 
+def test_what_was_typed_as_a_code_is_not_shown_again(client, code):
+    assert "wrong-4711" not in type_code(client, "wrong-4711").text
+
+
 def test_an_expired_code_is_refused_like_a_wrong_one(client, contact, piggy_sandbox):
     piggy_sandbox.code_lifetime = 0.0
     ask_for_code(client)
