@@ -1,0 +1,105 @@
+"""The settings. Whatever may differ between machines is read from the environment."""
+
+from pathlib import Path
+
+import environ  # type: ignore[import-untyped]
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env(PORT=(int, 8000))
+env.read_env(BASE_DIR / ".env")
+
+# On by default because this is an example; your own project should say False.
+DEBUG = env.bool("DEBUG", default=True)
+# Without DEBUG there is no default: the key signs sessions and logins in progress.
+SECRET_KEY = env(
+    "SECRET_KEY",
+    default="insecure: the key of an example, known to all" if DEBUG else env.NOTSET,
+)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+
+INSTALLED_APPS = [
+    # Before the package, so that its own piggy_verify/base.html is the one used.
+    "shop",
+    "django_piggy_verify",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "shop.urls"
+WSGI_APPLICATION = "shop.wsgi.application"
+DATABASES = {
+    "default": env.db("DATABASE_URL")
+    if "DATABASE_URL" in env
+    else {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "build" / "static"
+
+# Logging in.
+
+AUTHENTICATION_BACKENDS = [
+    "shop.backends.ShopBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+LOGIN_URL = "piggy_verify:email"
+LOGIN_REDIRECT_URL = "members"
+LOGOUT_REDIRECT_URL = "home"
+
+PIGGY_VERIFY_API_KEY = env("PIGGY_VERIFY_API_KEY", default="")
+PIGGY_VERIFY_BASE_URL = env("PIGGY_VERIFY_BASE_URL", default="")
+if DEBUG and not (PIGGY_VERIFY_API_KEY or PIGGY_VERIFY_BASE_URL):
+    INSTALLED_APPS += ["django_piggy_verify.sandbox"]
+    PIGGY_VERIFY_API_KEY = "sandbox"
+    PIGGY_VERIFY_BASE_URL = (
+        f"http://127.0.0.1:{env('PORT')}/sandbox/api/v3/oauth/clients"
+    )
+elif not PIGGY_VERIFY_BASE_URL:
+    PIGGY_VERIFY_BASE_URL = "https://api.piggy.eu/api/v3/oauth/clients"
+
+PIGGY_VERIFY_TRUSTED_PROXY_COUNT = env.int("PROXY_COUNT", default=0)
+
+# A public server speaks https only.
+
+if not DEBUG:
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 3600
+    # Other hosts of the domain, and the lists in browsers, are their owner's to bind.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+    if PIGGY_VERIFY_TRUSTED_PROXY_COUNT:
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Why a login failed is told on the console.
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"short": {"format": "[%(name)s] %(levelname)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "short"}},
+    "loggers": {"django_piggy_verify": {"handlers": ["console"], "level": "INFO"}},
+}

@@ -1,0 +1,17 @@
+"""The routes."""
+
+from django.apps import apps
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+from django.views.generic import TemplateView
+
+from shop import views
+
+urlpatterns = [
+    path("", TemplateView.as_view(template_name="shop/home.html"), name="home"),
+    path("members/", views.members, name="members"),
+    path("login/", include("django_piggy_verify.urls")),
+    path("logout/", LogoutView.as_view(), name="logout"),
+]
+if apps.is_installed("django_piggy_verify.sandbox"):
+    urlpatterns += [path("sandbox/", include("django_piggy_verify.sandbox.urls"))]

@@ -1,0 +1,19 @@
+"""The page for members only."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from django_piggy_verify.models import AuthToken, Contact
+
+
+@login_required
+def members(request: HttpRequest) -> HttpResponse:
+    """Show who is logged in, and how old the cached auth token is."""
+    token = AuthToken.objects.filter(contact__user=request.user.pk).first()
+    context = {
+        "contact": Contact.objects.filter(user=request.user.pk).first(),
+        "token_age": token and int((timezone.now() - token.fetched_at).total_seconds()),
+    }
+    return render(request, "shop/members.html", context)
