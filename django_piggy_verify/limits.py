@@ -7,26 +7,25 @@ hashes, so that no address is stored.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from functools import reduce
 from math import ceil
+from operator import or_
 from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import OperationalError, connections, router, transaction
 from django.db.models import Case, F, Q, Value, When
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import TooManyAttempts
 from django_piggy_verify.models import Tally
 
 _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_SHARED_ADDRESS: Final = "unknown"
+_ATTEMPTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +46,14 @@ class Claim:
     limit: str
     """The limit's name."""
 
-    subject: str = field(repr=False)
-    """Whose tally it is; only a keyed hash of it is stored."""
+    key: str
+    """The tally's primary key: a keyed hash of limit and subject, hexadecimal."""
 
     rate: Rate
     """How many are let through."""
 
     retry_after: int | None = None
     """Seconds to report where waiting for the window's end is not what helps."""
-
-    @property
-    def key(self) -> str:
-        """The tally's primary key: 64 hexadecimal digits."""
-        text = f"{self.limit}\0{self.subject}"
-        return salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
 
 
 def parse_rate(text: str) -> Rate:
@@ -72,105 +65,136 @@ def parse_rate(text: str) -> Rate:
     return Rate(int(count), int(number or 1) * _SECONDS[unit])
 
 
-def claim(limit: str, subject: str) -> Claim:
-    """Answer the claim of `subject` under the configured limit of this name."""
-    return Claim(
-        limit=limit, subject=subject, rate=parse_rate(str(conf.rate_limits[limit]))
+def claim(
+    limit: str,
+    subject: str,
+    *,
+    rate: Rate | None = None,
+    retry_after: int | None = None,
+) -> Claim:
+    """Answer the claim of `subject`; without `rate`, that of the settings."""
+    text = f"{limit}\0{subject}"
+    key = salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
+    rate = rate or parse_rate(str(conf.rate_limits[limit]))
+    return Claim(limit=limit, key=key, rate=rate, retry_after=retry_after)
+
+
+class Exhausted(Exception):
+    """Nothing was counted: `waits` has the seconds to wait, by limit."""
+
+    def __init__(self, waits: dict[str, int]) -> None:
+        super().__init__(", ".join(waits))
+        self.waits = waits
+
+
+def take(claims: Sequence[Claim]) -> datetime:
+    """
+    Count every claim, or none, and answer when.
+
+    Two statements, whether the rows are there or not: all rows are made that are
+    missing, then all are counted in one conditional update, which is undone if
+    one of them has no room.
+
+    Raises Exhausted.
+    """
+    for _attempt in range(_ATTEMPTS):
+        now = timezone.now()
+        if _count(claims, now):
+            return now
+        if waits := _waits(claims, now):
+            raise Exhausted(waits)
+        # A row was purged, or its window ended, between two statements.
+    raise OperationalError("the tallies are never at rest")
+
+
+def settle(
+    taken_at: datetime,
+    *,
+    give_back: Iterable[Claim] = (),
+    clear: Iterable[Claim] = (),
+) -> None:
+    """
+    Uncount `give_back` and forget the counts of `clear`, in one statement.
+
+    Only the windows that were counted in at `taken_at` are touched: what has
+    been counted since in a new window stays.
+    """
+    returned = {each.key: _end(each, taken_at) for each in give_back}
+    cleared = [each.key for each in clear]
+    same_window = [Q(key=key, ends_at__lte=end) for key, end in returned.items()]
+    touched = reduce(or_, same_window, Q(key__in=cleared))
+    Tally.objects.filter(touched, count__gt=0).update(
+        count=Case(When(key__in=cleared, then=Value(0)), default=F("count") - 1)
     )
 
 
-def take(claims: Sequence[Claim]) -> None:
-    """
-    Count every claim, or none.
-
-    Raises TooManyAttempts with the longest wait of those that are exhausted.
-    """
-    now = timezone.now()
-    taken = [each for each in claims if _count(each, now)]
-    if len(taken) == len(claims):
-        return
-    give_back(taken)
-    waits = {each.limit: _reported_wait(each) for each in claims if each not in taken}
-    limit = max(waits, key=lambda name: waits[name])
-    raise TooManyAttempts(limit=limit, retry_after=max(waits[limit], 1))
+def forget(claims: Iterable[Claim]) -> int:
+    """Delete the tallies of these claims, and answer how many there were."""
+    return Tally.objects.filter(key__in=[each.key for each in claims]).delete()[0]
 
 
-def give_back(claims: Iterable[Claim]) -> None:
-    """Uncount what led to no verdict."""
-    keys = [each.key for each in claims]
-    Tally.objects.filter(key__in=keys, count__gt=0).update(count=F("count") - 1)
-
-
-def clear(claims: Iterable[Claim]) -> None:
-    """Forget the tallies of these claims altogether."""
-    Tally.objects.filter(key__in=[each.key for each in claims]).delete()
-
-
-def wait(claim: Claim) -> int:
-    """Answer in how many whole seconds the claim can be counted; 0 means now."""
-    now = timezone.now()
-    tally = Tally.objects.filter(key=claim.key, ends_at__gt=now).first()
-    if tally is None or tally.count < claim.rate.count:
-        return 0
-    return ceil((tally.ends_at - now).total_seconds())
-
-
-def _reported_wait(claim: Claim) -> int:
-    return wait(claim) if claim.retry_after is None else claim.retry_after
-
-
-def client_address(request: HttpRequest) -> str:
-    """
-    Answer whom `send_ip` and `check_ip` count: an IPv4 address or an IPv6 /64.
-
-    With ``PIGGY_VERIFY_TRUSTED_PROXY_COUNT`` = n it is the n-th entry of
-    ``X-Forwarded-For`` from the right: those before it are the visitor's own
-    invention. Whatever cannot be read shares one subject.
-    """
+def _count(claims: Sequence[Claim], now: datetime) -> bool:
+    database = connections[router.db_for_write(Tally)]
     try:
-        address = ip_address(_claimed_address(request))
-    except (ValueError, IndexError):
-        return _SHARED_ADDRESS
-    if address.version == 4:  # noqa: PLR2004
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ip_network((address.packed, 64), strict=False))
+        _make_rows(claims, now)
+        with transaction.atomic(using=database.alias):
+            is_counted = _count_where_room_is(claims, now) == len(claims)
+            if not is_counted:
+                transaction.set_rollback(True, using=database.alias)
+    except OperationalError:
+        # Two who count the same rows may each wait for the other; the database
+        # then turns one away, who has counted nothing.
+        if database.in_atomic_block or database.vendor == "sqlite":
+            raise
+        return False
+    return is_counted
 
 
-def _claimed_address(request: HttpRequest) -> str:
-    count = conf.trusted_proxy_count
-    if not count:
-        return str(request.META.get("REMOTE_ADDR", ""))
-    hops = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
-    return hops[-count].strip()
+def _make_rows(claims: Sequence[Claim], now: datetime) -> None:
+    """See to it that each claim has a row; a new one's window is over already."""
+    # In the order of the keys, so that two who make the same rows do not wait
+    # for each other in a circle.
+    rows = [Tally(key=key, count=0, ends_at=now) for key in _keys(claims)]
+    Tally.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _count(claim: Claim, now: datetime) -> bool:
-    if _count_again(claim, now):
-        return True
-    tally = Tally(key=claim.key, count=1, ends_at=_end(claim, now))
-    try:
-        with transaction.atomic():
-            tally.save(force_insert=True)
-    except IntegrityError:
-        # The row is there: exhausted, or made by somebody else this instant.
-        return _count_again(claim, now)
-    return True
-
-
-def _count_again(claim: Claim, now: datetime) -> bool:
-    """Count in the row that is there, beginning its window anew if that is over."""
+def _count_where_room_is(claims: Sequence[Claim], now: datetime) -> int:
     is_over = Q(ends_at__lte=now)
-    has_room = is_over | Q(count__lt=claim.rate.count)
-    return bool(
-        Tally.objects.filter(has_room, key=claim.key).update(
-            count=Case(When(is_over, then=Value(1)), default=F("count") + 1),
-            ends_at=Case(
-                When(is_over, then=Value(_end(claim, now))), default=F("ends_at")
-            ),
-        )
+    rooms = (Q(is_over | Q(count__lt=e.rate.count), key=e.key) for e in claims)
+    ends = (When(key=each.key, then=Value(_end(each, now))) for each in claims)
+    # `count` goes first: MariaDB assigns from left to right, and it needs the
+    # old `ends_at`.
+    return Tally.objects.filter(reduce(or_, rooms), key__in=_keys(claims)).update(
+        count=Case(When(is_over, then=Value(1)), default=F("count") + 1),
+        ends_at=Case(When(is_over, then=Case(*ends)), default=F("ends_at")),
     )
+
+
+def _waits(claims: Sequence[Claim], now: datetime) -> dict[str, int]:
+    """Answer the limits that are exhausted, with the seconds to wait for each."""
+    rows = _current_rows(claims, now)
+    return {
+        each.limit: _wait(each, rows[each.key], now)
+        for each in claims
+        if each.key in rows and rows[each.key].count >= each.rate.count
+    }
+
+
+def _current_rows(claims: Sequence[Claim], now: datetime) -> dict[str, Tally]:
+    running = Tally.objects.filter(key__in=_keys(claims), ends_at__gt=now)
+    with transaction.atomic(using=router.db_for_write(Tally)):
+        # Locked for a moment, since MariaDB would otherwise answer from the
+        # snapshot of a caller's transaction, which the update did not go by.
+        return {each.key: each for each in running.select_for_update()}
+
+
+def _wait(claim: Claim, tally: Tally, now: datetime) -> int:
+    left = ceil((tally.ends_at - now).total_seconds())
+    return max(1, left if claim.retry_after is None else claim.retry_after)
+
+
+def _keys(claims: Sequence[Claim]) -> list[str]:
+    return sorted(each.key for each in claims)
 
 
 def _end(claim: Claim, now: datetime) -> datetime:

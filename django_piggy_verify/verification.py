@@ -8,11 +8,12 @@ view, no vendor's word.
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 
 from django.http import HttpRequest
 
-from django_piggy_verify import limits, pending, recipients, signals
+from django_piggy_verify import clients, limits, pending, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeRejected,
@@ -21,9 +22,9 @@ from django_piggy_verify.exceptions import (
     ProviderRefused,
     TooManyAttempts,
 )
-from django_piggy_verify.limits import Claim, Rate
+from django_piggy_verify.limits import Claim, Exhausted, Rate
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge, Identity, Provider
+from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.secret import Secret
 
 logger = logging.getLogger("django_piggy_verify")
@@ -42,13 +43,22 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
     ContactUnknown with ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False`` only.
     """
     with _lasting_at_least(conf.send_floor):
-        cooldown = limits.claim("send_cooldown", recipients.key(recipient))
+        cooldown, *_ = claims = _send_claims(recipient, request)
         try:
-            limits.take([cooldown])
-        except TooManyAttempts as held:
+            taken_at = limits.take(claims)
+        except Exhausted as refusal:
+            if cooldown.limit not in refusal.waits:
+                raise _too_many(refusal.waits, recipient, request) from None
             logger.info("Nothing sent to %s: cooldown", recipients.masked(recipient))
-            return held.retry_after
-        _send(recipient, cooldown, request)
+            return refusal.waits[cooldown.limit]
+        try:
+            _send(recipient, request)
+        except ContactUnknown:
+            limits.settle(taken_at, give_back=[cooldown])
+            raise
+        except ProviderError:
+            limits.settle(taken_at, give_back=claims)
+            raise
         return cooldown.rate.period
 
 
@@ -63,60 +73,73 @@ def check_code(
 
     Raises CodeRejected, TooManyAttempts, ProviderUnavailable, ProviderRefused.
     """
-    provider = get_provider()
     by_recipient = _check_claims_of_recipient(recipient)
     by_visitor = _check_claims_of_visitor(request)
-    _take([*by_recipient, *by_visitor], recipient, request)
+    use = _use_of(recipient, code)
+    taken_at = _take_for_check([*by_recipient, *by_visitor], use, recipient, request)
     try:
-        identity = _judge(provider, recipient, code)
+        identity = _check(recipient, code, request)
     except CodeRejected:
-        logger.info("Code for %s rejected", recipients.masked(recipient))
-        signals.code_rejected.send_robust(
-            type(provider), recipient=recipient, request=request
-        )
+        limits.settle(taken_at, give_back=[use])
         raise
-    except ProviderError as error:
-        limits.give_back([*by_recipient, *by_visitor])
-        _log("check", error, at=_level(error))
+    except ProviderError:
+        limits.settle(taken_at, give_back=[*by_recipient, *by_visitor, use])
         raise
-    limits.clear(by_recipient)
-    limits.give_back(by_visitor)
+    limits.settle(taken_at, give_back=by_visitor, clear=by_recipient)
     return identity
 
 
-def _send(recipient: str, cooldown: Claim, request: HttpRequest | None) -> None:
+def _send(recipient: str, request: HttpRequest | None) -> None:
     provider = get_provider()
-    claims = _send_claims(recipient, request)
-    try:
-        _take(claims, recipient, request)
-    except TooManyAttempts:
-        limits.give_back([cooldown])
-        raise
     try:
         provider.send_code(recipient)
     except ContactUnknown:
         logger.info("No contact has the address %s", recipients.masked(recipient))
         if not conf.hide_unknown_contacts:
-            limits.give_back([cooldown])
             raise
     except ProviderError as error:
-        if error.may_depend_on_contact:
-            # Saying so would tell contacts from strangers, and the e-mail may
-            # well be on its way.
-            _log("send", error, at=logging.ERROR)
-            return
-        limits.give_back([cooldown, *claims])
-        _log("send", error, at=_level(error))
-        raise
+        if not error.may_depend_on_contact:
+            _log("send", error, at=_level(error))
+            raise
+        # Saying so would tell contacts from strangers, and the e-mail may well
+        # be on its way.
+        _log("send", error, at=logging.ERROR)
     else:
         signals.code_sent.send_robust(
             type(provider), recipient=recipient, request=request
         )
 
 
+def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identity:
+    try:
+        return get_provider().check_code(Challenge(recipient=recipient), code)
+    except CodeRejected:
+        _tell_rejection(recipient, request)
+        raise
+    except ProviderError as error:
+        _log("check", error, at=_level(error))
+        raise
+
+
+def _take_for_check(
+    claims: list[Claim], use: Claim, recipient: str, request: HttpRequest | None
+) -> datetime:
+    try:
+        return limits.take([*claims, use])
+    except Exhausted as refusal:
+        waits = refusal.waits
+    if waits.pop(use.limit, None) is None or waits:
+        raise _too_many(waits, recipient, request)
+    # Right once before, so wrong now; whoever repeats it is counted all the same.
+    with suppress(Exhausted):
+        limits.take(claims)
+    _tell_rejection(recipient, request)
+    raise CodeRejected
+
+
 def _send_claims(recipient: str, request: HttpRequest | None) -> list[Claim]:
     subject = recipients.key(recipient)
-    names = ("send_recipient", "send_recipient_day")
+    names = ("send_cooldown", "send_recipient", "send_recipient_day")
     return [
         *(limits.claim(name, subject) for name in names),
         *_address_claims("send_ip", request),
@@ -133,10 +156,12 @@ def _check_claims_of_visitor(request: HttpRequest | None) -> list[Claim]:
     login = pending.attached_to(request)
     if login is None:
         return _address_claims("check_ip", request)
-    rate = Rate(int(conf.rate_limits["check_login"]), _DAY)
-    # A login with no tries left is replaced by a new one, not waited for.
-    by_login = Claim(
-        limit="check_login", subject=login.id, rate=rate, retry_after=login.resend_in
+    by_login = limits.claim(
+        "check_login",
+        login.id,
+        rate=Rate(int(conf.rate_limits["check_login"]), _DAY),
+        # A login with no tries left is replaced by a new one, not waited for.
+        retry_after=login.resend_in,
     )
     return [by_login, *_address_claims("check_ip", request)]
 
@@ -144,36 +169,36 @@ def _check_claims_of_visitor(request: HttpRequest | None) -> list[Claim]:
 def _address_claims(name: str, request: HttpRequest | None) -> list[Claim]:
     if request is None:
         return []
-    return [limits.claim(name, limits.client_address(request))]
+    return [limits.claim(name, clients.address(request))]
 
 
-def _take(claims: list[Claim], recipient: str, request: HttpRequest | None) -> None:
-    try:
-        limits.take(claims)
-    except TooManyAttempts as refusal:
-        logger.warning("%s for %s", refusal, recipients.masked(recipient))
-        signals.limit_reached.send_robust(
-            TooManyAttempts,
-            limit=refusal.limit,
-            recipient=recipient,
-            retry_after=refusal.retry_after,
-            request=request,
-        )
-        raise
+def _use_of(recipient: str, code: Secret) -> Claim:
+    """Answer the claim that lets a code be right once."""
+    subject = Secret(f"{recipients.key(recipient)}\0{code.casefold()}")
+    return limits.claim("code_use", subject, rate=Rate(1, conf.login_ttl))
 
 
-def _judge(provider: Provider, recipient: str, code: Secret) -> Identity:
-    """Ask the provider, unless the code was right before: each is right once."""
-    use = _use_of(recipient, code)
-    if limits.wait(use):
-        raise CodeRejected
-    identity = provider.check_code(Challenge(recipient=recipient), code)
-    try:
-        limits.take([use])
-    except TooManyAttempts:
-        # Somebody was faster with the same code, and upstream took it twice.
-        raise CodeRejected from None
-    return identity
+def _too_many(
+    waits: dict[str, int], recipient: str, request: HttpRequest | None
+) -> TooManyAttempts:
+    limit = max(waits, key=lambda name: waits[name])
+    refusal = TooManyAttempts(limit=limit, retry_after=waits[limit])
+    logger.warning("%s for %s", refusal, recipients.masked(recipient))
+    signals.limit_reached.send_robust(
+        TooManyAttempts,
+        limit=limit,
+        recipient=recipient,
+        retry_after=refusal.retry_after,
+        request=request,
+    )
+    return refusal
+
+
+def _tell_rejection(recipient: str, request: HttpRequest | None) -> None:
+    logger.info("Code for %s rejected", recipients.masked(recipient))
+    signals.code_rejected.send_robust(
+        type(get_provider()), recipient=recipient, request=request
+    )
 
 
 def _level(error: ProviderError) -> int:
@@ -189,12 +214,6 @@ def _log(verb: str, error: ProviderError, *, at: int) -> None:
         error.status,
         error.api_code,
     )
-
-
-def _use_of(recipient: str, code: Secret) -> Claim:
-    """Answer the claim that lets a code be right once, without showing it."""
-    subject = Secret(f"{recipients.key(recipient)}\0{code.casefold()}")
-    return Claim(limit="code_use", subject=subject, rate=Rate(1, conf.login_ttl))
 
 
 @contextmanager
