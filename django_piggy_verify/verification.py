@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.http import HttpRequest
 
-from django_piggy_verify import clients, limits, pending, recipients, signals
+from django_piggy_verify import clients, devices, limits, pending, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeRejected,
@@ -73,7 +73,7 @@ def check_code(
 
     Raises CodeRejected, TooManyAttempts, ProviderUnavailable, ProviderRefused.
     """
-    by_recipient = _check_claims_of_recipient(recipient)
+    by_recipient = _check_claims_of_recipient(recipient, request)
     by_visitor = _check_claims_of_visitor(request)
     use = _use_of(recipient, code)
     taken_at = _take_for_check([*by_recipient, *by_visitor], use, recipient, request)
@@ -87,6 +87,13 @@ def check_code(
         raise
     limits.settle(taken_at, give_back=by_visitor, clear=by_recipient)
     return identity
+
+
+def unlock(recipient: str) -> int:
+    """Forget what was counted for `recipient`; answer how many limits that was."""
+    return limits.forget(
+        [*_send_claims(recipient, None), *_check_claims_of_recipient(recipient, None)]
+    )
 
 
 def _send(recipient: str, request: HttpRequest | None) -> None:
@@ -146,8 +153,11 @@ def _send_claims(recipient: str, request: HttpRequest | None) -> list[Claim]:
     ]
 
 
-def _check_claims_of_recipient(recipient: str) -> list[Claim]:
-    subject = recipients.key(recipient)
+def _check_claims_of_recipient(
+    recipient: str, request: HttpRequest | None
+) -> list[Claim]:
+    device = devices.known(request, recipient)
+    subject = "\0".join(filter(None, (recipients.key(recipient), device)))
     names = ("check_recipient", "check_recipient_day")
     return [limits.claim(name, subject) for name in names]
 

@@ -21,7 +21,7 @@ from django.http import (
 from django.utils.translation import gettext as _
 from django.views.generic import FormView
 
-from django_piggy_verify import pending, tokens, verification
+from django_piggy_verify import devices, pending, tokens, verification
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     ContactUnknown,
@@ -167,6 +167,7 @@ class CodeView(LoginPage, FormPage):
         tokens.prepare(user)
         response = self.send_on(self.get_next())
         pending.forget(response)
+        devices.remember(self.request, response, self.open_login.recipient)
         return response
 
     def log_in(self, user: Any) -> None:

@@ -21,6 +21,11 @@ def log_in(browser, sandbox, address=ADDRESS, **fields):
     return type_code(browser, sandbox.last_code(address))
 
 
+def log_out(browser):
+    """Forget the session only; the test client's own `logout` drops all cookies."""
+    del browser.cookies["sessionid"]
+
+
 def is_logged_in(browser):
     return "_auth_user_id" in browser.session
 

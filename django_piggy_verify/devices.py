@@ -1,0 +1,67 @@
+"""
+The browsers that a member has logged in with before, by a cookie of their own.
+
+Whoever guesses at a member's codes uses up the tries of all strangers' browsers,
+but not those of the member's own: the "device cookie" of OWASP's page on slowing
+down online guessing. It lets nobody in, it only counts apart.
+"""
+
+from typing import Final
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.crypto import get_random_string, salted_hmac
+
+from django_piggy_verify import recipients
+
+MAX_AGE: Final = 180 * 24 * 3600
+"""Seconds that a browser stays known after its last login."""
+
+_SALT: Final = "django_piggy_verify.devices"
+
+
+def known(request: HttpRequest | None, recipient: str) -> str | None:
+    """
+    Answer the id of this browser if `recipient` has logged in with it before.
+
+    A forged cookie, one of another recipient or one that is too old is none.
+    """
+    if request is None:
+        return None
+    signed = request.COOKIES.get(_cookie(recipient), "")
+    try:
+        device: str = signing.loads(signed, salt=_salt(recipient), max_age=MAX_AGE)
+    except signing.BadSignature:
+        return None
+    return device
+
+
+def remember(request: HttpRequest, response: HttpResponseBase, recipient: str) -> None:
+    """Make this browser known to be the recipient's, for another `MAX_AGE`."""
+    device = known(request, recipient) or get_random_string(22)
+    response.set_cookie(
+        _cookie(recipient),
+        signing.dumps(device, salt=_salt(recipient)),
+        max_age=MAX_AGE,
+        path=settings.SESSION_COOKIE_PATH,
+        domain=settings.SESSION_COOKIE_DOMAIN,
+        secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _cookie(recipient: str) -> str:
+    """Name the cookie by a keyed hash, so that members can share a browser."""
+    return f"piggy_verify_device_{_hash(recipient)[:16]}"
+
+
+def _salt(recipient: str) -> str:
+    """Sign for one recipient only."""
+    return f"{_SALT}.{_hash(recipient)}"
+
+
+def _hash(recipient: str) -> str:
+    key = recipients.key(recipient)
+    return salted_hmac(_SALT, key, algorithm="sha256").hexdigest()
