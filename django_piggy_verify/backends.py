@@ -85,7 +85,8 @@ class PiggyBackend(BaseBackend):
         Answer the user whom this identity belongs to, or None.
 
         The id decides. With ``PIGGY_VERIFY_LINK_BY_EMAIL`` an unknown id adopts
-        the one user with exactly its address who is no contact yet.
+        the one user with exactly its address who is no contact yet; that user's
+        password is then void.
         """
         contact = (
             Contact.objects.filter(provider=identity.provider, uid=identity.uid)
@@ -147,7 +148,8 @@ class PiggyBackend(BaseBackend):
             try:
                 if user is not None:
                     self._require_admission(request, user)
-                    _record(user, identity)
+                    if _record(user, identity) and conf.link_by_email:
+                        _void_password(user)
                     return user, False
                 return self._create(request, identity), True
             except IntegrityError:
@@ -174,14 +176,26 @@ class PiggyBackend(BaseBackend):
             raise _refusal("the user may not log in this way")
 
 
-def _record(user: AbstractBaseUser, identity: Identity) -> None:
-    """Write the contact's row: who it is, and the address just proved."""
+def _record(user: AbstractBaseUser, identity: Identity) -> bool:
+    """Write the contact's row with the address just proved; answer if it is new."""
     now = timezone.now()
     whose = {"provider": identity.provider, "uid": identity.uid, "user": user}
     proved = {"email": identity.email, "verified_at": now}
-    if not Contact.objects.filter(**whose).update(**proved):
-        with transaction.atomic():
-            Contact.objects.create(**whose, **proved, created_at=now)
+    if Contact.objects.filter(**whose).update(**proved):
+        return False
+    with transaction.atomic():
+        Contact.objects.create(**whose, **proved, created_at=now)
+    return True
+
+
+def _void_password(user: AbstractBaseUser) -> None:
+    """
+    Shut out whoever knows the password, and end the sessions it has opened.
+
+    A stranger may have registered here with the member's address, and waited.
+    """
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
 
 
 def _only_user_with_email(identity: Identity) -> AbstractBaseUser | None:

@@ -109,6 +109,11 @@ class FlowView(ProtectedView):
         """Answer where the visitor wants to go, unchecked; blank for the default."""
         return self.data.get("next") or self.request.GET.get("next", "")
 
+    def get_safe_next(self) -> str:
+        """Answer `get_next` if it stays on this site, else nothing."""
+        next_url = self.get_next()
+        return next_url if _is_safe(next_url, self.request) else ""
+
     def get_target_url(self, next_url: str) -> str:
         """Answer `next_url` if it stays on this site, else ``LOGIN_REDIRECT_URL``."""
         if _is_safe(next_url, self.request):
@@ -216,6 +221,8 @@ def state(login: Login) -> dict[str, Any]:
 
 
 def _is_safe(url: str, request: HttpRequest) -> bool:
-    return url_has_allowed_host_and_scheme(
+    # Browsers drop tabs and line breaks before they read an address, and so make
+    # another host of "/\t/evil.example" in a script that follows `redirect_to`.
+    return url.isprintable() and url_has_allowed_host_and_scheme(
         url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )

@@ -22,6 +22,10 @@ MAX_CODE: Final = 64
 """Characters of a code; the vendor does not document its format."""
 
 
+MAX_TYPED: Final = 4 * MAX_CODE
+"""Characters of a code as it is typed, with the spaces and dashes in it."""
+
+
 class RecipientField(forms.EmailField):
     """An e-mail address, cleaned to its one spelling."""
 
@@ -57,10 +61,20 @@ class CodeField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         """Answer the code as it goes to the provider, hidden from tracebacks."""
-        code = _fold(super().to_python(value) or "")
+        typed = super().to_python(value) or ""
+        # Before anything else: folding a text of megabytes would take seconds.
+        code = _fold(typed) if len(typed) <= MAX_TYPED else typed
         if not code.isascii() or not code.isprintable() or len(code) > MAX_CODE:
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return Secret(code)
+
+
+class LoginField(forms.Field):
+    """Names the login in progress, also on a page that comes back with errors."""
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Answer the login that the form was made for, whatever was posted."""
+        return initial
 
 
 class CodeInput(forms.TextInput):
@@ -117,7 +131,7 @@ class CodeForm(forms.Form):
             }
         ),
     )
-    login = forms.Field(required=False, widget=forms.HiddenInput)
+    login = LoginField(required=False, widget=forms.HiddenInput)
 
     def __init__(
         self, *args: Any, request: HttpRequest, login: Login, **kwargs: Any

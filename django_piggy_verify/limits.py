@@ -6,13 +6,14 @@ hashes, so that no address is stored.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import reduce
+from datetime import UTC, datetime, timedelta
+from functools import reduce, wraps
 from math import ceil
 from operator import or_
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from django.db import OperationalError, connections, router, transaction
 from django.db.models import Case, F, Q, Value, When
@@ -26,6 +27,10 @@ _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ATTEMPTS: Final = 10
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +92,49 @@ class Exhausted(Exception):
         self.waits = waits
 
 
+def _deadlocks_tried_again(function: Callable[P, R]) -> Callable[P, R]:
+    """
+    Call `function` again when the database turned it away to end a deadlock.
+
+    It has done nothing then. Inside a caller's transaction, all of which is
+    lost, the error is theirs to handle.
+    """
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        database = connections[router.db_for_write(Tally)]
+        is_final = database.in_atomic_block or database.vendor == "sqlite"
+        for _attempt in range(0 if is_final else _ATTEMPTS):
+            with suppress(OperationalError):
+                return function(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@_deadlocks_tried_again
 def take(claims: Sequence[Claim]) -> datetime:
     """
     Count every claim, or none, and answer when.
 
-    Two statements, whether the rows are there or not: all rows are made that are
-    missing, then all are counted in one conditional update, which is undone if
-    one of them has no room.
+    A refusal only reads, so that nobody fills the table with it.
+    Otherwise the rows that are missing are made, and then all are counted in one
+    conditional update, which is undone if one of them has no room.
 
     Raises Exhausted.
     """
     for _attempt in range(_ATTEMPTS):
         now = timezone.now()
-        if _count(claims, now):
-            return now
-        if waits := _waits(claims, now):
+        rows = _rows(claims)
+        if waits := _waits(claims, rows, now):
             raise Exhausted(waits)
-        # A row was purged, or its window ended, between two statements.
-    raise OperationalError("the tallies are never at rest")
+        if _count(claims, rows, now):
+            return now
+        # Somebody counted, or purged, between two statements.
+    raise RuntimeError("the tallies are never at rest")
 
 
+@_deadlocks_tried_again
 def settle(
     taken_at: datetime,
     *,
@@ -128,34 +156,34 @@ def settle(
     )
 
 
+@_deadlocks_tried_again
 def forget(claims: Iterable[Claim]) -> int:
     """Delete the tallies of these claims, and answer how many there were."""
     return Tally.objects.filter(key__in=[each.key for each in claims]).delete()[0]
 
 
-def _count(claims: Sequence[Claim], now: datetime) -> bool:
-    database = connections[router.db_for_write(Tally)]
-    try:
-        _make_rows(claims, now)
-        with transaction.atomic(using=database.alias):
-            is_counted = _count_where_room_is(claims, now) == len(claims)
-            if not is_counted:
-                transaction.set_rollback(True, using=database.alias)
-    except OperationalError:
-        # Two who count the same rows may each wait for the other; the database
-        # then turns one away, who has counted nothing.
-        if database.in_atomic_block or database.vendor == "sqlite":
-            raise
-        return False
+def _rows(claims: Sequence[Claim]) -> dict[str, Tally]:
+    rows = Tally.objects.filter(key__in=_keys(claims))
+    if connections[router.db_for_write(Tally)].in_atomic_block:
+        # In a caller's transaction MariaDB would answer from an old snapshot.
+        rows = rows.select_for_update()
+    return {each.key: each for each in rows}
+
+
+def _count(claims: Sequence[Claim], rows: Container[str], now: datetime) -> bool:
+    missing = [key for key in _keys(claims) if key not in rows]
+    if missing:
+        # A new row's window is over for everybody, also for somebody whose `now`
+        # is a moment older. Sorted, so that two who make the same rows do not
+        # wait for each other in a circle.
+        fresh = [Tally(key=key, count=0, ends_at=_LONG_AGO) for key in missing]
+        Tally.objects.bulk_create(fresh, ignore_conflicts=True)
+    database = router.db_for_write(Tally)
+    with transaction.atomic(using=database):
+        is_counted = _count_where_room_is(claims, now) == len(claims)
+        if not is_counted:
+            transaction.set_rollback(True, using=database)
     return is_counted
-
-
-def _make_rows(claims: Sequence[Claim], now: datetime) -> None:
-    """See to it that each claim has a row; a new one's window is over already."""
-    # In the order of the keys, so that two who make the same rows do not wait
-    # for each other in a circle.
-    rows = [Tally(key=key, count=0, ends_at=now) for key in _keys(claims)]
-    Tally.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _count_where_room_is(claims: Sequence[Claim], now: datetime) -> int:
@@ -170,22 +198,16 @@ def _count_where_room_is(claims: Sequence[Claim], now: datetime) -> int:
     )
 
 
-def _waits(claims: Sequence[Claim], now: datetime) -> dict[str, int]:
+def _waits(
+    claims: Sequence[Claim], rows: Mapping[str, Tally], now: datetime
+) -> dict[str, int]:
     """Answer the limits that are exhausted, with the seconds to wait for each."""
-    rows = _current_rows(claims, now)
+    running = ((each, rows[each.key]) for each in claims if each.key in rows)
     return {
-        each.limit: _wait(each, rows[each.key], now)
-        for each in claims
-        if each.key in rows and rows[each.key].count >= each.rate.count
+        each.limit: _wait(each, tally, now)
+        for each, tally in running
+        if tally.ends_at > now and tally.count >= each.rate.count
     }
-
-
-def _current_rows(claims: Sequence[Claim], now: datetime) -> dict[str, Tally]:
-    running = Tally.objects.filter(key__in=_keys(claims), ends_at__gt=now)
-    with transaction.atomic(using=router.db_for_write(Tally)):
-        # Locked for a moment, since MariaDB would otherwise answer from the
-        # snapshot of a caller's transaction, which the update did not go by.
-        return {each.key: each for each in running.select_for_update()}
 
 
 def _wait(claim: Claim, tally: Tally, now: datetime) -> int:

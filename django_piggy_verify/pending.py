@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import get_random_string
+from django.utils.encoding import iri_to_uri
 
 from django_piggy_verify.conf import conf
 
@@ -43,7 +44,7 @@ class Login:
     """Whom the code was sent to."""
 
     next: str
-    """Where the visitor wanted to go, unchecked; blank for the default."""
+    """Where the visitor wanted to go; blank for the default."""
 
     sent_at: int
     """When the last code was asked for, in seconds since the epoch."""
@@ -83,6 +84,7 @@ def begin(
     """Answer a new login in progress for a code that was just asked for."""
     earlier = _read(request.COOKIES.get(COOKIE, ""))
     now = int(time.time())
+    next_url = iri_to_uri(next_url)
     return Login(
         id=get_random_string(22),
         browser=earlier.browser if earlier else get_random_string(22),

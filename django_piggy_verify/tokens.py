@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError
 from django.utils import timezone
 
 from django_piggy_verify import encryption, signals
@@ -149,13 +150,19 @@ def _fetch(provider: TokenProvider, contact: Contact) -> Served:
         "expires_at": expires_at,
     }
     if not AuthToken.objects.filter(contact=contact).update(**values):
-        # Somebody else may store one this instant; theirs is as good.
-        row = AuthToken(contact=contact, **values)
-        AuthToken.objects.bulk_create([row], ignore_conflicts=True)
+        _insert(AuthToken(contact=contact, **values))
     signals.auth_token_fetched.send_robust(
         type(provider), contact=contact, expires_at=expires_at
     )
     return Served(token=token, expires_at=expires_at)
+
+
+def _insert(row: AuthToken) -> None:
+    try:
+        # Somebody else may store one this instant; theirs is as good.
+        AuthToken.objects.bulk_create([row], ignore_conflicts=True)
+    except IntegrityError:
+        raise ContactUnknown("the contact was deleted meanwhile") from None
 
 
 def _identity(contact: Contact) -> str:

@@ -36,6 +36,8 @@ from django_piggy_verify.pending import Login
 class FormPage(FlowView, FormView):  # type: ignore[type-arg]
     """A page of the flow with one form, in HTML or as JSON."""
 
+    http_method_names = ["get", "head", "post", "options"]
+
     def get_form_kwargs(self) -> dict[str, Any]:
         """Feed the form from a JSON body as well."""
         kwargs = super().get_form_kwargs()
@@ -89,7 +91,7 @@ class EmailView(FormPage):
         except ContactUnknown:
             return self.unknown(form)
         login = pending.begin(
-            self.request, recipient, next_url=self.get_next(), resend_in=resend_in
+            self.request, recipient, next_url=self.get_safe_next(), resend_in=resend_in
         )
         return self.waiting_for_code(login)
 
@@ -101,14 +103,21 @@ class EmailView(FormPage):
 
 
 class LoginPage(FlowView):
-    """A page that needs a login in progress: the one that its form names."""
+    """
+    A page that needs a login in progress: the one that its form names.
+
+    A script names it by the `recipient` that it shows, since another tab may
+    have begun another login since.
+    """
 
     login: Login | None
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Find the login in progress."""
         super().setup(request, *args, **kwargs)
-        self.login = pending.find(request, self.data.get(pending.FIELD, ""))
+        login = pending.find(request, self.data.get(pending.FIELD, ""))
+        shown = self.data.get("recipient", login.recipient if login else "")
+        self.login = login if login and login.recipient == shown else None
 
     def get_next(self) -> str:
         """Answer where the visitor wanted to go when the login began."""

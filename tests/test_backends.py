@@ -118,6 +118,18 @@ def test_linking_adopts_the_user_with_exactly_the_address(prove, settings):
     assert prove() == local
 
 
+def test_an_adopted_user_cannot_be_entered_by_the_old_password(prove, settings):
+    """Whoever registered with a member's address must not keep a key to it."""
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    User.objects.create_user("mallory", ADDRESS, "secret")
+    before = User.objects.get().get_session_auth_hash()
+
+    adopted = prove()
+
+    assert not adopted.has_usable_password()
+    assert User.objects.get().get_session_auth_hash() != before
+
+
 @pytest.mark.parametrize("address", ["ANN@example.com", "ann@EXAMPLE.com"])
 def test_linking_adopts_no_other_spelling(prove, settings, address):
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True

@@ -25,7 +25,17 @@ def test_codes_are_cleaned_to_what_was_mailed(typed, code):
 
 
 @pytest.mark.parametrize(
-    "typed", ["12\r\n34", "12\x0034", "\ud800", "é1", "1" * 65, "1" * 10_000]
+    "typed",
+    [
+        "12\r\n34",
+        "12\x0034",
+        "\ud800",
+        "é1",
+        "1" * 65,
+        "1" * 10_000,
+        "\ufdfa" * 1_000_000,
+    ],
+    ids=range(7),
 )
 def test_what_cannot_be_a_code_is_refused(typed):
     with pytest.raises(ValidationError) as caught:

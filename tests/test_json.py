@@ -119,6 +119,26 @@ def test_a_code_may_be_a_number(client, in_progress, piggy_sandbox):
     assert calls(piggy_sandbox) == ["send", "verify"]
 
 
+def test_a_code_for_another_address_than_the_current_one_is_refused(
+    client, in_progress, piggy_sandbox
+):
+    code = piggy_sandbox.last_code(ADDRESS)
+    post(client, LOGIN, {"email": STRANGER})
+
+    response = post(client, CODE, {"code": code, "recipient": ADDRESS})
+
+    assert error_of(response) == (409, "login_expired")
+    assert "verify" not in calls(piggy_sandbox)
+
+
+def test_a_code_for_the_current_address_is_checked(client, in_progress, piggy_sandbox):
+    code = piggy_sandbox.last_code(ADDRESS)
+
+    response = post(client, CODE, {"code": code, "recipient": ADDRESS})
+
+    assert response.status_code == 200
+
+
 def test_a_wrong_code_is_rejected(client, in_progress):
     response = post(client, CODE, {"code": "wrong"})
 

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -190,6 +191,23 @@ def test_a_provider_without_tokens_is_named(user, settings):
 
     with pytest.raises(ImproperlyConfigured, match="NoTokens"):
         get_auth_token(user)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_contact_that_is_deleted_during_a_fetch_is_unknown(
+    user, piggy_sandbox, monkeypatch
+):
+    fetch = PiggyProvider.fetch_auth_token
+
+    def delete_meanwhile(self, uid):
+        Contact.objects.all().delete()
+        return fetch(self, uid)
+
+    monkeypatch.setattr(PiggyProvider, "fetch_auth_token", delete_meanwhile)
+    with suppress(ContactUnknown):
+        get_auth_token(user, refresh=True)
+
+    assert not AuthToken.objects.exists()
 
 
 def test_logging_in_works_with_a_provider_without_tokens(

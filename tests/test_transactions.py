@@ -17,13 +17,16 @@ def atomic_requests(transactional_db, monkeypatch):
 def open_transactions(monkeypatch):
     """For each upstream call, whether a transaction was open meanwhile."""
     seen = {}
-    for name in CALLS:
 
-        def watched(*args, _name=name, _real=getattr(PiggyProvider, name)):
-            seen[_name] = connection.in_atomic_block
-            return _real(*args)
+    def watch(name, real):
+        def watched(*args):
+            seen[name] = connection.in_atomic_block
+            return real(*args)
 
         monkeypatch.setattr(PiggyProvider, name, watched)
+
+    for name in CALLS:
+        watch(name, getattr(PiggyProvider, name))
     return seen
 
 

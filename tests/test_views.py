@@ -68,7 +68,8 @@ def test_a_malformed_code_is_a_field_error_and_uses_up_no_attempt(
     assert calls(piggy_sandbox) == ["send"]
 
 
-def test_a_stranger_sees_what_a_contact_sees(contact):
+def test_a_stranger_sees_what_a_contact_sees(contact, time_machine):
+    time_machine.move_to(0, tick=False)
     answers = []
     for address in (ADDRESS, STRANGER):
         browser = Client()
@@ -420,6 +421,9 @@ def test_the_pages_have_nothing_inline(client, code):
         " //evil.example",
         "https://testserver@evil.example/",
         "http://evil.example/",
+        "/\t//evil.example",
+        "/\n//evil.example",
+        "/\t\\evil.example",
     ],
 )
 def test_next_never_leaves_the_site(client, contact, piggy_sandbox, url):
@@ -428,10 +432,28 @@ def test_next_never_leaves_the_site(client, contact, piggy_sandbox, url):
     assert response.url == "/members/"
 
 
-def test_a_next_that_fits_into_no_cookie_falls_back(client, contact, piggy_sandbox):
-    response = log_in(client, piggy_sandbox, next="/members/?" + "a" * 1000)
+@pytest.mark.parametrize("letter", ["a", "é", "\U0001f437"])
+def test_a_next_that_fits_into_no_cookie_falls_back(
+    client, contact, piggy_sandbox, letter
+):
+    response = log_in(client, piggy_sandbox, next="/members/?" + letter * 1000)
 
     assert response.url == "/members/"
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "\U0001f437"])
+def test_no_next_makes_a_cookie_that_browsers_drop(client, contact, letter):
+    """They keep 4096 bytes, name and attributes included: RFC 6265 section 6.1."""
+    for length in (70, 150, 320, 990, 2000):
+        ask_for_code(client, next="/" + letter * length)
+
+        assert len(client.cookies["piggy_verify_login"].OutputString()) < 4096
+
+
+def test_a_next_in_other_letters_is_kept(client, contact, piggy_sandbox):
+    response = log_in(client, piggy_sandbox, next="/members/?q=é")
+
+    assert response.url == "/members/?q=%C3%A9"
 
 
 def test_the_session_key_changes_at_login(client, contact, piggy_sandbox):
@@ -466,6 +488,18 @@ def test_over_https_the_cookie_is_secure(client, contact):
     response = client.post("/login/", {"email": ADDRESS}, secure=True)
 
     assert response.cookies["piggy_verify_login"]["secure"]
+
+
+def test_a_page_shown_again_still_names_its_login(client, code):
+    response = type_code(client, "wrong")
+
+    login = response.context["form"]["login"].value()
+    assert type_code(client, code, login=login).url == "/members/"
+
+
+@pytest.mark.parametrize("page", ["/login/", "/login/code/"])
+def test_other_methods_are_not_allowed(client, code, page):
+    assert client.put(page).status_code == 405
 
 
 def test_each_tab_checks_its_code_for_the_address_it_shows(
