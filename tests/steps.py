@@ -5,7 +5,7 @@ from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 ADDRESS = "ann@example.com"
 STRANGER = "nobody@example.com"
 JSON = {"accept": "application/json"}
-UNLIMITED = dict.fromkeys(DEFAULT_RATE_LIMITS, "999/1s") | {"check_login": 999}
+UNLIMITED = dict.fromkeys(DEFAULT_RATE_LIMITS, "999/1h") | {"check_login": 999}
 
 
 def ask_for_code(browser, address=ADDRESS, **fields):
