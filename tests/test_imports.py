@@ -1,0 +1,25 @@
+import subprocess
+import sys
+
+import pytest
+
+SETUP = """
+import sys, django
+django.setup()
+import django_piggy_verify.urls
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """Answer the packages that a fresh process has loaded when it is set up."""
+    command = [sys.executable, "-c", SETUP]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
+@pytest.mark.parametrize("package", ["cryptography", "idna", "requests", "urllib3"])
+def test_a_process_loads_what_few_requests_need_only_when_they_do(loaded, package):
+    assert "django_piggy_verify" in loaded
+    assert package not in loaded
