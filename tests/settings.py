@@ -60,7 +60,7 @@ SILENCED_SYSTEM_CHECKS = ["piggy_verify.E010"]
 _DATABASES = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": "unused.sqlite3",
+        "NAME": ":memory:",
         # A file, since threads that share a database in memory do not wait for
         # each other's locks.
         "TEST": {

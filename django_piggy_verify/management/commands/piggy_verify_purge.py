@@ -28,7 +28,8 @@ class Command(BaseCommand):
         }
         for name, rows in spent.items():
             deleted = _purge(rows, max(1, options["chunk"]))
-            self.stdout.write(f"{deleted} expired {name} deleted")
+            if options["verbosity"]:
+                self.stdout.write(f"{deleted} expired {name} deleted")
 
 
 def _purge(spent: QuerySet[Any], chunk: int) -> int:

@@ -17,11 +17,12 @@ class Command(BaseCommand):
         """Take the address."""
         parser.add_argument("address", help="in any spelling")
 
-    def handle(self, *_args: Any, address: str, **_options: Any) -> None:
+    def handle(self, *_args: Any, address: str, **options: Any) -> None:
         """Clear the counts and say how many there were."""
         try:
             recipient = recipients.normalise(address)
         except ValueError as error:
             raise CommandError("That is no email address.") from error
         cleared = verification.unlock(recipient)
-        self.stdout.write(f"{cleared} counts of {recipient} cleared")
+        if options["verbosity"]:
+            self.stdout.write(f"{cleared} counts of {recipient} cleared")
