@@ -8,12 +8,11 @@ down online guessing. It lets nobody in, it only counts apart.
 
 from typing import Final
 
-from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import get_random_string, salted_hmac
 
-from django_piggy_verify import recipients
+from django_piggy_verify import cookies, recipients
 
 MAX_AGE: Final = 180 * 24 * 3600
 """Seconds that a browser stays known after its last login."""
@@ -40,16 +39,8 @@ def known(request: HttpRequest | None, recipient: str) -> str | None:
 def remember(request: HttpRequest, response: HttpResponseBase, recipient: str) -> None:
     """Make this browser known to be the recipient's, for another `MAX_AGE`."""
     device = known(request, recipient) or get_random_string(22)
-    response.set_cookie(
-        _cookie(recipient),
-        signing.dumps(device, salt=_salt(recipient)),
-        max_age=MAX_AGE,
-        path=settings.SESSION_COOKIE_PATH,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+    signed = signing.dumps(device, salt=_salt(recipient))
+    cookies.keep(request, response, (_cookie(recipient), signed), max_age=MAX_AGE)
 
 
 def _cookie(recipient: str) -> str:

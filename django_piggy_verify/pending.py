@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import get_random_string
 from django.utils.encoding import iri_to_uri
 
+from django_piggy_verify import cookies
 from django_piggy_verify.conf import conf
 
 COOKIE: Final = "piggy_verify_login"
@@ -111,26 +111,13 @@ def find(request: HttpRequest, named: str = "") -> Login | None:
 
 def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
     """Keep `login` in the browser's cookie."""
-    response.set_cookie(
-        COOKIE,
-        str(login),
-        max_age=conf.login_ttl + _GRACE,
-        path=settings.SESSION_COOKIE_PATH,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+    max_age = conf.login_ttl + _GRACE
+    cookies.keep(request, response, (COOKIE, str(login)), max_age=max_age)
 
 
 def forget(response: HttpResponseBase) -> None:
     """Delete the cookie."""
-    response.delete_cookie(
-        COOKIE,
-        path=settings.SESSION_COOKIE_PATH,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        samesite="Lax",
-    )
+    cookies.drop(response, COOKIE)
 
 
 def attach(request: HttpRequest, login: Login) -> None:
