@@ -6,7 +6,6 @@ business. Imported at first use only, since `requests` costs more to import than
 the rest of the package.
 """
 
-import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ MAX_BODY = 1024 * 1024
 """Bytes of an answer that are read, counted after decompression."""
 
 _CHUNK = 16 * 1024
+_LEAST = 0.001  # urllib3 takes no time-out that is over already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Answer:
     """The HTTP status."""
 
     body: object
-    """The parsed JSON, or None where the body is no JSON."""
+    """The parsed JSON with its texts as `Secret`, or None where it is no JSON."""
 
 
 def call(
@@ -60,25 +60,15 @@ def call(
     try:
         with _send(method, url, bearer, timeout, body) as response:
             return Answer(status=response.status_code, body=_parse(_read(response)))
-    except _FAILURES as error:
+    except Exception as error:  # noqa: BLE001  also what the libraries forgot to wrap
         cause = _root_cause(error)
-    # Outside the handler: the exceptions of the libraries hold the request with
-    # its bearer header, and so would the __context__ of ours.
+    # Outside the handler: the exceptions of the libraries and their frames hold
+    # the request with its bearer header, and so would the __context__ of ours.
     raise ProviderUnavailable(cause, may_depend_on_contact=progress.is_request_out)
 
 
 class _TooLarge(Exception):
     """The answer is longer than `MAX_BODY`."""
-
-
-_FAILURES = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    OSError,
-    UnicodeError,
-    _TooLarge,
-)
 
 
 def _send(
@@ -96,7 +86,7 @@ def _send(
         method,
         url,
         headers=headers,
-        timeout=cast("Any", urllib3.Timeout(total=timeout)),
+        timeout=cast("Any", urllib3.Timeout(total=max(timeout, _LEAST))),
         verify=conf.ca_bundle or True,
         proxies=proxies,
         allow_redirects=False,
@@ -124,10 +114,15 @@ def _parse(body: bytes) -> object:
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
+    members = {name: _hidden(value) for name, value in pairs}
     if len(members) < len(pairs):
         raise ValueError("a member stands twice")
     return members
+
+
+def _hidden(value: object) -> object:
+    """Keep what upstream says, tokens above all, out of the frames that read it."""
+    return Secret(value) if isinstance(value, str) else value
 
 
 def _not_a_number(constant: str) -> NoReturn:

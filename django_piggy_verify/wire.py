@@ -5,6 +5,7 @@ No URL, no header and no meaning of an answer lives here, and nothing is taken
 from the environment: no proxy, no ``.netrc``, no CA file.
 """
 
+import errno
 import http.client
 import io
 import os
@@ -29,6 +30,14 @@ Servers close idle connections without a word, and a code that was sent into
 one cannot be sent again. Common servers wait 60 seconds or longer.
 """
 
+MAX_ANSWER = 2 * 1024 * 1024
+"""
+Bytes of one answer as they come over the wire, with its head and chunk marks.
+
+`http.client` skips interim answers without end, and takes a negative chunk
+size for "everything".
+"""
+
 
 class _Progress(threading.local):
     """How far this thread's current call has come."""
@@ -42,7 +51,7 @@ progress = _Progress()
 
 class _UntilDeadline(io.RawIOBase):
     """
-    Reads a socket until the time runs out that the socket had at first.
+    Reads a socket until `MAX_ANSWER`, or the time runs out that it had at first.
 
     `requests` and `http.client` start their time-out anew at every byte, so
     that a server could hold a worker for hours.
@@ -52,13 +61,18 @@ class _UntilDeadline(io.RawIOBase):
         self._sock = sock
         self._raw = raw
         self._deadline = monotonic() + cast("float", sock.gettimeout())
+        self._room = MAX_ANSWER
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(_left(self._deadline))
-        return cast("int | None", self._raw.readinto(buffer))
+        count = cast("int | None", self._raw.readinto(buffer))
+        self._room -= count or 0
+        if self._room < 0:
+            raise OSError(errno.EMSGSIZE, "the answer is too long")
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -70,6 +84,16 @@ class _Response(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         raw = cast("Any", self.fp).detach()
         self.fp = io.BufferedReader(_UntilDeadline(sock, raw))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """
+        Have every interim answer skipped: RFC 9110 section 15.2.
+
+        `http.client` skips 100 only. It would take a 103 for the answer, and the
+        answer, when it comes, for the one to the connection's next request.
+        """
+        version, status, reason = cast("Any", super())._read_status()
+        return version, 100 if 100 <= status < 200 else status, reason  # noqa: PLR2004
 
 
 class _Punctual(HTTPConnection):
@@ -92,6 +116,13 @@ class _Punctual(HTTPConnection):
     @property
     def is_connected(self) -> bool:
         return super().is_connected and monotonic() - self._used_at < MAX_IDLE
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        finally:
+            # What a proxy was asked for before is no request yet.
+            progress.is_request_out = False
 
     def send(self, data: Any) -> None:
         if self.sock is None:

@@ -20,6 +20,8 @@ from django_piggy_verify.secret import Secret
 MARGIN = 30.0
 """Seconds before its expiry at which a granted token is not used any more."""
 
+_FOREVER = 10**9  # seconds; JSON has whole numbers that no float can hold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Grant:
@@ -32,18 +34,17 @@ _lock = threading.Lock()
 _grant: _Grant | None = None
 
 
-def bearer_token() -> Secret:
+def bearer_token(*, timeout: float) -> Secret:
     """
-    Answer the token for the ``Authorization`` header.
+    Answer the token for the ``Authorization`` header, in `timeout` seconds.
 
     Raises ProviderRefused if none is configured or the grant is refused, and
     ProviderUnavailable if the token endpoint gives no answer.
     """
     if conf.api_key:
-        key = conf.api_key
-        return _presentable(Secret(key() if callable(key) else key))
+        return _presentable(_current_key())
     if conf.client_id and conf.client_secret and conf.token_url:
-        return _granted()
+        return _granted(timeout)
     raise refusal("neither an API key nor client credentials are configured")
 
 
@@ -76,18 +77,35 @@ def refusal(cause: str, *, status: int | None = None) -> ProviderRefused:
     return ProviderRefused(cause, status=status, may_depend_on_contact=False)
 
 
-def _granted() -> Secret:
+def _current_key() -> Secret:
+    if not callable(conf.api_key):
+        return Secret(conf.api_key)
+    try:
+        return Secret(conf.api_key())
+    except Exception as error:  # noqa: BLE001  a project's own may raise anything
+        cause = f"the API key's callable: {type(error).__name__}"
+    raise refusal(cause)
+
+
+def _granted(timeout: float) -> Secret:
     global _grant  # noqa: PLW0603
     client = (conf.client_id, Secret(conf.client_secret), conf.token_url)
-    with _lock:
+    deadline = monotonic() + timeout
+    if not _lock.acquire(timeout=timeout):
+        raise _unavailable("another thread is still waiting for its answer")
+    try:
         if _grant is None or _grant.client != client or monotonic() > _grant.expires_at:
-            _grant = _fetch_grant(client)
+            _grant = _fetch_grant(client, timeout=deadline - monotonic())
         return _grant.bearer
+    finally:
+        _lock.release()
 
 
-def _fetch_grant(client: tuple[str | None, Secret, str | None]) -> _Grant:
+def _fetch_grant(
+    client: tuple[str | None, Secret, str | None], *, timeout: float
+) -> _Grant:
     asked_at = monotonic()
-    answer = _ask_for_grant(*client)
+    answer = _ask_for_grant(*client, timeout=timeout)
     if answer.status in {400, 401, 403}:
         raise refusal("the client credentials are refused", status=answer.status)
     bearer, lifetime = _read_grant(answer)
@@ -95,7 +113,11 @@ def _fetch_grant(client: tuple[str | None, Secret, str | None]) -> _Grant:
 
 
 def _ask_for_grant(
-    client_id: str | None, client_secret: Secret, token_url: str | None
+    client_id: str | None,
+    client_secret: Secret,
+    token_url: str | None,
+    *,
+    timeout: float,
 ) -> transport.Answer:
     require_https(str(token_url))
     form = {
@@ -104,23 +126,23 @@ def _ask_for_grant(
         "client_secret": client_secret,
     }
     try:
-        return transport.call("POST", str(token_url), timeout=conf.timeout, data=form)
+        return transport.call("POST", str(token_url), timeout=timeout, data=form)
     except ProviderUnavailable as error:
-        raise ProviderUnavailable(
-            f"the token endpoint: {error}", may_depend_on_contact=False
-        ) from error
+        raise _unavailable(str(error)) from error
 
 
 def _read_grant(answer: transport.Answer) -> tuple[Secret, float]:
     match answer.body:
         case {"access_token": str(token), "expires_in": int(lifetime)} if (
-            answer.status == 200 and token  # noqa: PLR2004
+            answer.status == 200 and token and abs(lifetime) < _FOREVER  # noqa: PLR2004
         ):
             return _presentable(Secret(token)), float(lifetime)
-    raise ProviderUnavailable(
-        "the token endpoint's answer cannot be read",
-        status=answer.status,
-        may_depend_on_contact=False,
+    raise _unavailable("the answer cannot be read", status=answer.status)
+
+
+def _unavailable(cause: str, *, status: int | None = None) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        f"the token endpoint: {cause}", status=status, may_depend_on_contact=False
     )
 
 

@@ -34,6 +34,12 @@ CODE_NOT_FOUND: Final = 13010  # "Passcode not found": wrong, used or expired
 CONTACT_NOT_FOUND: Final = 55031  # "Contact not found"
 PORTAL_NOT_FOUND: Final = 55032  # "User app not found"
 
+# Of a code, when one was typed; out of place where none was.
+_VERDICTS: Final[Mapping[int, str]] = {
+    INVALID_INPUT: "the input is invalid",
+    CODE_NOT_FOUND: "the code is not found",
+}
+
 _REFUSALS: Final[Mapping[int, str]] = {
     SECRET_INVALID: "the account secret is invalid",
     TOKEN_EXPIRED: "the token is expired",
@@ -45,8 +51,9 @@ _REFUSALS: Final[Mapping[int, str]] = {
 # The documentation's own sample, 123abc-lmnopq-3242a-8899aa, is no RFC 4122 UUID.
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
-MAX_AUTH_TOKEN = 8192
-"""Characters; the vendor's are about 300 to 400."""
+# Opaque, but printable: a lone surrogate, say, could not even be stored. The
+# vendor's are base64 of about 300 to 400 characters.
+_TOKEN = re.compile(r"[!-~]{1,8192}")
 
 
 class PiggyProvider:
@@ -92,13 +99,13 @@ class PiggyProvider:
         except ContactUnknown:
             raise CodeRejected from None
         except ProviderRefused as error:
-            if error.api_code == INVALID_INPUT:
+            if error.api_code in _VERDICTS:
                 raise CodeRejected from None
             raise
         uid = data.get("uuid") if isinstance(data, dict) else None
         if not isinstance(uid, str) or not _UID.fullmatch(uid):
             raise _unreadable("the uuid is none that can be used")
-        return Identity(provider=self.name, uid=uid, email=challenge.recipient)
+        return Identity(provider=self.name, uid=str(uid), email=challenge.recipient)
 
     def fetch_auth_token(self, uid: str) -> Secret:
         """
@@ -110,6 +117,8 @@ class PiggyProvider:
 
         Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
         """
+        if not _UID.fullmatch(uid):
+            raise ContactUnknown("no contact has such an id")
         path = f"auth-token/{quote(uid, safe='')}"
         deadline = monotonic() + conf.timeout
         try:
@@ -121,7 +130,7 @@ class PiggyProvider:
             data = _data(self._call("GET", path, timeout=left))
         # The documentation nests the token, the vendor's PHP SDK has it bare.
         token = data.get("auth_token") if isinstance(data, dict) else data
-        if not isinstance(token, str) or not 0 < len(token) <= MAX_AUTH_TOKEN:
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise _unreadable("there is no auth token in it")
         return Secret(token)
 
@@ -135,9 +144,10 @@ class PiggyProvider:
     ) -> transport.Answer:
         url = f"{conf.base_url.rstrip('/')}/contact-verification/{path}"
         credentials.require_https(url)
-        bearer = credentials.bearer_token()
-        timeout = conf.timeout if timeout is None else timeout
-        answer = transport.call(method, url, bearer=bearer, timeout=timeout, **body)
+        deadline = monotonic() + (conf.timeout if timeout is None else timeout)
+        bearer = credentials.bearer_token(timeout=deadline - monotonic())
+        left = deadline - monotonic()
+        answer = transport.call(method, url, bearer=bearer, timeout=left, **body)
         if answer.status == 401:  # noqa: PLR2004
             credentials.forget(bearer)
         return answer
@@ -169,12 +179,10 @@ def _error_for_code(code: int, status: int) -> PiggyVerifyError:
     The vendor's texts are never used: they are Dutch or English, and repeat
     the address.
     """
-    if code == CODE_NOT_FOUND:
-        return CodeRejected()
     if code == CONTACT_NOT_FOUND:
         return ContactUnknown()
-    if code == INVALID_INPUT:
-        return ProviderRefused("the input is invalid", status=status, api_code=code)
+    if code in _VERDICTS:
+        return ProviderRefused(_VERDICTS[code], status=status, api_code=code)
     if code in _REFUSALS:
         return ProviderRefused(
             _REFUSALS[code],

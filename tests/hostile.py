@@ -1,0 +1,332 @@
+"""
+A remote API that misbehaves at socket level, and keeps a record of what it is told.
+
+An answer is a function of the `Peer` that asked: it writes what it likes, or
+nothing. By default every call is answered as the real API would.
+"""
+
+import ipaddress
+import json
+import select
+import socket
+import ssl
+import struct
+import sys
+import threading
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.views.debug import ExceptionReporter
+
+from django_piggy_verify.wire import session
+
+# Marked, so that they can be searched for wherever they must not be.
+KEY = "marked-api-key"
+CLIENT_SECRET = "marked-client-secret"
+GRANT = "marked-grant"
+CODE = "markedcode42"
+TOKEN = "marked-auth-token"
+SECRETS = (KEY, CLIENT_SECRET, GRANT, CODE, TOKEN)
+
+UID = "123abc-lmnopq-3242a-8899aa"
+BASE_PATH = "/api/v3/oauth/clients"
+FLOW = ("send", "verify", "auth-token")
+MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request as it came over the wire."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    """By lower-case name; a header that came twice has both values, with a comma."""
+    body: bytes
+
+    @property
+    def name(self):
+        """The call, as in `Hostile.answers`."""
+        if self.method == "CONNECT":
+            return "connect"
+        path = urlsplit(self.target).path
+        path = path.removeprefix(f"{BASE_PATH}/contact-verification")
+        return path.split("/")[1] or "root"
+
+    @property
+    def members(self):
+        """The members of the JSON object in the body, in order, repeated or not."""
+        return json.loads(self.body, object_pairs_hook=list)
+
+
+class Peer:
+    """The server's end of one connection."""
+
+    def __init__(self, server, sock):
+        self.server = server
+        self.sock = sock
+        with suppress(OSError):  # it may be gone already
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.file = sock.makefile("rb")
+        self.is_open = True
+
+    def read(self):
+        """Read one request; None at the end of the connection."""
+        line = self.file.readline()
+        if not line:
+            return None
+        method, target, _ = line.decode("latin-1").split(" ")
+        headers: dict[str, str] = {}
+        while (line := self.file.readline().strip()) != b"":
+            name, _, value = line.decode("latin-1").partition(":")
+            values = [headers.get(name.lower()), value.strip()]
+            headers[name.lower()] = ", ".join(each for each in values if each)
+        body = self.file.read(int(headers.get("content-length", 0)))
+        return Request(method=method, target=target, headers=headers, body=body)
+
+    def secure(self, context):
+        """Shake hands, if there is a TLS context."""
+        if context is not None:
+            self.file.close()
+            self.sock = context.wrap_socket(self.sock, server_side=True)
+            self.file = self.sock.makefile("rb")
+
+    def write(self, data):
+        self.sock.sendall(data)
+
+    def drip(self, data, pause=0.01):
+        """Write one byte at a time."""
+        for byte in data:
+            if self.server.closing.wait(pause):
+                return
+            self.write(bytes([byte]))
+
+    def flood(self, data, size=50 * MEGABYTE):
+        """Write `data` over and over, up to `size` bytes."""
+        many = data * (256 * 1024 // len(data) + 1)
+        for _ in range(size // len(many)):
+            self.write(many)
+
+    def keep_silent(self):
+        """Hold the connection until the client or the test is through with it."""
+        self.sock.settimeout(5)
+        while self.sock.recv(65536):
+            pass
+
+    def reset(self):
+        """Hang up with RST instead of FIN."""
+        self.sock.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        self.close()
+
+    def reset_unread(self):
+        """The same, once a request is there, and before a byte of it is read."""
+        self.sock.recv(1, socket.MSG_PEEK)
+        self.reset()
+
+    def close(self):
+        self.is_open = False
+        self.file.close()
+        self.sock.close()
+
+
+class Hostile:
+    """
+    Serves while its `with` block runs.
+
+    `answers` holds an answer by the call's name, `at_accept` something to do
+    instead of reading a request, by the call that comes next in the flow.
+    `requests` and `connections` are the record. With a `context` it speaks TLS.
+    """
+
+    def __init__(self, *, context=None, host="127.0.0.1"):
+        self.context = context
+        self.answers = {
+            "send": reply(
+                {"data": {"type": "Success", "message": "Sent."}, "meta": []}
+            ),
+            "verify": reply({"data": {"uuid": UID}, "meta": {}}),
+            "auth-token": reply({"data": {"auth_token": TOKEN}, "meta": []}),
+            "oauth": reply({"access_token": GRANT, "expires_in": 3600}),
+            "root": reply({"data": "root"}),
+        }
+        self.at_accept = {}
+        self.goes_down_before = None
+        self.keeps_alive = False
+        self.requests = []
+        self.connections = 0
+        self.closing = threading.Event()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.socket(family)
+        self._listener.bind((host, 0))
+        self._listener.listen(64)
+        self.port = self._listener.getsockname()[1]
+        self._peers = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._serving = []
+        scheme = "https" if context else "http"
+        netloc = f"[{host}]" if ":" in host else host
+        self.url = f"{scheme}://{netloc}:{self.port}"
+        self.base_url = self.url + BASE_PATH
+        self.token_url = self.url + "/oauth/token"
+
+    def __enter__(self):
+        self._accepting.start()
+        return self
+
+    def __exit__(self, *_error):
+        self.closing.set()
+        self.go_down()
+        self._accepting.join()
+        self._listener.close()
+        self.hang_up()
+        for thread in self._serving:
+            thread.join()
+
+    @property
+    def names(self):
+        return [each.name for each in self.requests]
+
+    @property
+    def next_call(self):
+        """What a login in progress will ask for next."""
+        done = self.names
+        last = done[-1] if done else ""
+        return FLOW[FLOW.index(last) + 1] if last in FLOW[:-1] else FLOW[0]
+
+    def go_down(self):
+        """Refuse connections from now on."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+
+    def hang_up(self):
+        """Close every connection, also under the hands of its thread."""
+        for peer in self._peers:
+            with suppress(OSError):
+                peer.sock.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._peers.append(Peer(self, sock))
+            thread = threading.Thread(target=self._serve, args=[self._peers[-1]])
+            self._serving.append(thread)
+            thread.start()
+
+    def _serve(self, peer):
+        # A client that gives up is what most tests are about.
+        with closing(peer), suppress(OSError, ValueError):
+            if act := self.at_accept.get(self.next_call):
+                act(peer)
+            else:
+                peer.secure(self.context)
+                self._converse(peer)
+
+    def _converse(self, peer):
+        while peer.is_open and (request := peer.read()):
+            self.requests.append(request)
+            if self.goes_down_before == self.next_call:
+                self.go_down()
+            self.answers[request.name](peer)
+            if not self.keeps_alive:
+                return
+
+
+def reply(content, status=200, **headers):
+    """Answer a whole response; `content` is JSON unless it is bytes."""
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+
+    def answer(peer):
+        mode = "keep-alive" if peer.server.keeps_alive else "close"
+        framing = (f"Content-Length: {len(body)}", f"Connection: {mode}")
+        peer.write(head(*lines, *framing, status=status) + body)
+
+    return answer
+
+
+def head(*lines, status=200):
+    """The status line and the headers of a response."""
+    return "\r\n".join([f"HTTP/1.1 {status} As It Is", *lines, "", ""]).encode(
+        "latin-1"
+    )
+
+
+def tunnel_to(port):
+    """Answer a CONNECT like a proxy does, and carry bytes to `port` and back."""
+
+    def answer(peer):
+        peer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", port)) as target:
+            ends = {peer.sock: target, target: peer.sock}
+            while ready := select.select([*ends], [], [], 5)[0]:
+                data = ready[0].recv(65536)
+                if not data:
+                    return
+                ends[ready[0]].sendall(data)
+
+    return answer
+
+
+@contextmanager
+def serving(settings, **options):
+    """Point the settings to a hostile server, and leave no connection behind."""
+    with Hostile(**options) as server:
+        settings.DEBUG = True
+        settings.PIGGY_VERIFY_BASE_URL = server.base_url
+        settings.PIGGY_VERIFY_API_KEY = KEY
+        settings.PIGGY_VERIFY_TIMEOUT = 5
+        yield server
+    session().close()
+    session.cache_clear()
+
+
+def self_signed(folder):
+    """Answer a server's TLS context and the path of the certificate that it shows."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hostile")])
+    now = datetime.now(UTC)
+    day = timedelta(days=1)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    shown, hidden = folder / "certificate.pem", folder / "key.pem"
+    shown.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    hidden.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, hidden)
+    return context, str(shown)
+
+
+def debug_page(function, *args):
+    """Answer Django's page for what `function` raises: each frame, each local."""
+    try:
+        function(*args)
+    except BaseException:  # noqa: BLE001
+        return ExceptionReporter(None, *sys.exc_info()).get_traceback_html()
+    raise AssertionError("nothing was raised")
+
+
+def secrets_in(text):
+    """Answer which of the marked secrets stand in `text`."""
+    return [each for each in SECRETS if each in text]
