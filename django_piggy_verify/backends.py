@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import recipients, signals, verification
+from django_piggy_verify import codes, recipients, signals, verification
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
 from django_piggy_verify.models import Contact
@@ -56,11 +56,17 @@ class PiggyBackend(BaseBackend):
         Raises TooManyAttempts, LoginRefused, ProviderUnavailable and
         ProviderRefused: none of them is a failed login.
         """
-        secret_code = code = Secret(secret_code)
+        secret_code = Secret(secret_code)
         try:
-            recipient = recipients.normalise(recipient)
+            recipient, code = (
+                recipients.normalise(recipient),
+                codes.normalise(secret_code),
+            )
+        except ValueError:
+            return None
+        try:
             identity = verification.check_code(recipient, code, request=request)
-        except (CodeRejected, ValueError):
+        except CodeRejected:
             return None
         user, is_new = self._admit(request, identity)
         self.update_user(request, user, identity)
@@ -84,18 +90,15 @@ class PiggyBackend(BaseBackend):
         """
         Answer the user whom this identity belongs to, or None.
 
-        The id decides. With ``PIGGY_VERIFY_LINK_BY_EMAIL`` an unknown id adopts
-        the one user with exactly its address who is no contact yet; that user's
-        password is then void.
+        The id decides, never the address: see ``PIGGY_VERIFY_LINK_BY_EMAIL`` for
+        the one exception, which is made after this.
         """
         contact = (
             Contact.objects.filter(provider=identity.provider, uid=identity.uid)
             .select_related("user")
             .first()
         )
-        if contact is not None:
-            return cast("AbstractBaseUser", contact.user)
-        return _only_user_with_email(identity) if conf.link_by_email else None
+        return cast("AbstractBaseUser", contact.user) if contact else None
 
     def create_user(
         self,
@@ -148,26 +151,28 @@ class PiggyBackend(BaseBackend):
             try:
                 if user is not None:
                     self._require_admission(request, user)
-                    if _record(user, identity) and conf.link_by_email:
-                        _void_password(user)
+                    _record(user, identity)
                     return user, False
-                return self._create(request, identity), True
+                return self._adopt_or_create(request, identity)
             except IntegrityError:
                 # Another first login of the contact came first, or a random
                 # username was taken: look again.
                 continue
         raise _refusal("the user model or another contact stands in the way")
 
-    def _create(
+    def _adopt_or_create(
         self, request: HttpRequest | None, identity: Identity
-    ) -> AbstractBaseUser:
-        if not conf.create_users:
+    ) -> tuple[AbstractBaseUser, bool]:
+        adopted = _only_user_with_email(identity) if conf.link_by_email else None
+        if adopted is None and not conf.create_users:
             raise _refusal("no user for this contact, and none may be created")
         with transaction.atomic():
-            user = self.create_user(request, identity)
+            user = adopted or self.create_user(request, identity)
             self._require_admission(request, user)
             _record(user, identity)
-        return user
+            if adopted is not None:
+                _void_password(adopted)
+        return user, adopted is None
 
     def _require_admission(
         self, request: HttpRequest | None, user: AbstractBaseUser
@@ -176,16 +181,14 @@ class PiggyBackend(BaseBackend):
             raise _refusal("the user may not log in this way")
 
 
-def _record(user: AbstractBaseUser, identity: Identity) -> bool:
-    """Write the contact's row with the address just proved; answer if it is new."""
+def _record(user: AbstractBaseUser, identity: Identity) -> None:
+    """Write the contact's row: who it is, and the address just proved."""
     now = timezone.now()
     whose = {"provider": identity.provider, "uid": identity.uid, "user": user}
     proved = {"email": identity.email, "verified_at": now}
-    if Contact.objects.filter(**whose).update(**proved):
-        return False
-    with transaction.atomic():
-        Contact.objects.create(**whose, **proved, created_at=now)
-    return True
+    if not Contact.objects.filter(**whose).update(**proved):
+        with transaction.atomic():
+            Contact.objects.create(**whose, **proved, created_at=now)
 
 
 def _void_password(user: AbstractBaseUser) -> None:

@@ -31,7 +31,9 @@ _Check = Callable[..., Iterator[CheckMessage]]
 
 def check_credentials(**_kwargs: Any) -> Iterator[CheckMessage]:
     """E001: without a key or client credentials no call can succeed."""
-    if conf.api_key or (conf.client_id and conf.client_secret and conf.token_url):
+    key = conf.api_key
+    has_key = key.strip() if isinstance(key, str) else key
+    if has_key or (conf.client_id and conf.client_secret and conf.token_url):
         return
     yield Error(
         "There is no PIGGY_VERIFY_API_KEY.",
@@ -61,8 +63,10 @@ def check_addresses(**_kwargs: Any) -> Iterator[CheckMessage]:
         "PIGGY_VERIFY_BASE_URL": conf.base_url,
         "PIGGY_VERIFY_TOKEN_URL": conf.token_url,
     }
+    if conf.token_url is None:
+        del addresses["PIGGY_VERIFY_TOKEN_URL"]
     for name, url in addresses.items():
-        if url is not None and not _is_safe_origin(url):
+        if not _is_safe_origin(url):
             yield Error(
                 f"{name} is no plain https address.",
                 hint="http serves with DEBUG only; no user, query or fragment.",
@@ -88,19 +92,21 @@ def check_numbers(**_kwargs: Any) -> Iterator[CheckMessage]:
 
 def check_encryption_keys(**_kwargs: Any) -> Iterator[CheckMessage]:
     """E005: a key that cannot be read would make every token a cache miss."""
-    if isinstance(conf.encryption_keys, str):
-        yield _bad_keys()
-        return
-    for key in conf.encryption_keys:
-        try:
-            read_key(key)
-        except (ValueError, AttributeError):
-            yield _bad_keys()
-            return
+    keys = conf.encryption_keys
+    if not isinstance(keys, (list, tuple)) or not all(map(_is_key, keys)):
+        yield Error(
+            "PIGGY_VERIFY_ENCRYPTION_KEYS holds something that is no key.",
+            hint="A list of url-safe base64 of 32 bytes, as Fernet.generate_key() "
+            "makes.",
+            id=f"{_ID}E005",
+        )
 
 
 def check_rate_limits(**_kwargs: Any) -> Iterator[CheckMessage]:
     """E006: a limit that is misspelled protects nobody."""
+    if not isinstance(getattr(settings, "PIGGY_VERIFY_RATE_LIMITS", {}), dict):
+        yield Error("PIGGY_VERIFY_RATE_LIMITS is no dictionary.", id=f"{_ID}E006")
+        return
     for name, value in conf.rate_limits.items():
         if name not in DEFAULT_RATE_LIMITS or not _is_limit(name, value):
             yield Error(
@@ -127,7 +133,7 @@ def check_provider(**_kwargs: Any) -> Iterator[CheckMessage]:
 
 def check_route(**_kwargs: Any) -> Iterator[CheckMessage]:
     """E008 and E009: the files and addresses of the way to the provider."""
-    if conf.ca_bundle is not None and not Path(conf.ca_bundle).is_file():
+    if conf.ca_bundle is not None and not Path(str(conf.ca_bundle)).is_file():
         yield Error("PIGGY_VERIFY_CA_BUNDLE is no file.", id=f"{_ID}E008")
     if conf.proxy is not None and not _is_proxy(conf.proxy):
         yield Error("PIGGY_VERIFY_PROXY is no http or https address.", id=f"{_ID}E009")
@@ -142,6 +148,21 @@ def check_sandbox(**_kwargs: Any) -> Iterator[CheckMessage]:
             "refuses to serve here anyway.",
             id=f"{_ID}E010",
         )
+
+
+def check_flags(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """E011: a text is no flag: "False", from an environment, would mean yes."""
+    flags = {
+        "CREATE_USERS": conf.create_users,
+        "LINK_BY_EMAIL": conf.link_by_email,
+        "ALLOW_STAFF": conf.allow_staff,
+        "HIDE_UNKNOWN_CONTACTS": conf.hide_unknown_contacts,
+        "EXPOSE_AUTH_TOKEN": conf.expose_auth_token,
+        "FORGET_TOKEN_ON_LOGOUT": conf.forget_token_on_logout,
+    }
+    for name, value in flags.items():
+        if type(value) is not bool:
+            yield Error(f"PIGGY_VERIFY_{name} is not a boolean.", id=f"{_ID}E011")
 
 
 def check_urls(**_kwargs: Any) -> Iterator[CheckMessage]:
@@ -164,6 +185,17 @@ def check_cookies(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
+def check_proxies(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """W003, with ``--deploy``: behind a proxy all visitors share one address."""
+    if settings.SECURE_PROXY_SSL_HEADER and not conf.trusted_proxy_count:
+        yield Caution(
+            "There is a proxy in front, but PIGGY_VERIFY_TRUSTED_PROXY_COUNT is 0.",
+            hint="All visitors come from the proxy's address and share its limits. "
+            "Set how many proxies of your own append to X-Forwarded-For.",
+            id=f"{_ID}W003",
+        )
+
+
 CHECKS: tuple[_Check, ...] = (
     check_credentials,
     check_backend,
@@ -174,6 +206,7 @@ CHECKS: tuple[_Check, ...] = (
     check_provider,
     check_route,
     check_sandbox,
+    check_flags,
     check_urls,
 )
 
@@ -182,25 +215,35 @@ def register() -> None:
     """Tell Django's check framework about them."""
     for check in CHECKS:
         checks.register(check, checks.Tags.security)
-    checks.register(check_cookies, checks.Tags.security, deploy=True)
+    for check in (check_cookies, check_proxies):
+        checks.register(check, checks.Tags.security, deploy=True)
 
 
-def _is_safe_origin(url: str) -> bool:
+def _is_safe_origin(url: object) -> bool:
     try:
-        parts = urlsplit(url)
-        is_plain = bool(parts.hostname) and not (
-            parts.username or parts.password or parts.query or parts.fragment
+        parts = urlsplit(str(url))
+        is_plain = (
+            isinstance(url, str)
+            and bool(parts.hostname)
+            and not (parts.username or parts.password or parts.query or parts.fragment)
         )
-    except (ValueError, AttributeError):
+    except ValueError:
         return False
     allowed = {"https", "http"} if settings.DEBUG else {"https"}
     return is_plain and parts.scheme in allowed
 
 
-def _is_proxy(url: str) -> bool:
+def _is_key(text: object) -> bool:
     try:
-        parts = urlsplit(url)
-    except (ValueError, AttributeError):
+        return isinstance(text, str) and bool(read_key(text))
+    except ValueError:
+        return False
+
+
+def _is_proxy(url: object) -> bool:
+    try:
+        parts = urlsplit(str(url))
+    except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
@@ -229,11 +272,3 @@ def _is_routed(name: str) -> bool:
 
 def _bad_value(name: str, wanted: str) -> Error:
     return Error(f"PIGGY_VERIFY_{name} is not {wanted}.", id=f"{_ID}E004")
-
-
-def _bad_keys() -> Error:
-    return Error(
-        "PIGGY_VERIFY_ENCRYPTION_KEYS holds something that is no key.",
-        hint="A list of url-safe base64 of 32 bytes, as Fernet.generate_key() makes.",
-        id=f"{_ID}E005",
-    )

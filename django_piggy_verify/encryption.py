@@ -39,9 +39,9 @@ def decrypt(sealed: bytes, *, bound_to: str) -> Secret | None:
     version, nonce, body = sealed[:1], sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
     if version != _VERSION or not body:
         return None
-    for key in _keys():
+    for cipher in list(map(AESGCM, _keys())):
         try:
-            text = AESGCM(key).decrypt(nonce, body, bound_to.encode())
+            text = cipher.decrypt(nonce, body, bound_to.encode())
         except InvalidTag:
             continue
         return Secret(text.decode())
@@ -50,10 +50,14 @@ def decrypt(sealed: bytes, *, bound_to: str) -> Secret | None:
 
 def read_key(text: str) -> bytes:
     """Answer the 32 bytes of a key in url-safe base64, or raise ValueError."""
-    key = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
-    if len(key) != 32:  # noqa: PLR2004
+    text = Secret(text)
+    if len(_decode(text)) != 32:  # noqa: PLR2004
         raise ValueError("a key has 32 bytes")
-    return key
+    return _decode(text)
+
+
+def _decode(text: Secret) -> bytes:
+    return base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
 
 
 def _keys() -> Iterator[bytes]:

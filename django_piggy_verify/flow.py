@@ -211,6 +211,13 @@ class FlowView(ProtectedView):
         return render(self.request, template_name, context, status=status)
 
 
+def unavailable_response(message: str) -> JsonResponse:
+    """Answer in JSON that nothing can be had from the provider right now."""
+    response = error_response(503, "provider_unavailable", message)
+    response["Retry-After"] = str(RETRY_AFTER_OUTAGE)
+    return response
+
+
 def state(login: Login) -> dict[str, Any]:
     """Answer what a page or a script may know of a login in progress."""
     return {

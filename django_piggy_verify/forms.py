@@ -5,8 +5,7 @@ No HTTP and no session. A field's refusal costs nothing: nothing has been sent
 or counted yet.
 """
 
-import unicodedata
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate
@@ -14,16 +13,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from django_piggy_verify import recipients
+from django_piggy_verify import codes, recipients
 from django_piggy_verify.pending import Login
-from django_piggy_verify.secret import Secret
-
-MAX_CODE: Final = 64
-"""Characters of a code; the vendor does not document its format."""
-
-
-MAX_TYPED: Final = 4 * MAX_CODE
-"""Characters of a code as it is typed, with the spaces and dashes in it."""
 
 
 class RecipientField(forms.EmailField):
@@ -48,25 +39,23 @@ class RecipientField(forms.EmailField):
 
 
 class CodeField(forms.CharField):
-    """
-    A code as people paste it, cleaned to what was mailed.
-
-    Spaces, dashes and invisible characters go; digits and letters of other
-    scripts or widths become plain ones (Unicode NFKC). Case stays.
-    """
+    """A code as people paste it, cleaned by `codes.normalise`."""
 
     default_error_messages = {
         "invalid": _("Enter the code from the email, and nothing else."),
     }
 
     def to_python(self, value: Any) -> str:
-        """Answer the code as it goes to the provider, hidden from tracebacks."""
+        """Answer the code as it goes to the provider; blank if nothing is left."""
         typed = super().to_python(value) or ""
-        # Before anything else: folding a text of megabytes would take seconds.
-        code = _fold(typed) if len(typed) <= MAX_TYPED else typed
-        if not code.isascii() or not code.isprintable() or len(code) > MAX_CODE:
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return Secret(code)
+        try:
+            return codes.normalise(typed)
+        except ValueError:
+            if _is_blank(typed):
+                return ""
+            raise ValidationError(
+                self.error_messages["invalid"], code="invalid"
+            ) from None
 
 
 class LoginField(forms.Field):
@@ -157,15 +146,6 @@ class CodeForm(forms.Form):
         return code
 
 
-def _fold(typed: str) -> str:
-    folded = unicodedata.normalize("NFKC", typed).strip()
-    return "".join(_plain(each) for each in folded if not _is_filler(each))
-
-
-def _is_filler(character: str) -> bool:
-    """Whether it is a space, a dash or invisible: categories Zs, Pd and Cf."""
-    return unicodedata.category(character) in {"Zs", "Pd", "Cf"}
-
-
-def _plain(character: str) -> str:
-    return str(unicodedata.decimal(character, character))
+def _is_blank(typed: str) -> bool:
+    """Whether only spaces and dashes were typed, so that nothing is missing else."""
+    return not typed.strip(" -\t\r\n")

@@ -29,8 +29,8 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ATTEMPTS: Final = 10
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Exhausted(Exception):
         self.waits = waits
 
 
-def _deadlocks_tried_again(function: Callable[P, R]) -> Callable[P, R]:
+def _deadlocks_tried_again(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """
     Call `function` again when the database turned it away to end a deadlock.
 
@@ -101,7 +101,7 @@ def _deadlocks_tried_again(function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         database = connections[router.db_for_write(Tally)]
         is_final = database.in_atomic_block or database.vendor == "sqlite"
         for _attempt in range(0 if is_final else _ATTEMPTS):
@@ -126,12 +126,17 @@ def take(claims: Sequence[Claim]) -> datetime:
     for _attempt in range(_ATTEMPTS):
         now = timezone.now()
         rows = _rows(claims)
-        if waits := _waits(claims, rows, now):
-            raise Exhausted(waits)
+        if exhausted := _waits(claims, rows, now):
+            raise Exhausted(exhausted)
         if _count(claims, rows, now):
             return now
         # Somebody counted, or purged, between two statements.
     raise RuntimeError("the tallies are never at rest")
+
+
+def waits(claims: Sequence[Claim]) -> dict[str, int]:
+    """Answer which of the claims are exhausted, and their waits, counting nothing."""
+    return _waits(claims, _rows(claims), timezone.now())
 
 
 @_deadlocks_tried_again

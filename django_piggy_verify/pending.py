@@ -109,6 +109,12 @@ def find(request: HttpRequest, named: str = "") -> Login | None:
     return login if login and login.browser == current.browser else None
 
 
+def next_of(named: str) -> str:
+    """Answer where the login in a form's field was to lead, whoever began it."""
+    login = _read(named)
+    return login.next if login else ""
+
+
 def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
     """Keep `login` in the browser's cookie."""
     max_age = conf.login_ttl + _GRACE

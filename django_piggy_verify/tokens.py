@@ -20,11 +20,10 @@ from django_piggy_verify import encryption, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     ContactUnknown,
-    PiggyVerifyError,
     ProviderError,
 )
 from django_piggy_verify.models import AuthToken, Contact
-from django_piggy_verify.providers import get_provider
+from django_piggy_verify.providers import get_provider, log_failure
 from django_piggy_verify.providers.base import TokenProvider
 from django_piggy_verify.secret import Secret
 
@@ -73,10 +72,11 @@ def serve(user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False) -> S
         forget(contact)
         raise
     except ProviderError as error:
+        log_failure("fetch", error)
         if error.voids_token:
             forget(contact)
         elif cached:
-            logger.warning("Auth token not refreshed, the old one serves: %s", error)
+            logger.info("The old auth token serves until %s", cached.expires_at)
             return cached
         raise
 
@@ -91,8 +91,10 @@ def prepare(user: AbstractBaseUser) -> None:
         return
     try:
         get_auth_token(user, refresh=True)
-    except PiggyVerifyError as error:
-        logger.warning("No auth token at login: %s", type(error).__name__)
+    except ProviderError:
+        logger.debug("The login stands without an auth token")
+    except ContactUnknown:
+        logger.warning("No auth token at login: the contact is not found any more")
     except Exception:
         # An error page would keep the session from being saved.
         logger.exception("No auth token at login")
@@ -136,7 +138,7 @@ def _open(contact: Contact) -> Served | None:
     cached: AuthToken | None = getattr(contact, "auth_token", None)
     if cached is None or cached.expires_at <= timezone.now():
         return None
-    token = encryption.decrypt(bytes(cached.ciphertext), bound_to=_identity(contact))
+    token = encryption.decrypt(bytes(cached.ciphertext), bound_to=_binding(contact))
     return Served(token=token, expires_at=cached.expires_at) if token else None
 
 
@@ -145,7 +147,7 @@ def _fetch(provider: TokenProvider, contact: Contact) -> Served:
     token = provider.fetch_auth_token(contact.uid)
     expires_at = fetched_at + timedelta(seconds=conf.auth_token_ttl)
     values = {
-        "ciphertext": encryption.encrypt(token, bound_to=_identity(contact)),
+        "ciphertext": encryption.encrypt(token, bound_to=_binding(contact)),
         "fetched_at": fetched_at,
         "expires_at": expires_at,
     }
@@ -165,5 +167,5 @@ def _insert(row: AuthToken) -> None:
         raise ContactUnknown("the contact was deleted meanwhile") from None
 
 
-def _identity(contact: Contact) -> str:
+def _binding(contact: Contact) -> str:
     return f"{contact.provider}\0{contact.uid}"

@@ -19,11 +19,11 @@ from django_piggy_verify.exceptions import (
     CodeRejected,
     ContactUnknown,
     ProviderError,
-    ProviderRefused,
     TooManyAttempts,
 )
 from django_piggy_verify.limits import Claim, Exhausted, Rate
-from django_piggy_verify.providers import get_provider
+from django_piggy_verify.pending import Login
+from django_piggy_verify.providers import get_provider, log_failure
 from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.secret import Secret
 
@@ -89,6 +89,17 @@ def check_code(
     return identity
 
 
+def require_tries(request: HttpRequest) -> None:
+    """
+    Raise TooManyAttempts if the login in progress has no tries left.
+
+    A code that is sent to it could not be checked.
+    """
+    login = pending.attached_to(request)
+    if login and (waits := limits.waits([_login_claim(login)])):
+        raise _too_many(waits, login.recipient, request)
+
+
 def unlock(recipient: str) -> int:
     """Forget what was counted for `recipient`; answer how many limits that was."""
     return limits.forget(
@@ -105,12 +116,11 @@ def _send(recipient: str, request: HttpRequest | None) -> None:
         if not conf.hide_unknown_contacts:
             raise
     except ProviderError as error:
+        # Telling the visitor of it would tell contacts from strangers, and the
+        # e-mail may well be on its way.
+        log_failure("send", error, is_hidden=error.may_depend_on_contact)
         if not error.may_depend_on_contact:
-            _log("send", error, at=_level(error))
             raise
-        # Saying so would tell contacts from strangers, and the e-mail may well
-        # be on its way.
-        _log("send", error, at=logging.ERROR)
     else:
         signals.code_sent.send_robust(
             type(provider), recipient=recipient, request=request
@@ -124,7 +134,7 @@ def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identit
         _tell_rejection(recipient, request)
         raise
     except ProviderError as error:
-        _log("check", error, at=_level(error))
+        log_failure("check", error)
         raise
 
 
@@ -166,14 +176,17 @@ def _check_claims_of_visitor(request: HttpRequest | None) -> list[Claim]:
     login = pending.attached_to(request)
     if login is None:
         return _address_claims("check_ip", request)
-    by_login = limits.claim(
+    return [_login_claim(login), *_address_claims("check_ip", request)]
+
+
+def _login_claim(login: Login) -> Claim:
+    return limits.claim(
         "check_login",
         login.id,
         rate=Rate(int(conf.rate_limits["check_login"]), _DAY),
         # A login with no tries left is replaced by a new one, not waited for.
         retry_after=login.resend_in,
     )
-    return [by_login, *_address_claims("check_ip", request)]
 
 
 def _address_claims(name: str, request: HttpRequest | None) -> list[Claim]:
@@ -208,21 +221,6 @@ def _tell_rejection(recipient: str, request: HttpRequest | None) -> None:
     logger.info("Code for %s rejected", recipients.masked(recipient))
     signals.code_rejected.send_robust(
         type(get_provider()), recipient=recipient, request=request
-    )
-
-
-def _level(error: ProviderError) -> int:
-    return logging.ERROR if isinstance(error, ProviderRefused) else logging.WARNING
-
-
-def _log(verb: str, error: ProviderError, *, at: int) -> None:
-    logger.log(
-        at,
-        "%s failed: %s (status %s, code %s)",
-        verb,
-        error,
-        error.status,
-        error.api_code,
     )
 
 

@@ -27,7 +27,12 @@ from django_piggy_verify.exceptions import (
     ContactUnknown,
     ProviderError,
 )
-from django_piggy_verify.flow import FlowView, ProtectedView, state
+from django_piggy_verify.flow import (
+    FlowView,
+    ProtectedView,
+    state,
+    unavailable_response,
+)
 from django_piggy_verify.forms import CodeForm, EmailForm
 from django_piggy_verify.negotiation import error_response, prefers_json
 from django_piggy_verify.pending import Login
@@ -118,10 +123,13 @@ class LoginPage(FlowView):
         login = pending.find(request, self.data.get(pending.FIELD, ""))
         shown = self.data.get("recipient", login.recipient if login else "")
         self.login = login if login and login.recipient == shown else None
+        if self.login is not None:
+            pending.attach(request, self.login)
 
     def get_next(self) -> str:
         """Answer where the visitor wanted to go when the login began."""
-        begun_with = self.login.next if self.login else ""
+        named = pending.next_of(self.data.get(pending.FIELD, ""))
+        begun_with = self.login.next if self.login else named
         return begun_with or super().get_next()
 
     def get_retry_url(self) -> str:
@@ -160,7 +168,6 @@ class CodeView(LoginPage, FormPage):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Tell the form whose code it asks for."""
-        pending.attach(self.request, self.open_login)
         kwargs = super().get_form_kwargs()
         return {**kwargs, "request": self.request, "login": self.open_login}
 
@@ -195,6 +202,7 @@ class ResendView(LoginPage):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Send a code and go back to the code page."""
         login = self.open_login
+        verification.require_tries(request)
         try:
             resend_in = verification.send_code(login.recipient, request=request)
         except ContactUnknown:
@@ -241,9 +249,7 @@ class AuthTokenView(ProtectedView):
         except ContactUnknown:
             raise Http404 from None
         except ProviderError:
-            return error_response(
-                503, "provider_unavailable", _("Try again in a moment.")
-            )
+            return unavailable_response(_("Try again in a moment."))
         return JsonResponse(
             {"auth_token": served.token, "expires_at": served.expires_at}
         )

@@ -6,7 +6,9 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.db import connections
+from django.http import HttpRequest
 
+from django_piggy_verify import backends
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import (
     LoginRefused,
@@ -270,7 +272,7 @@ def test_linking_finds_nobody_in_a_model_without_email(db, settings):
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
     identity = Identity(provider="piggy", uid="one", email=ADDRESS)
 
-    assert PiggyBackend().find_user(None, identity) is None
+    assert backends._only_user_with_email(identity) is None
 
 
 def test_a_wrong_code_answers_none_and_is_a_failed_login(contact, failed):
@@ -281,8 +283,27 @@ def test_a_wrong_code_answers_none_and_is_a_failed_login(contact, failed):
     assert "wrong" not in str(failed)
 
 
-def test_a_recipient_that_is_no_address_answers_none(contact):
-    assert authenticate(None, recipient="ann", secret_code="1") is None
+@pytest.mark.parametrize(("recipient", "code"), [("ann", "1"), (ADDRESS, " ")])
+def test_what_can_be_no_address_or_no_code_answers_none(
+    contact, piggy_sandbox, recipient, code
+):
+    assert authenticate(None, recipient=recipient, secret_code=code) is None
+    assert not piggy_sandbox.calls
+
+
+def test_a_used_code_is_refused_in_any_spelling(prove, piggy_sandbox):
+    piggy_sandbox.switches.reuse_codes = True
+    prove()
+    code = " " + piggy_sandbox.last_code(ADDRESS)
+
+    assert authenticate(None, recipient=ADDRESS, secret_code=code) is None
+
+
+def test_a_wrong_setting_is_no_wrong_code(contact, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "30 per hour"}
+
+    with pytest.raises(ValueError, match="written like"):
+        authenticate(HttpRequest(), recipient=ADDRESS, secret_code="1")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,13 @@ def test_sound_settings_raise_nothing():
     [
         ("API_KEY", None, "E001"),
         ("API_KEY", "", "E001"),
+        ("API_KEY", " \n", "E001"),
+        ("BASE_URL", None, "E003"),
+        ("ENCRYPTION_KEYS", 5, "E005"),
+        ("RATE_LIMITS", None, "E006"),
+        ("CA_BUNDLE", 5, "E008"),
+        ("ALLOW_STAFF", "False", "E011"),
+        ("CREATE_USERS", None, "E011"),
         ("BASE_URL", "ftp://api.example", "E003"),
         ("BASE_URL", "https://", "E003"),
         ("BASE_URL", "https://user@api.example", "E003"),
@@ -111,6 +118,12 @@ def test_missing_urls_are_named(settings):
     clear_url_caches()
 
     assert found() == {"W001"}
+
+
+def test_a_proxy_that_is_not_counted_is_named_at_deployment(settings):
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+    assert found() == {"W003"}
 
 
 @pytest.mark.parametrize("name", ["SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"])

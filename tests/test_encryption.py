@@ -2,6 +2,7 @@ import base64
 
 import pytest
 from cryptography.fernet import Fernet
+from django.views.debug import ExceptionReporter
 from hypothesis import given, strategies as st
 
 from django_piggy_verify.encryption import decrypt, encrypt, read_key
@@ -68,6 +69,20 @@ def test_what_is_read_does_not_show_itself():
 
 def test_fernets_keys_are_read():
     assert len(read_key(Fernet.generate_key().decode())) == 32
+
+
+def test_a_ring_that_cannot_be_read_shows_no_key(settings, rf):
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [OLD]
+    sealed = encrypt("token", bound_to=ANN)
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW, OLD[:-8]]
+
+    with pytest.raises(ValueError, match=r".") as caught:
+        decrypt(sealed, bound_to=ANN)
+
+    report = ExceptionReporter(rf.get("/"), caught.type, caught.value, caught.tb)
+    frames = str(report.get_traceback_data()["frames"])
+    for key in (NEW, OLD[:-8], "\\x01\\x01", "\\x02\\x02"):
+        assert key not in frames
 
 
 @pytest.mark.parametrize("text", ["", "short", "ü" * 44, OLD[:-4] + "====", OLD * 2])

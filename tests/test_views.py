@@ -257,7 +257,7 @@ def test_a_failing_token_fetch_does_not_undo_the_login(
 
     assert response.url == "/members/"
     assert is_logged_in(client)
-    assert "No auth token at login" in caplog.text
+    assert "fetch failed" in caplog.text
 
 
 def test_a_user_who_may_not_log_in_is_refused_on_a_page_of_its_own(
@@ -281,6 +281,26 @@ def test_too_many_wrong_codes_close_the_login(client, code, settings):
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 60
     assert type_code(client, code).url == "/login/?expired=1"
+
+
+def test_a_login_without_tries_gets_no_further_code(
+    client, code, piggy_sandbox, settings, unlimited
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 1}
+    type_code(client, "wrong")
+
+    assert client.post("/login/code/resend/").status_code == 429
+    assert calls(piggy_sandbox) == ["send", "verify"]
+
+
+def test_a_form_whose_cookie_is_gone_still_knows_next(client, contact):
+    ask_for_code(client, next="/members/?a=1")
+    login = client.get("/login/code/").context["form"]["login"].value()
+    client.cookies.clear()
+
+    response = type_code(client, "1", login=login)
+
+    assert response.url == "/login/?expired=1&next=%2Fmembers%2F%3Fa%3D1"
 
 
 def test_too_many_sends_are_answered_with_when_to_try_again(client, contact, settings):
@@ -315,9 +335,10 @@ def test_a_resend_sends_another_code(client, code, piggy_sandbox, unlimited):
 def test_a_resend_does_not_reset_the_count_of_wrong_codes(
     client, code, settings, unlimited
 ):
-    settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 1}
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 2}
     type_code(client, "wrong")
     client.post("/login/code/resend/")
+    type_code(client, "wrong")
 
     assert type_code(client, "wrong").status_code == 429
 
@@ -594,6 +615,7 @@ def test_the_token_page_says_when_there_is_an_outage(
     response = client.get("/login/token/")
 
     assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
     assert response.json()["error"]["code"] == "provider_unavailable"
 
 
