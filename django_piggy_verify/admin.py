@@ -47,7 +47,7 @@ class ContactAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("auth token"))
     def token_state(self, contact: Contact) -> str:
-        """Answer whether a token is cached and until when, in words."""
+        """Answer whether a token is cached and still serves, in a word."""
         token: AuthToken | None = getattr(contact, "auth_token", None)
         if token is None:
             return gettext("none")

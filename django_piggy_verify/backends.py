@@ -154,11 +154,11 @@ class PiggyBackend(BaseBackend):
                     _record(user, identity)
                     return user, False
                 return self._adopt_or_create(request, identity)
-            except IntegrityError:
+            except IntegrityError as error:
                 # Another first login of the contact came first, or a random
                 # username was taken: look again.
-                continue
-        raise _refusal("the user model or another contact stands in the way")
+                conflict = error
+        raise _refusal("another row of the user model stands in the way") from conflict
 
     def _adopt_or_create(
         self, request: HttpRequest | None, identity: Identity

@@ -9,7 +9,7 @@ What can go wrong, sorted by who must act. Nothing else lives here.
     +-- TooManyAttempts          the person: wait .retry_after seconds
     +-- LoginRefused             nobody: this user may not log in this way
     +-- ProviderError            .status .api_code; str() is safe to log
-        +-- ProviderUnavailable  time: no connection, time-out, unreadable answer
+        +-- ProviderUnavailable  time: no connection, time-out, 5xx, unreadable
         +-- ProviderRefused      an operator: bad key, inactive account, no portal
 
 A wrong setting that is no answer of the provider raises Django's own

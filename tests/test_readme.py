@@ -264,7 +264,7 @@ def test_the_backend_of_the_readme_makes_a_member(
 def test_the_backend_of_the_readme_finds_an_imported_user(
     shop_backend: None, contact: Any, piggy_sandbox: Any, client: Any
 ) -> None:
-    User.objects.create_user(contact.uid, "old@example.com")
+    User.objects.create_user(f"import:{contact.uid}", "old@example.com")
 
     log_in(client, piggy_sandbox)
 
