@@ -23,6 +23,7 @@ MAX_BODY = 1024 * 1024
 """Bytes of an answer that are read, counted after decompression."""
 
 _CHUNK = 16 * 1024
+_MIDWAY = (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError)
 _LEAST = 0.001  # urllib3 takes no time-out that is over already
 
 
@@ -56,15 +57,15 @@ def call(
     Raises ProviderUnavailable without connection or complete answer; its
     `may_depend_on_contact` is False if the request never left.
     """
-    progress.is_request_out = False
+    progress.is_request_out = None
     try:
         with _send(method, url, bearer, timeout, body) as response:
             return Answer(status=response.status_code, body=_parse(_read(response)))
     except Exception as error:  # noqa: BLE001  also what the libraries forgot to wrap
-        cause = _root_cause(error)
+        cause, is_out = _root_cause(error), _may_be_out(error)
     # Outside the handler: the exceptions of the libraries and their frames hold
     # the request with its bearer header, and so would the __context__ of ours.
-    raise ProviderUnavailable(cause, may_depend_on_contact=progress.is_request_out)
+    raise ProviderUnavailable(cause, may_depend_on_contact=is_out)
 
 
 class _TooLarge(Exception):
@@ -127,6 +128,13 @@ def _hidden(value: object) -> object:
 
 def _not_a_number(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+def _may_be_out(error: Exception) -> bool:
+    """Whether the request may have left; if the wire was not touched, see the error."""
+    if progress.is_request_out is None:
+        return isinstance(error, _MIDWAY)
+    return progress.is_request_out
 
 
 def _root_cause(error: BaseException) -> str:

@@ -42,11 +42,14 @@ size for "everything".
 class _Progress(threading.local):
     """How far this thread's current call has come."""
 
-    is_request_out = False
+    is_request_out: bool | None = None
 
 
 progress = _Progress()
-"""`is_request_out` tells whether anything of a request has left."""
+"""
+`is_request_out` tells whether anything of a request has left. None means that no
+connection was even tried, as in tests that replace the adapter of `requests`.
+"""
 
 
 class _UntilDeadline(io.RawIOBase):
@@ -118,6 +121,7 @@ class _Punctual(HTTPConnection):
         return super().is_connected and monotonic() - self._used_at < MAX_IDLE
 
     def connect(self) -> None:
+        progress.is_request_out = False
         try:
             super().connect()
         finally:

@@ -1,0 +1,58 @@
+"""Projects stub `requests` in their tests; what they see then must be the same."""
+
+import pytest
+import requests
+import responses
+
+from tests.steps import ADDRESS, ask_for_code, type_code
+
+API = "https://api.piggy.eu/api/v3/oauth/clients/contact-verification"
+UID = "123abc-lmnopq-3242a-8899aa"
+
+
+@pytest.fixture
+def api():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as stub:
+        stub.post(f"{API}/send", json={"data": {"type": "Success"}, "meta": []})
+        stub.post(f"{API}/verify", json={"data": {"uuid": UID}, "meta": {}})
+        token = {"data": {"auth_token": "eyJ"}, "meta": []}
+        stub.get(f"{API}/auth-token/{UID}", json=token)
+        yield stub
+
+
+def test_a_contact_logs_in_at_the_live_address(client, db, api):
+    ask_for_code(client)
+
+    assert type_code(client, "123456").url == "/members/"
+    assert [call.request.url.removeprefix(API) for call in api.calls] == [
+        "/send",
+        "/verify",
+        f"/auth-token/{UID}",
+    ]
+
+
+def test_key_and_address_travel_as_the_vendor_documents(client, db, api):
+    ask_for_code(client)
+
+    request = api.calls[0].request
+    assert request.headers["Authorization"] == "Bearer test-api-key"
+    assert request.headers["Accept"] == "application/json"
+    assert request.body == f'{{"email": "{ADDRESS}"}}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (requests.ConnectionError, 503),
+        (requests.ConnectTimeout, 503),
+        (requests.exceptions.SSLError, 503),
+        (requests.ReadTimeout, 302),
+        (requests.exceptions.ChunkedEncodingError, 302),
+    ],
+)
+def test_a_failure_is_said_openly_if_the_request_cannot_have_left(
+    client, db, api, error, status
+):
+    api.replace(responses.POST, f"{API}/send", body=error())
+
+    assert ask_for_code(client).status_code == status
