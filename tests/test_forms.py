@@ -2,6 +2,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from hypothesis import given, strategies as st
 
+from django_piggy_verify import codes
 from django_piggy_verify.forms import CodeField, EmailForm
 from django_piggy_verify.secret import Secret
 
@@ -42,6 +43,13 @@ def test_what_cannot_be_a_code_is_refused(typed):
         CodeField().clean(typed)
 
     assert caught.value.code in {"invalid", "null_characters_not_allowed"}
+
+
+def test_a_text_of_megabytes_is_refused_before_it_is_folded(monkeypatch):
+    monkeypatch.setattr(codes, "_fold", lambda _: pytest.fail("folded"))
+
+    with pytest.raises(ValueError, match="no code"):
+        codes.normalise("\ufdfa" * 1_000_000)
 
 
 @given(st.text(max_size=80))
