@@ -57,6 +57,9 @@ PIGGY_VERIFY_SEND_FLOOR = 0
 # The sandbox is mounted for its own tests; `check` is tested without this.
 SILENCED_SYSTEM_CHECKS = ["piggy_verify.E010"]
 
+# Of this process alone: runs side by side must not drop each other's tables.
+TEST_DATABASE = f"test_piggy_verify_{os.getpid()}"
+
 _DATABASES = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -74,6 +77,7 @@ _DATABASES = {
         "USER": os.environ.get("PGUSER", "postgres"),
         "PASSWORD": os.environ.get("PGPASSWORD", ""),
         "NAME": "piggy_verify",
+        "TEST": {"NAME": TEST_DATABASE},
     },
     "mariadb": {
         "ENGINE": "django.db.backends.mysql",
@@ -82,6 +86,7 @@ _DATABASES = {
         "PASSWORD": os.environ.get("MYSQL_PASSWORD", ""),
         "NAME": "piggy_verify",
         "OPTIONS": {"charset": "utf8mb4"},
+        "TEST": {"NAME": TEST_DATABASE},
     },
 }
 DATABASES = {"default": _DATABASES[os.environ.get("DATABASE", "sqlite")]}
