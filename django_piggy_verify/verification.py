@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from math import ceil
 
 from django.http import HttpRequest
 
@@ -198,7 +199,9 @@ def _address_claims(name: str, request: HttpRequest | None) -> list[Claim]:
 def _use_of(recipient: str, code: Secret) -> Claim:
     """Answer the claim that lets a code be right once."""
     subject = Secret(f"{recipients.key(recipient)}\0{code.casefold()}")
-    return limits.claim("code_use", subject, rate=Rate(1, conf.login_ttl))
+    # Claimed before the call, but to be held for `login_ttl` after it.
+    held = conf.login_ttl + ceil(conf.timeout)
+    return limits.claim("code_use", subject, rate=Rate(1, held))
 
 
 def _too_many(
