@@ -1,9 +1,10 @@
-"""The README, kept true: what it lists is what the code has."""
+"""The README and the pages in docs/, kept true: what they list is what the code has."""
 
 import ast
 import inspect
 import re
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(django_piggy_verify.__file__).parent
 TEMPLATES = PACKAGE / "templates" / "piggy_verify"
 README = (ROOT / "README.rst").read_text()
+PAGES = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
 STRICT = {"halt_level": 2, "report_level": 2, "syntax_highlight": "none"}
 SETTINGS = sorted(
     name for name, each in vars(Conf).items() if isinstance(each, property)
@@ -35,27 +37,27 @@ HOOKS = ["find_user", "create_user", "update_user", "can_log_in"]
 
 
 @pytest.fixture(scope="module")
-def document() -> nodes.document:
-    return publish_doctree(README, settings_overrides=STRICT)
+def pages() -> list[nodes.document]:
+    return [publish_doctree(p.read_text(), settings_overrides=STRICT) for p in PAGES]
 
 
 @pytest.fixture
 def blocks(
-    document: nodes.document, monkeypatch: pytest.MonkeyPatch
+    pages: list[nodes.document], monkeypatch: pytest.MonkeyPatch
 ) -> list[dict[str, Any]]:
-    """The names that each Python block of the README defines, once it has run."""
+    """The names that each Python block defines, once it has run."""
     monkeypatch.setenv("PIGGY_VERIFY_API_KEY", "from the environment")
-    return [run(block) for block in python_blocks(document)]
+    return [run(block) for block in python_blocks(pages)]
 
 
-def python_blocks(document: nodes.document) -> list[str]:
-    found = document.findall(nodes.literal_block)
+def python_blocks(pages: list[nodes.document]) -> list[str]:
+    found = [each for page in pages for each in page.findall(nodes.literal_block)]
     return [block.astext() for block in found if "python" in block["classes"]]
 
 
 def run(source: str) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(source, "README.rst", "exec"), names)
+    exec(compile(source, "a page", "exec"), names)
     return names
 
 
@@ -64,9 +66,9 @@ def defined(blocks: list[dict[str, Any]], name: str) -> Any:
     return block[name]
 
 
-def table(document: nodes.document, title: str) -> dict[str, list[str]]:
+def table(pages: list[nodes.document], title: str) -> dict[str, list[str]]:
     """The rows of the table whose first column has this title, by their first cell."""
-    for each in document.findall(nodes.table):
+    for each in (each for page in pages for each in page.findall(nodes.table)):
         head, *rows = [
             [cell.astext() for cell in row.findall(nodes.entry)]
             for row in each.findall(nodes.row)
@@ -104,9 +106,11 @@ def sent(name: str) -> Iterator[set[str]]:
                     yield {str(keyword.arg) for keyword in node.keywords}
 
 
-@pytest.mark.parametrize("name", ["README.rst", "CHANGELOG.rst"])
-def test_it_renders_without_warnings(name: str) -> None:
-    text = (ROOT / name).read_text()
+@pytest.mark.parametrize(
+    "path", [*PAGES, ROOT / "CHANGELOG.rst"], ids=attrgetter("name")
+)
+def test_it_renders_without_warnings(path: Path) -> None:
+    text = path.read_text()
 
     assert publish_doctree(text, settings_overrides=STRICT).children
 
@@ -138,19 +142,19 @@ def test_a_newcomer_needs_one_command(line: str, end: str) -> None:
     assert command.endswith(end)
 
 
-def test_every_setting_is_listed_and_no_other(document: nodes.document) -> None:
-    listed = table(document, "Setting")
+def test_every_setting_is_listed_and_no_other(pages: list[nodes.document]) -> None:
+    listed = table(pages, "Setting")
 
     assert sorted(listed) == [f"PIGGY_VERIFY_{name.upper()}" for name in SETTINGS]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_default_of_a_setting_is_the_one_listed(
-    document: nodes.document, settings: Any, name: str
+    pages: list[nodes.document], settings: Any, name: str
 ) -> None:
     if hasattr(django_settings, f"PIGGY_VERIFY_{name.upper()}"):
         delattr(settings, f"PIGGY_VERIFY_{name.upper()}")
-    listed = table(document, "Setting")[f"PIGGY_VERIFY_{name.upper()}"][0]
+    listed = table(pages, "Setting")[f"PIGGY_VERIFY_{name.upper()}"][0]
 
     if name == "rate_limits":
         assert Conf().rate_limits == DEFAULT_RATE_LIMITS
@@ -162,21 +166,21 @@ def test_the_default_of_a_setting_is_the_one_listed(
         assert listed == default(name)
 
 
-def test_every_limit_is_listed_with_its_default(document: nodes.document) -> None:
-    listed = {name: row[0] for name, row in table(document, "Limit").items()}
+def test_every_limit_is_listed_with_its_default(pages: list[nodes.document]) -> None:
+    listed = {name: row[0] for name, row in table(pages, "Limit").items()}
 
     assert listed == {name: str(rate) for name, rate in DEFAULT_RATE_LIMITS.items()}
 
 
-def test_every_page_is_listed_with_its_path(document: nodes.document) -> None:
-    listed = {name: row[0] for name, row in table(document, "URL name").items()}
+def test_every_page_is_listed_with_its_path(pages: list[nodes.document]) -> None:
+    listed = {name: row[0] for name, row in table(pages, "URL name").items()}
 
     names = [f"{urls.app_name}:{pattern.name}" for pattern in urls.urlpatterns]
     assert listed == {name: reverse(name).lstrip("/") for name in names}
 
 
-def test_every_template_is_listed_with_its_blocks(document: nodes.document) -> None:
-    listed = {name: row[0] for name, row in table(document, "Template").items()}
+def test_every_template_is_listed_with_its_blocks(pages: list[nodes.document]) -> None:
+    listed = {name: row[0] for name, row in table(pages, "Template").items()}
 
     assert {name: set(blocks.split()) for name, blocks in listed.items()} == {
         path.name: set(re.findall(r"{% block (\w+) %}", path.read_text())) or {"none"}
@@ -184,21 +188,21 @@ def test_every_template_is_listed_with_its_blocks(document: nodes.document) -> N
     }
 
 
-def test_every_signal_is_listed_with_its_arguments(document: nodes.document) -> None:
+def test_every_signal_is_listed_with_its_arguments(pages: list[nodes.document]) -> None:
     listed = {
         name: set(row[0].replace(",", "").split())
-        for name, row in table(document, "Signal").items()
+        for name, row in table(pages, "Signal").items()
     }
 
     names = [name for name, each in vars(signals).items() if isinstance(each, Signal)]
     assert listed == {name: set().union(*sent(name)) for name in names}
 
 
-def test_every_check_is_listed_and_no_other(document: nodes.document) -> None:
+def test_every_check_is_listed_and_no_other(pages: list[nodes.document]) -> None:
     source = (PACKAGE / "checks.py").read_text()
 
     ids = re.findall(r'id=f"{_ID}([EW]\d{3})"', source)
-    assert set(table(document, "Id")) == {f"piggy_verify.{each}" for each in ids}
+    assert set(table(pages, "Id")) == {f"piggy_verify.{each}" for each in ids}
 
 
 def test_every_error_is_in_the_tree() -> None:
