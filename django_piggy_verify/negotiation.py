@@ -1,13 +1,17 @@
 """
 HTML or JSON: which one a request brings, and which one it wants back.
 
-What is said in either is the views' business.
+What is said in either is the views' business. What was posted is read here, and
+hidden here from whoever else reads it.
 """
 
 import json
 from collections.abc import Mapping
 
 from django.http import HttpRequest, JsonResponse
+
+CROSSED_OUT = "*" * 20
+"""What stands in a secret's place, as in Django's own reports."""
 
 
 def prefers_json(request: HttpRequest) -> bool:
@@ -31,6 +35,21 @@ def form_data(request: HttpRequest) -> Mapping[str, str]:
         return {}
     fields = body.items() if isinstance(body, dict) else ()
     return {name: _text(value) for name, value in fields if type(value) in {str, int}}
+
+
+def cross_out(request: HttpRequest, *names: str) -> None:
+    """
+    Replace these fields in ``request.POST``, once `form_data` has read them.
+
+    Listeners of ``user_login_failed`` are handed the request, and lockout tools
+    store what was posted: they know a secret by names such as `password` only.
+    Error reports show ``request.POST`` as well.
+    """
+    posted = request.POST.copy()
+    for name in names:
+        if name in posted:
+            posted[name] = CROSSED_OUT
+    request.POST = posted  # type: ignore[assignment]
 
 
 def error_response(

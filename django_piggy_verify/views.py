@@ -34,7 +34,7 @@ from django_piggy_verify.flow import (
     unavailable_response,
 )
 from django_piggy_verify.forms import CodeForm, EmailForm
-from django_piggy_verify.negotiation import error_response, prefers_json
+from django_piggy_verify.negotiation import cross_out, error_response, prefers_json
 from django_piggy_verify.pending import Login
 
 
@@ -125,6 +125,8 @@ class LoginPage(FlowView):
         self.login = login if login and login.recipient == shown else None
         if self.login is not None:
             pending.attach(request, self.login)
+        # The form gets `data`, which was read above; nobody else needs these.
+        cross_out(request, "code", pending.FIELD)
 
     def get_next(self) -> str:
         """Answer where the visitor wanted to go when the login began."""
