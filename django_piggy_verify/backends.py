@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import codes, recipients, signals, verification
+from django_piggy_verify import codes, lockout, recipients, signals, verification
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
 from django_piggy_verify.models import Contact
@@ -70,6 +70,7 @@ class PiggyBackend(BaseBackend):
             return None
         user, is_new = self._admit(request, identity)
         self.update_user(request, user, identity)
+        lockout.remember(request, user, recipient)
         signals.contact_verified.send_robust(
             type(self), user=user, identity=identity, is_new=is_new, request=request
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_backends
 from django.core import checks
@@ -196,6 +197,22 @@ def check_proxies(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
+def check_axes(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """
+    W004: by itself axes counts each spelling apart, and keeps what it counted.
+
+    A callable of the project's own may well call ours: it is its business.
+    """
+    is_named = getattr(settings, "AXES_USERNAME_CALLABLE", None)
+    if apps.is_installed("axes") and not is_named:
+        yield Caution(
+            "django-axes is installed, but AXES_USERNAME_CALLABLE is not set.",
+            hint="AXES_USERNAME_CALLABLE = 'django_piggy_verify.lockout.username' "
+            "counts wrong codes by address; a callable of your own may call it.",
+            id=f"{_ID}W004",
+        )
+
+
 CHECKS: tuple[_Check, ...] = (
     check_credentials,
     check_backend,
@@ -208,6 +225,7 @@ CHECKS: tuple[_Check, ...] = (
     check_sandbox,
     check_flags,
     check_urls,
+    check_axes,
 )
 
 

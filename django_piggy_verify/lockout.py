@@ -1,0 +1,65 @@
+"""
+What django-axes must know of a login by code; how it works stands nowhere else.
+
+Axes is no dependency: nothing of it is imported.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
+
+from django_piggy_verify import recipients
+
+_OURS: Final = {"recipient", "secret_code"}
+
+
+def username(
+    request: HttpRequest | None, credentials: Mapping[str, Any] | None = None
+) -> Any:
+    """
+    Answer the name that axes counts a login under, as ``AXES_USERNAME_CALLABLE``.
+
+    For a login by code it is the recipient, in the spelling that all others
+    share; None for what is no address. For every other login it is what axes
+    would take if this were not set. A callable of your own may call this one.
+
+    Source: "Customizing username lookups" in the documentation of axes.
+    """
+    if credentials and credentials.keys() >= _OURS:
+        return _key(credentials["recipient"])
+    name = _by_default(request, credentials)
+    proved_name, recipient = getattr(request, "_piggy_verify_proved", (None, None))
+    return recipient if name == proved_name else name
+
+
+def remember(
+    request: HttpRequest | None, user: AbstractBaseUser, recipient: str
+) -> None:
+    """
+    Note whose code was right, since axes forgets the wrong ones by user name.
+
+    It does so under ``user.get_username()``, which is no address, when the user
+    is logged in; any other user who is logged in by the same request keeps
+    their own name.
+    """
+    if request is not None:
+        proved = (user.get_username(), recipients.key(recipient))
+        request._piggy_verify_proved = proved  # type: ignore[attr-defined]
+
+
+def _key(recipient: str) -> str | None:
+    try:
+        return recipients.key(recipients.normalise(recipient))
+    except ValueError:
+        return None
+
+
+def _by_default(
+    request: HttpRequest | None, credentials: Mapping[str, Any] | None
+) -> Any:
+    if not credentials:
+        credentials = getattr(request, "data", getattr(request, "POST", {}))
+    return credentials.get(getattr(settings, "AXES_USERNAME_FORM_FIELD", "username"))
