@@ -33,8 +33,9 @@ class TooManyAttempts(PiggyVerifyError):
     """
     A limit is reached; nothing was sent or checked.
 
-    `limit` is its name as in ``PIGGY_VERIFY_RATE_LIMITS``, `retry_after` the
-    whole seconds until it lets the next attempt through.
+    `limit` is its name as in ``PIGGY_VERIFY_RATE_LIMITS``, or ``lockout`` where
+    django-axes turned the visitor away; `retry_after` is the whole seconds
+    until the next attempt is let through.
     """
 
     def __init__(self, *, limit: str, retry_after: int) -> None:

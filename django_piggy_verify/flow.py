@@ -31,7 +31,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
-from django_piggy_verify import pending
+from django_piggy_verify import lockout, pending
 from django_piggy_verify.exceptions import (
     LoginRefused,
     ProviderError,
@@ -87,6 +87,8 @@ class FlowView(ProtectedView):
             response = self.turned_away() or super().dispatch(request, *args, **kwargs)
         except TooManyAttempts as refusal:
             response = self.limited(refusal)
+            if prefers_json(request):
+                lockout.keep_answer(request)
         except ProviderError:
             response = self.unavailable()
         except LoginRefused:

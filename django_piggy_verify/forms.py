@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from django_piggy_verify import codes, recipients
+from django_piggy_verify import codes, lockout, recipients
 from django_piggy_verify.pending import Login
 
 
@@ -141,6 +141,7 @@ class CodeForm(forms.Form):
             username=self.recipient,
         )
         if self.user is None:
+            lockout.require_none(self.request)
             messages = self.fields["code"].error_messages
             raise ValidationError(messages["code_rejected"], code="code_rejected")
         return code

@@ -1,10 +1,11 @@
 """
 What django-axes must know of a login by code; how it works stands nowhere else.
 
-Axes is no dependency: nothing of it is imported.
+Axes is no dependency: nothing of it is imported before it locks somebody out.
 """
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,8 +13,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from django_piggy_verify import recipients
+from django_piggy_verify.exceptions import TooManyAttempts
 
 _OURS: Final = {"recipient", "secret_code"}
+_DAY: Final = 86400
 
 
 def username(
@@ -50,6 +53,27 @@ def remember(
         request._piggy_verify_proved = proved  # type: ignore[attr-defined]
 
 
+def require_none(request: HttpRequest) -> None:
+    """
+    Raise TooManyAttempts if axes locks this visitor out, whatever was typed.
+
+    Whether a code was wrong, or was not even looked at, is then not to be said.
+    """
+    if getattr(request, "axes_locked_out", False):
+        raise TooManyAttempts(limit="lockout", retry_after=_cool_off(request))
+
+
+def keep_answer(request: HttpRequest) -> None:
+    """
+    Have the middleware of axes leave our answer to this request as it is.
+
+    It would put a text in the place of our JSON. A project that words all its
+    lockouts with ``AXES_LOCKOUT_CALLABLE`` goes on doing so.
+    """
+    if not getattr(settings, "AXES_LOCKOUT_CALLABLE", None):
+        request.axes_locked_out = False  # type: ignore[attr-defined]
+
+
 def _key(recipient: str) -> str | None:
     try:
         return recipients.key(recipients.normalise(recipient))
@@ -63,3 +87,11 @@ def _by_default(
     if not credentials:
         credentials = getattr(request, "data", getattr(request, "POST", {}))
     return credentials.get(getattr(settings, "AXES_USERNAME_FORM_FIELD", "username"))
+
+
+def _cool_off(request: HttpRequest) -> int:
+    """Answer for how many seconds axes locks out: at most, and a day if for ever."""
+    from axes.helpers import get_cool_off  # noqa: PLC0415  axes may not be there
+
+    duration = get_cool_off(request)
+    return ceil(duration.total_seconds()) if duration else _DAY

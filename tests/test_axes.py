@@ -3,11 +3,13 @@
 import logging
 import re
 from ast import literal_eval
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from axes.utils import reset
 from django.contrib.auth import authenticate, get_user_model, login
 from django.core.checks import run_checks
 from django.core.management import call_command
@@ -16,7 +18,7 @@ from django.test import Client
 
 from django_piggy_verify import lockout
 from django_piggy_verify.sandbox import Fault
-from tests.steps import ADDRESS, JSON, ask_for_code, is_logged_in, type_code
+from tests.steps import ADDRESS, JSON, ask_for_code, calls, is_logged_in, type_code
 
 README = (Path(__file__).parents[1] / "README.rst").read_text()
 OUR_LINES = re.findall(r"^    (AXES_\w+) = (.+)$", README, re.MULTILINE)
@@ -38,6 +40,14 @@ def axes(settings):
     settings.AXES_USERNAME_CALLABLE = None
     for name, value in OUR_LINES:
         setattr(settings, name, literal_eval(value))
+
+
+@pytest.fixture
+def locked(client, code):
+    """The right code of a login in progress in `client`, which is locked out."""
+    for _ in range(2):
+        type_code(client, "wrong")
+    return code
 
 
 def counted():
@@ -208,6 +218,128 @@ def test_a_code_can_be_right_without_a_request(code, settings):
     del settings.AUTHENTICATION_BACKENDS[0]  # axes insists on a request
 
     assert authenticate(recipient=ADDRESS, secret_code=code)
+
+
+# Locking out --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_prolonged", [True, False])
+def test_who_is_locked_out_is_told_so_and_nothing_is_checked(
+    client, code, settings, piggy_sandbox, is_prolonged
+):
+    settings.AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = is_prolonged
+    pages = [type_code(client, typed) for typed in ("wrong", "wrong", code, code)]
+
+    assert [page.status_code for page in pages] == [200, 429, 429, 429]
+    assert {page.text[:15] for page in pages[1:]} == {"Account locked:"}
+    assert calls(piggy_sandbox) == ["send", "verify", "verify"]
+
+
+@pytest.mark.parametrize("is_prolonged", [True, False])
+def test_a_lockout_has_the_shape_of_every_limit_in_json(
+    client, code, settings, piggy_sandbox, is_prolonged
+):
+    settings.AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = is_prolonged
+    type_code(client, "wrong")
+    fields = {"path": "/login/code/", "headers": JSON}
+
+    at_the_limit = client.post(data={"code": "wrong"}, **fields)
+    beyond = client.post(data={"code": code}, **fields)
+
+    for answer in (at_the_limit, beyond):
+        assert answer.status_code == 429
+        assert answer.json() == {
+            "error": {
+                "code": "too_many_attempts",
+                "message": "There were too many attempts. Try again later.",
+                "fields": {},
+            }
+        }
+    assert calls(piggy_sandbox) == ["send", "verify", "verify"]
+
+
+@pytest.mark.parametrize(
+    ("cool_off", "seconds"),
+    [
+        (None, 86400),
+        (2, 7200),
+        (0.5, 1800),
+        (timedelta(seconds=1.2), 2),
+        (lambda _request: timedelta(minutes=5), 300),
+    ],
+    ids=["for ever", "hours", "part of an hour", "timedelta", "callable"],
+)
+def test_a_lockout_says_when_to_try_again(client, locked, settings, cool_off, seconds):
+    settings.AXES_COOLOFF_TIME = cool_off
+
+    answer = client.post("/login/code/", {"code": locked}, headers=JSON)
+
+    assert answer["Retry-After"] == str(seconds)
+
+
+def test_a_lockout_shows_the_template_that_axes_is_told_of(client, locked, settings):
+    settings.AXES_LOCKOUT_TEMPLATE = "piggy_verify/refused.html"
+
+    page = type_code(client, locked)
+
+    assert page.status_code == 429
+    assert page.context["username"] == ADDRESS
+
+
+def test_a_lockout_leads_to_the_url_that_axes_is_told_of(client, locked, settings):
+    settings.AXES_LOCKOUT_URL = "/locked/"
+
+    assert type_code(client, locked).url.startswith("/locked/")
+
+
+@pytest.mark.parametrize("setting", ["TEMPLATE", "URL"])
+def test_a_page_for_people_is_not_sent_to_scripts(client, locked, settings, setting):
+    setattr(settings, f"AXES_LOCKOUT_{setting}", "piggy_verify/refused.html")
+
+    answer = client.post("/login/code/", {"code": locked}, headers=JSON)
+
+    assert answer.json()["error"]["code"] == "too_many_attempts"
+
+
+@pytest.mark.parametrize("headers", [{}, JSON], ids=["html", "json"])
+def test_a_callable_of_the_project_words_all_its_lockouts(
+    client, locked, settings, headers
+):
+    settings.AXES_LOCKOUT_CALLABLE = "tests.test_axes.say_teapot"
+
+    answer = client.post("/login/code/", {"code": locked}, headers=headers)
+
+    assert (answer.status_code, answer.json()) == (418, {"teapot": ADDRESS})
+
+
+def test_without_the_middleware_our_own_page_says_it(client, locked, settings):
+    del settings.MIDDLEWARE[-1]
+    settings.AXES_COOLOFF_TIME = 1
+    client.handler.load_middleware()
+
+    page = type_code(client, locked)
+
+    assert (page.status_code, page["Retry-After"]) == (429, "3600")
+    assert "Try again in 60 minutes." in page.text
+
+
+@pytest.mark.parametrize("headers", [{}, JSON], ids=["html", "json"])
+def test_a_lockout_leaves_the_login_in_progress(client, locked, headers):
+    refused = client.post("/login/code/", {"code": locked}, headers=headers)
+    reset(username=ADDRESS)
+
+    type_code(client, locked)
+
+    assert "piggy_verify_login" not in refused.cookies
+    assert is_logged_in(client)
+
+
+def test_by_address_and_client_nobody_is_locked_out_elsewhere(client, locked, settings):
+    settings.AXES_LOCKOUT_PARAMETERS = BY_ADDRESS_AND_CLIENT
+
+    client.post("/login/code/", {"code": locked}, REMOTE_ADDR="192.0.2.1")
+
+    assert is_logged_in(client)
 
 
 # Secrets ------------------------------------------------------------------------
