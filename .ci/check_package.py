@@ -15,7 +15,7 @@ from zipfile import ZipFile
 PACKAGE = Path("django_piggy_verify")
 WANTED_IN_WHEEL = (
     "django_piggy_verify/py.typed",
-    "django_piggy_verify/testing.py",
+    "django_piggy_verify/testing/*.py",
     "django_piggy_verify/management/commands/*.py",
     "django_piggy_verify/migrations/0001_*.py",
     "django_piggy_verify/sandbox/urls.py",

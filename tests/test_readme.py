@@ -296,3 +296,9 @@ def test_the_test_of_the_readme_passes(
     blocks: list[dict[str, Any]], client: Any, db: None, piggy_sandbox: Any
 ) -> None:
     defined(blocks, "test_a_member_logs_in")(client, db, piggy_sandbox)
+
+
+def test_the_test_about_strangers_of_the_readme_passes(
+    blocks: list[dict[str, Any]], db: None, piggy_sandbox: Any
+) -> None:
+    defined(blocks, "test_strangers_look_like_contacts")(db, piggy_sandbox)

@@ -1,8 +1,8 @@
 """
-Fixtures for a project's own tests: a remote API of one's own, on a real port.
+For a project's own tests: fixtures of a remote API on a real port, and an assertion.
 
-Load them with ``pytest_plugins = ["django_piggy_verify.testing"]``; nothing is
-loaded by itself. Needs pytest and pytest-django.
+Load the fixtures with ``pytest_plugins = ["django_piggy_verify.testing"]``; nothing
+is loaded by itself. They need pytest and pytest-django.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,13 @@ import pytest
 
 from django_piggy_verify.sandbox import Sandbox
 from django_piggy_verify.sandbox.server import SandboxServer
+from django_piggy_verify.testing.strangers import assert_strangers_look_like_contacts
+
+__all__ = [
+    "assert_strangers_look_like_contacts",
+    "piggy_sandbox",
+    "piggy_sandbox_server",
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,197 @@
+"""
+Whether the pages tell strangers from contacts, asked of the pages themselves.
+
+It judges what comes out, and not how it is made: templates, views, forms and
+middleware may be a project's own.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import unified_diff
+from typing import Final, NamedTuple
+from unittest.mock import patch
+
+from django.contrib.auth import authenticate
+from django.http import HttpResponse
+from django.test import Client, RequestFactory, override_settings
+from django.urls import reverse
+from django.utils import timezone
+
+from django_piggy_verify.exceptions import PiggyVerifyError
+from django_piggy_verify.sandbox import Sandbox, Switches
+from django_piggy_verify.testing.transcripts import masked, transcript
+
+FLOOR: Final = 0.05
+"""Seconds that a send has to last; without a floor it is over in a fraction."""
+
+_DAY: Final = 86400
+_SETTINGS: Final = {
+    "PIGGY_VERIFY_LOGIN_TTL": 600,
+    "PIGGY_VERIFY_TRUSTED_PROXY_COUNT": 0,
+    "PIGGY_VERIFY_RATE_LIMITS": {
+        "send_cooldown": "1/60s",
+        "send_recipient": "3/15m",
+        "check_login": 2,
+    },
+}
+
+
+class _Step(NamedTuple):
+    name: str
+    method: str
+    page: str
+    call: str = ""
+    """The upstream call without which it proves nothing."""
+    wait: int = 0
+    """Seconds that pass before it."""
+
+
+STEPS: Final = (
+    _Step("the email page", "get", "email?next=/next/"),
+    _Step("asking for a code", "post", "email", call="send"),
+    _Step("the code page", "get", "code"),
+    _Step("a wrong code", "post", "code", call="verify"),
+    _Step("a resend within the cooldown", "post", "resend"),
+    _Step("a resend", "post", "resend", call="send", wait=60),
+    _Step("the last wrong code", "post", "code"),
+    _Step("a wrong code too many", "post", "code"),
+    _Step("the code page of a closed login", "get", "code"),
+    _Step("asking once more", "post", "email", wait=60),
+    _Step("the code page of a login that is too old", "get", "code", wait=600),
+    _Step("the email page after that", "get", "email?expired=1&next=/next/"),
+    _Step("asking too often", "post", "email"),
+    _Step("cancelling", "post", "cancel"),
+    _Step("the code page after cancelling", "get", "code"),
+)
+
+
+def assert_strangers_look_like_contacts(
+    sandbox: Sandbox,
+    *,
+    contact: str = "lee.1.ann@example.com",
+    stranger: str = "lee.2.ann@example.com",
+    new_client: Callable[..., Client] = Client,
+    ignore: str = "",
+) -> None:
+    """
+    Raise AssertionError, with a diff, if a page tells strangers from contacts.
+
+    A member who has logged in before and a stranger do the same: ask, mistype,
+    ask again, run into limits, come too late, give up; in HTML and in JSON.
+    Status, headers, cookies, body and upstream calls must be the same to the
+    letter. Only these may differ: the address in any spelling, CSRF tokens, ids of
+    sessions and of logins in progress, nonces. And a send must last for
+    ``PIGGY_VERIFY_SEND_FLOOR``; whether both last equally long beyond that is not
+    measured.
+
+    Needs the database. Clocks stand still meanwhile; limits and durations are set
+    as the steps need them, switches of the sandbox left as they are. `contact` and
+    `stranger` must be equally long. `new_client` makes the browsers, as in
+    ``partial(Client, SERVER_NAME="shop.example")``. What matches `ignore`, a
+    regular expression such as ``"X-Request-ID: .*"``, may differ as well.
+    """
+    if len(contact) != len(stranger):
+        raise ValueError("addresses of different lengths give themselves away")
+    sandbox.remove_contact(stranger)
+    _make_a_member_of(contact, sandbox)
+    with override_settings(**_SETTINGS), _stopped_clock() as clock:
+        for accept in ("text/html", "application/json"):
+            clock.pass_by(_DAY)
+            clients = (
+                new_client(REMOTE_ADDR=each, HTTP_ACCEPT=accept)
+                for each in ("192.0.2.1", "192.0.2.2")
+            )
+            pair = [
+                _Visitor(sandbox, address, client, ignore)
+                for address, client in zip((contact, stranger), clients, strict=True)
+            ]
+            for step in STEPS:
+                clock.pass_by(step.wait)
+                seen = [visitor.take(step) for visitor in pair]
+                call = step.call if sandbox.switches == Switches() else ""
+                _judge(f"{step.name} ({accept})", call, *seen)
+
+
+class _Seen(NamedTuple):
+    text: str
+    calls: set[str]
+    took: float
+
+
+@dataclass(frozen=True)
+class _Visitor:
+    """One of the two, in a fresh browser."""
+
+    sandbox: Sandbox
+    address: str
+    client: Client
+    ignore: str
+
+    def take(self, step: _Step) -> _Seen:
+        earlier, started = len(self.sandbox.calls), time.monotonic()
+        response = self._answer_to(step)
+        took = time.monotonic() - started
+        calls = self.sandbox.calls[earlier:]
+        text = transcript(response, calls)
+        text = masked(text, address=self.address, ignore=self.ignore)
+        return _Seen(text, {each.name for each in calls}, took)
+
+    def _answer_to(self, step: _Step) -> HttpResponse:
+        name, mark, query = step.page.partition("?")
+        url = f"{reverse(f'piggy_verify:{name}')}{mark}{query}"
+        fields = {"next": "/next/", "email": self.address, "code": "wrong"}
+        request = getattr(self.client, step.method)
+        floor = FLOOR if step.call == "send" else 0
+        with override_settings(PIGGY_VERIFY_SEND_FLOOR=floor):
+            answer: HttpResponse = request(
+                url, fields if step.method == "post" else {}, secure=True
+            )
+        return answer
+
+
+def _judge(step: str, call: str, contact: _Seen, stranger: _Seen) -> None:
+    """Compare what two saw of a step; it must have led to the `call`, if any."""
+    if contact.text != stranger.text:
+        texts = contact.text.splitlines(), stranger.text.splitlines()
+        diff = "\n".join(unified_diff(*texts, "contact", "stranger", lineterm=""))
+        raise AssertionError(f"{step} tells a stranger from a contact:\n{diff}")
+    if call and call not in contact.calls:
+        raise AssertionError(f"{step} asked nothing of the API:\n{contact.text}")
+    took = min(contact.took, stranger.took)
+    if call == "send" and took < FLOOR:
+        raise AssertionError(
+            f"{step} took {took:.3f} s, with a PIGGY_VERIFY_SEND_FLOOR of {FLOOR} s"
+        )
+
+
+def _make_a_member_of(contact: str, sandbox: Sandbox) -> None:
+    """Give the contact a user, as far as the project lets new ones in."""
+    sandbox.add_contact(contact)
+    code = sandbox.send(contact).code
+    with suppress(PiggyVerifyError):
+        authenticate(RequestFactory().get("/"), recipient=contact, secret_code=code)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._now = timezone.now().replace(microsecond=0)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def time(self) -> float:
+        return self._now.timestamp()
+
+    def pass_by(self, seconds: int) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+@contextmanager
+def _stopped_clock() -> Iterator[_Clock]:
+    """Stop the clocks of Django and of this package, so that no seconds differ."""
+    clock = _Clock()
+    with patch("time.time", clock.time), patch.object(timezone, "now", clock.now):
+        yield clock
