@@ -288,14 +288,6 @@ def test_each_limit_of_checks_is_enforced_over_all_sessions(
     assert calls(piggy_sandbox).count("verify") == 1
 
 
-def test_strangers_are_counted_like_contacts(client, contact, settings):
-    exhaust(settings, "send_recipient")
-
-    statuses = [ask_for_code(client, STRANGER).status_code for _ in range(2)]
-
-    assert statuses == [302, 429]
-
-
 def test_all_spellings_of_an_address_share_their_counts(client, contact, settings):
     exhaust(settings, "send_recipient")
     ask_for_code(client, "ann@example.com")

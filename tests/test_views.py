@@ -68,48 +68,6 @@ def test_a_malformed_code_is_a_field_error_and_uses_up_no_attempt(
     assert calls(piggy_sandbox) == ["send"]
 
 
-def test_a_stranger_sees_what_a_contact_sees(contact, time_machine):
-    time_machine.move_to(0, tick=False)
-    answers = []
-    for address in (ADDRESS, STRANGER):
-        browser = Client()
-        sent = browser.post("/login/", {"email": address})
-        page = browser.get("/login/code/").text.replace(address, "ADDRESS")
-        answers.append((sent.status_code, sent.headers, page[: page.index("<form")]))
-
-    assert answers[0] == answers[1]
-
-
-def test_a_strangers_code_is_checked_upstream_as_well(client, contact, piggy_sandbox):
-    client.post("/login/", {"email": STRANGER})
-
-    response = client.post("/login/code/", {"code": "123456"})
-
-    assert response.status_code == 200
-    assert calls(piggy_sandbox) == ["send", "verify"]
-
-
-def test_a_stranger_is_told_so_where_the_project_wants_it(client, contact, settings):
-    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
-
-    responses = [client.post("/login/", {"email": STRANGER}) for _ in range(2)]
-
-    assert [each.status_code for each in responses] == [200, 200]
-    assert responses[1].context["form"].has_error("email", "unknown_contact")
-
-
-def test_a_resend_to_a_contact_that_vanished_starts_again(
-    client, contact, piggy_sandbox, settings, unlimited
-):
-    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
-    ask_for_code(client)
-    piggy_sandbox.remove_contact(ADDRESS)
-
-    response = client.post("/login/code/resend/")
-
-    assert response.url == "/login/?expired=1"
-
-
 def test_a_wrong_code_is_a_field_error(client, code):
     response = client.post("/login/code/", {"code": "wrong"})
 
