@@ -575,18 +575,3 @@ def test_the_token_page_says_when_there_is_an_outage(
     assert response.status_code == 503
     assert int(response["Retry-After"]) > 0
     assert response.json()["error"]["code"] == "provider_unavailable"
-
-
-def test_sending_takes_its_time_for_strangers_too(client, contact, settings, sleeps):
-    settings.PIGGY_VERIFY_SEND_FLOOR = 5
-
-    ask_for_code(client, STRANGER)
-
-    assert 4 < sleeps[0] <= 5
-
-
-@pytest.fixture
-def sleeps(monkeypatch):
-    slept: list[float] = []
-    monkeypatch.setattr("django_piggy_verify.verification.time.sleep", slept.append)
-    return slept
