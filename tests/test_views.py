@@ -160,12 +160,13 @@ def test_an_outage_at_send_is_said_and_counted_nowhere(
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_recipient": "1/1h"}
     piggy_sandbox.switches.fault = fault
-    response = client.post("/login/", {"email": ADDRESS})
+    response = ask_for_code(client)
     piggy_sandbox.switches.fault = None
+    ask_for_code(client)
 
     assert response.status_code == 503
     assert int(response["Retry-After"]) > 0
-    assert client.post("/login/", {"email": ADDRESS}).status_code == 302
+    assert len(piggy_sandbox.mails) == 1
 
 
 def test_an_outage_at_check_leaves_the_login_in_progress(
@@ -203,6 +204,14 @@ def test_our_own_misconfiguration_is_logged_as_an_error(
     assert response.status_code == 503
     assert "no Contacts Portal" in caplog.text
     assert caplog.records[-1].levelname == "ERROR"
+
+
+def test_an_outage_at_check_is_logged(client, code, piggy_sandbox, caplog):
+    piggy_sandbox.switches.fault = Fault.OUTAGE
+
+    type_code(client, code)
+
+    assert "check failed" in caplog.text
 
 
 def test_a_failing_token_fetch_does_not_undo_the_login(
@@ -272,6 +281,27 @@ def test_too_many_sends_are_answered_with_when_to_try_again(client, contact, set
     assert "60 minutes" in response.text
 
 
+def test_of_several_limits_the_longest_wait_is_said(client, contact, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h", "send_recipient": "1/2h"}
+    settings.PIGGY_VERIFY_RATE_LIMITS["send_cooldown"] = "9/1h"
+    ask_for_code(client)
+
+    assert int(ask_for_code(client)["Retry-After"]) > 3600
+
+
+def test_log_lines_hold_no_whole_address(client, contact, settings, caplog):
+    caplog.set_level("DEBUG", "django_piggy_verify")
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/1h"}
+    for address in (ADDRESS, ADDRESS, STRANGER):
+        ask_for_code(client, address)
+    for _ in range(2):
+        type_code(client, "wrong")
+
+    assert len(caplog.messages) >= 4
+    assert ADDRESS not in caplog.text
+    assert STRANGER not in caplog.text
+
+
 def test_within_the_cooldown_the_code_page_is_shown_and_nothing_is_sent(
     client, code, piggy_sandbox
 ):
@@ -297,6 +327,18 @@ def test_a_resend_does_not_reset_the_count_of_wrong_codes(
     type_code(client, "wrong")
     client.post("/login/code/resend/")
     type_code(client, "wrong")
+
+    assert type_code(client, "wrong").status_code == 429
+
+
+def test_wrong_codes_are_counted_for_as_long_as_the_login_is_open(
+    client, contact, settings, time_machine, unlimited
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 1}
+    time_machine.move_to(0)
+    ask_for_code(client)
+    type_code(client, "wrong")
+    time_machine.shift(599)
 
     assert type_code(client, "wrong").status_code == 429
 
@@ -492,6 +534,29 @@ def test_each_tab_checks_its_code_for_the_address_it_shows(
     type_code(client, piggy_sandbox.last_code(ADDRESS), login=form.initial["login"])
 
     assert Contact.objects.get().email == ADDRESS
+
+
+def test_what_one_visitor_typed_never_reaches_another(client, contact, settings):
+    ask_for_code(client, next="/members/?of=ann")
+    settings.PIGGY_VERIFY_LOGIN_TTL = 0
+
+    mine, others = (each.get("/login/").text for each in (client, Client()))
+
+    assert ADDRESS in mine
+    assert ADDRESS not in others
+    assert "of=ann" not in others
+
+
+def test_what_was_typed_is_shown_escaped(client, code):
+    hostile = '"><script>alert(1)</script>'
+    pages = [
+        ask_for_code(client, hostile, next=hostile),
+        client.get("/login/", {"next": hostile, "expired": hostile}),
+        type_code(client, hostile),
+        client.post("/login/code/resend/", {"login": hostile, "next": hostile}),
+    ]
+
+    assert not any("<script" in each.text for each in pages)
 
 
 def test_a_login_begun_in_another_browser_is_refused(client, code, piggy_sandbox):
