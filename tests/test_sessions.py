@@ -1,0 +1,157 @@
+"""What another session engine, an old cookie, a second tab and a neighbour can do."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.steps import ADDRESS, ask_for_code, calls, is_logged_in, log_in, type_code
+
+BOB = "bob@example.com"
+
+
+@pytest.mark.parametrize(
+    "engine", ["cache", "cached_db", "db", "file", "signed_cookies"]
+)
+def test_any_session_engine_carries_the_whole_flow(
+    client, contact, piggy_sandbox, settings, engine
+):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+
+    log_in(client, piggy_sandbox)
+
+    assert client.get("/members/").text == f"user {User.objects.get().pk}"
+
+
+@pytest.fixture
+def in_cookies(settings):
+    """Sessions live in cookies alone, so that a browser may keep an old one."""
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+
+
+def cookies_of(browser):
+    return {name: each.value for name, each in browser.cookies.items()}
+
+
+@pytest.mark.parametrize(
+    "limit", [{"check_login": 2}, {"check_recipient": "2/1h"}, {"check_ip": "2/1h"}]
+)
+def test_an_old_cookie_takes_no_wrong_code_back(
+    in_cookies, client, code, settings, limit
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = limit
+    old = cookies_of(client)
+    for typed in ("wrong", "wrong", code):
+        client.cookies.load(old)
+        response = type_code(client, typed)
+
+    assert response.status_code == 429
+    assert not is_logged_in(client)
+
+
+def test_an_old_cookie_takes_no_send_back(in_cookies, client, contact, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
+    old = cookies_of(client)
+    ask_for_code(client)
+    client.cookies.load(old)
+
+    assert ask_for_code(client, BOB).status_code == 429
+
+
+def test_an_old_cookie_opens_no_login_that_was_closed(in_cookies, client, code):
+    old = cookies_of(client)
+    for _ in range(6):
+        response = type_code(client, "wrong")
+    client.cookies.load(old)
+
+    again = type_code(client, code)
+
+    assert (response.status_code, again.status_code) == (429, 429)
+    assert not is_logged_in(client)
+
+
+def test_an_old_cookie_lets_no_used_code_in_again(
+    in_cookies, client, code, piggy_sandbox
+):
+    piggy_sandbox.switches.reuse_codes = True
+    thief = Client()
+    thief.cookies.load(cookies_of(client))
+    type_code(client, code)
+
+    response = type_code(thief, code)
+
+    assert response.context["form"].has_error("code", "code_rejected")
+    assert not is_logged_in(thief)
+
+
+@pytest.fixture
+def tab(client, code, piggy_sandbox):
+    """What the first of two tabs posts; the second has asked for Bob's code since."""
+    piggy_sandbox.add_contact(BOB)
+    login = client.get("/login/code/").context["form"]["login"].value()
+    ask_for_code(client, BOB)
+    return {"code": code, "login": login}
+
+
+def test_each_tab_resends_to_the_address_it_shows(
+    client, unlimited, tab, piggy_sandbox
+):
+    client.post("/login/code/resend/", tab)
+
+    assert [each.recipient for each in piggy_sandbox.mails] == [ADDRESS, BOB, ADDRESS]
+
+
+def test_wrong_codes_of_one_tab_close_no_other(client, tab, piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    type_code(client, "wrong")
+
+    assert type_code(client, **tab).url == "/members/"
+
+
+def test_a_tab_that_was_left_open_checks_nothing_after_a_login(
+    client, tab, piggy_sandbox
+):
+    type_code(client, piggy_sandbox.last_code(BOB))
+
+    response = type_code(client, **tab)
+
+    assert response.url == "/members/"
+    assert calls(piggy_sandbox).count("verify") == 1
+    assert client.get("/members/").text == f"user {User.objects.get().pk}"
+
+
+def test_cancelling_in_one_tab_cancels_in_all(client, tab, piggy_sandbox):
+    client.post("/login/cancel/")
+
+    assert type_code(client, **tab).url == "/login/?expired=1"
+    assert "verify" not in calls(piggy_sandbox)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("http://evil.testserver", 403), ("http://testserver", 302)]
+)
+def test_a_neighbour_who_plants_all_cookies_logs_nobody_in(
+    client, code, settings, origin, status
+):
+    """A site on a sister domain may set cookies here, but not post forms."""
+    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "Csrf" not in each]
+    victim, token = Client(enforce_csrf_checks=True), "a" * 32
+    victim.cookies.load(cookies_of(client) | {"csrftoken": token})
+    form = {"code": code, "csrfmiddlewaretoken": token}
+
+    response = victim.post("/login/code/", form, headers={"origin": origin})
+
+    assert response.status_code == status
+
+
+def test_a_planted_login_takes_no_part_in_the_login_of_its_victim(
+    client, code, piggy_sandbox
+):
+    piggy_sandbox.add_contact(BOB)
+    victim = Client()
+    victim.cookies.load(cookies_of(client))
+    ask_for_code(victim, BOB)
+
+    type_code(client, piggy_sandbox.last_code(BOB))
+
+    assert not is_logged_in(client)
+    assert type_code(victim, piggy_sandbox.last_code(BOB)).url == "/members/"
