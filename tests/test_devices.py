@@ -37,6 +37,12 @@ def test_a_member_logs_in_from_a_browser_used_before(known, burned, piggy_sandbo
     assert log_in(known, piggy_sandbox).url == "/members/"
 
 
+def test_the_browser_is_known_for_any_spelling_of_the_address(
+    known, burned, piggy_sandbox
+):
+    assert log_in(known, piggy_sandbox, ADDRESS.upper()).url == "/members/"
+
+
 def test_from_a_new_browser_the_member_has_to_wait(burned, piggy_sandbox):
     assert log_in(Client(), piggy_sandbox).status_code == 429
 
@@ -46,6 +52,34 @@ def test_a_known_browser_has_a_limit_of_its_own(known, burned, piggy_sandbox):
     type_code(known, "wrong")
 
     assert type_code(known, "wrong").status_code == 429
+
+
+def test_two_known_browsers_are_counted_apart(known, settings, piggy_sandbox):
+    second = Client()
+    log_in(second, piggy_sandbox)
+    log_out(second)
+    settings.PIGGY_VERIFY_RATE_LIMITS = ONE_TRY
+    for browser in (known, second):
+        ask_for_code(browser)
+
+    statuses = [type_code(each, "wrong").status_code for each in (known, second)]
+
+    assert statuses == [200, 200]
+
+
+def test_a_browser_keeps_its_count_at_its_next_login(known, settings, piggy_sandbox):
+    """Or a copy of each older cookie would be worth tries of its own."""
+    copy = Client()
+    copy.cookies.load({each.key: each.value for each in known.cookies.values()})
+    log_in(known, piggy_sandbox)
+    log_out(known)
+    settings.PIGGY_VERIFY_RATE_LIMITS = ONE_TRY
+    for browser in (known, copy):
+        ask_for_code(browser)
+
+    statuses = [type_code(each, "wrong").status_code for each in (known, copy)]
+
+    assert statuses == [200, 429]
 
 
 @pytest.mark.parametrize("value", ["forged", "", '"x":1abc:def'])
@@ -88,6 +122,14 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_names_nobody(known):
     assert cookie["samesite"] == "Lax"
     assert cookie["max-age"] == 180 * 24 * 3600
     assert "ann" not in cookie.OutputString()
+
+
+def test_nobody_else_can_work_out_the_cookies_name(known, settings, piggy_sandbox):
+    settings.SECRET_KEY = "another secret key, just as long as the first one was"
+    other = Client()
+    log_in(other, piggy_sandbox)
+
+    assert device_cookie(other).key != device_cookie(known).key
 
 
 def test_over_https_the_cookie_is_secure(contact, piggy_sandbox):
