@@ -1,5 +1,7 @@
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth import authenticate
@@ -20,7 +22,7 @@ from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.sandbox import Fault
-from tests.steps import ADDRESS
+from tests.steps import ADDRESS, calls
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -69,8 +71,20 @@ def test_the_contact_is_recorded_with_what_was_proved(prove, contact):
     assert row.created_at <= row.verified_at
 
 
-def test_a_known_id_logs_in_its_user(prove):
-    assert prove() == prove()
+@pytest.mark.parametrize("address", [ADDRESS, ADDRESS.upper()])
+def test_a_known_id_logs_in_its_user(prove, address):
+    assert prove() == prove(address)
+
+
+def test_a_contact_whose_user_was_deleted_gets_a_new_one(prove):
+    gone = prove()
+    User.objects.all().delete()
+
+    user = prove()
+
+    assert user.pk
+    assert user.username != gone.username
+    assert Contact.objects.get().user == user
 
 
 def test_a_changed_address_is_recorded_and_the_users_own_stays(
@@ -106,10 +120,14 @@ def test_the_same_id_at_another_provider_is_another_user(prove, settings):
     assert prove() != user
 
 
-def test_a_user_with_the_same_address_is_not_adopted_by_default(prove):
-    local = User.objects.create_user("ann", ADDRESS)
+@pytest.mark.parametrize("flag", ["is_active", "is_staff", "is_superuser"])
+def test_a_user_with_the_same_address_is_not_adopted_by_default(prove, flag):
+    local = User.objects.create(username="ann", email=ADDRESS, **{flag: True})
 
-    assert prove() != local
+    user = prove()
+
+    assert user != local
+    assert not any((user.is_staff, user.is_superuser))
 
 
 def test_linking_adopts_the_user_with_exactly_the_address(prove, settings):
@@ -132,12 +150,40 @@ def test_an_adopted_user_cannot_be_entered_by_the_old_password(prove, settings):
     assert User.objects.get().get_session_auth_hash() != before
 
 
-@pytest.mark.parametrize("address", ["ANN@example.com", "ann@EXAMPLE.com"])
+LOOK_ALIKES = [
+    "ANN@example.com",
+    "ann@EXAMPLE.com",
+    "\u0430nn@example.com",
+    "\uff41nn@example.com",
+    "\u00e1nn@example.com",
+    "ann\u200b@example.com",
+    "ann@ex\u00e1mple.com",
+    "ann@example.com ",
+]
+
+
+@pytest.mark.parametrize("address", LOOK_ALIKES, ids=ascii)
 def test_linking_adopts_no_other_spelling(prove, settings, address):
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
     local = User.objects.create(username="ann", email=address)
 
     assert prove() != local
+
+
+def test_linking_finds_the_user_among_look_alikes(prove, settings):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    for number, address in enumerate(LOOK_ALIKES):
+        User.objects.create(username=number, email=address)
+    local = User.objects.create(username="ann", email=ADDRESS)
+
+    assert prove() == local
+
+
+def test_linking_adopts_nobody_for_an_address_typed_otherwise(prove, settings):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    local = User.objects.create_user("ann", ADDRESS)
+
+    assert prove(ADDRESS.upper()) != local
 
 
 def test_linking_adopts_nobody_if_two_have_the_address(prove, settings):
@@ -222,6 +268,21 @@ def test_a_refused_new_user_leaves_nothing_behind(prove, settings, backend):
     assert not Contact.objects.exists()
 
 
+@pytest.mark.parametrize(("taken", "names"), [(2, 1), (3, 0)])
+def test_a_random_username_that_is_taken_is_drawn_again(
+    prove, monkeypatch, taken, names
+):
+    User.objects.create(username="taken")
+    drawn = iter(["taken"] * taken + ["free"])
+    monkeypatch.setattr(backends, "get_random_string", lambda *_: next(drawn))
+
+    with suppress(LoginRefused):
+        prove()
+
+    assert User.objects.filter(username="free").count() == names
+    assert Contact.objects.count() == names
+
+
 def test_a_login_that_can_never_be_stored_is_refused(prove, settings):
     prove()
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.TwinBackend"]
@@ -291,12 +352,41 @@ def test_what_can_be_no_address_or_no_code_answers_none(
     assert not piggy_sandbox.calls
 
 
-def test_a_used_code_is_refused_in_any_spelling(prove, piggy_sandbox):
+@pytest.mark.parametrize("spell", [str.upper, str.lower, " {} ".format])
+def test_a_used_code_is_refused_in_any_spelling(contact, piggy_sandbox, spell):
     piggy_sandbox.switches.reuse_codes = True
-    prove()
-    code = " " + piggy_sandbox.last_code(ADDRESS)
+    get_provider().send_code(ADDRESS)
+    piggy_sandbox.mails[0].code = "aBc9"
+    authenticate(None, recipient=ADDRESS, secret_code="aBc9")
 
-    assert authenticate(None, recipient=ADDRESS, secret_code=code) is None
+    again = authenticate(None, recipient=spell(ADDRESS), secret_code=spell("aBc9"))
+
+    assert again is None
+    assert calls(piggy_sandbox) == ["send", "verify"]
+
+
+def test_a_used_code_stays_used_for_as_long_as_a_login_is_open(
+    prove, piggy_sandbox, time_machine
+):
+    """And for as long as the call took after which it was used."""
+    piggy_sandbox.switches.reuse_codes, piggy_sandbox.code_lifetime = True, 9999.0
+    time_machine.move_to(0, tick=False)
+    user = prove()
+    proof = {"recipient": ADDRESS, "secret_code": piggy_sandbox.last_code(ADDRESS)}
+
+    time_machine.shift(600 + 10 - 1)
+    assert authenticate(None, **proof) is None
+    time_machine.shift(1)
+    assert authenticate(None, **proof) == user
+
+
+def test_a_code_that_another_member_has_used_is_still_good(prove, piggy_sandbox):
+    piggy_sandbox.add_contact("bob@example.com")
+    prove()
+    get_provider().send_code("bob@example.com")
+    code = piggy_sandbox.mails[0].code = piggy_sandbox.mails[1].code
+
+    assert authenticate(None, recipient="bob@example.com", secret_code=code)
 
 
 def test_a_wrong_setting_is_no_wrong_code(contact, settings):
@@ -350,21 +440,27 @@ def test_a_session_of_a_user_who_is_gone_is_anonymous(client, user):
     assert client.get("/members/").content == b"user None"
 
 
+class Credulous:
+    """A vendor that takes any code of one contact: each is taken once here."""
+
+    name = "piggy"
+
+    def check_code(self, challenge, code):
+        return Identity(provider="piggy", uid="one", email=challenge.recipient)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_first_logins_at_once_make_one_user():
-    identity = Identity(provider="piggy", uid="one", email=ADDRESS)
-    users, barrier = [], threading.Barrier(8)
+def test_first_logins_at_once_make_one_user(settings):
+    settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.Credulous"
+    barrier = threading.Barrier(16)
 
-    def admit():
+    def prove(number):
         barrier.wait()
-        users.append(PiggyBackend()._admit(None, identity)[0])
+        user = authenticate(None, recipient=ADDRESS, secret_code=str(number))
         connections.close_all()
+        return user
 
-    threads = [threading.Thread(target=admit) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(16) as pool:
+        users = set(pool.map(prove, range(16)))
 
-    assert len(set(users)) == 1
-    assert User.objects.count() == 1
+    assert users == {User.objects.get()} == {Contact.objects.get().user}
