@@ -12,7 +12,6 @@ from django.contrib.auth import login as log_in
 from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import (
-    Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
@@ -243,15 +242,19 @@ class AuthTokenView(ProtectedView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Answer ``auth_token`` and ``expires_at`` (ISO 8601, aware)."""
         if not conf.expose_auth_token:
-            raise Http404
+            return self.not_found()
         if not request.user.is_authenticated:
             return error_response(403, "login_required", _("Log in first."))
         try:
             served = tokens.serve(request.user)
         except ContactUnknown:
-            raise Http404 from None
+            return self.not_found()
         except ProviderError:
             return unavailable_response(_("Try again in a moment."))
         return JsonResponse(
             {"auth_token": served.token, "expires_at": served.expires_at}
         )
+
+    def not_found(self) -> HttpResponse:
+        """Say that there is no token; an `Http404` would lose what forbids caching."""
+        return error_response(404, "not_found", _("There is no auth token."))

@@ -414,9 +414,11 @@ def test_pages_are_open_to_everybody_under_login_required_middleware(
     assert not response.get("Location", "").startswith("/login/?next=")
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("page", ["", "code/", "code/resend/", "cancel/", "token/"])
-def test_pages_are_never_cached(page, client, db):
-    response = client.post(f"/login/{page}")
+def test_pages_are_never_cached(page, method, client, db):
+    """A 404 and a 405 may be kept as well: RFC 9110 section 15.1."""
+    response = getattr(client, method)(f"/login/{page}")
 
     assert "no-store" in response["Cache-Control"]
     assert "private" in response["Cache-Control"]
