@@ -1,4 +1,5 @@
 import pytest
+from django.core import signing
 from django.test import Client
 
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in, log_out, type_code
@@ -82,7 +83,10 @@ def test_a_browser_keeps_its_count_at_its_next_login(known, settings, piggy_sand
     assert statuses == [200, 429]
 
 
-@pytest.mark.parametrize("value", ["forged", "", '"x":1abc:def'])
+FORGED = signing.dumps("x", key="not the site's own key")
+
+
+@pytest.mark.parametrize("value", ["forged", "", '"x":1abc:def', FORGED])
 def test_a_forged_cookie_changes_nothing(known, burned, piggy_sandbox, value):
     known.cookies[device_cookie(known).key] = value
 

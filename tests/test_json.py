@@ -174,6 +174,20 @@ def test_a_resend_answers_the_state_of_the_login(client, in_progress):
     assert response.json()["recipient"] == ADDRESS
 
 
+def test_the_seconds_that_are_left_are_counted_down_and_begin_anew(
+    client, contact, time_machine
+):
+    time_machine.move_to(0, tick=False)
+    post(client, LOGIN, {"email": ADDRESS})
+    time_machine.shift(70)
+
+    left = client.get(CODE, headers=JSON).json()
+    anew = post(client, "/login/code/resend/").json()
+
+    assert (left["expires_in"], left["resend_in"]) == (530, 0)
+    assert (anew["expires_in"], anew["resend_in"]) == (600, 60)
+
+
 def test_cancelling_answers_nothing(client, in_progress):
     response = post(client, "/login/cancel/")
 

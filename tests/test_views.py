@@ -507,6 +507,12 @@ def test_the_cookie_of_the_login_is_out_of_reach_of_scripts(client, contact):
     assert cookie["path"] == "/"
 
 
+def test_the_cookie_outlives_the_login_to_tell_that_it_is_too_old(client, contact):
+    cookie = ask_for_code(client).cookies["piggy_verify_login"]
+
+    assert cookie["max-age"] == 600 + 3600
+
+
 def test_over_https_the_cookie_is_secure(client, contact):
     response = client.post("/login/", {"email": ADDRESS}, secure=True)
 
@@ -575,6 +581,17 @@ def test_a_login_begun_in_another_browser_is_refused(client, code, piggy_sandbox
 @pytest.mark.parametrize("login", ["forged", "a:b:c", "\x00", "x" * 10_000])
 def test_a_forged_login_is_no_login(client, code, login):
     assert type_code(client, code, login=login).url == "/login/?expired=1"
+
+
+def test_a_login_that_was_tampered_with_is_no_login(client, code, piggy_sandbox):
+    cookie = client.cookies["piggy_verify_login"]
+    payload, _, signature = cookie.value.partition(":")
+    forged = signing.b64_decode(payload.encode()).replace(b"ann@", b"bob@")
+    cookie.set(cookie.key, f"{signing.b64_encode(forged).decode()}:{signature}", "")
+
+    assert client.get("/login/code/").url == "/login/?expired=1"
+    assert type_code(client, code).url == "/login/?expired=1"
+    assert "verify" not in calls(piggy_sandbox)
 
 
 def test_a_login_signed_for_something_else_is_no_login(client, db):
