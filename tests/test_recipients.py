@@ -16,6 +16,10 @@ from django_piggy_verify import recipients
         ("ann@BÜCHER.example", "ann@xn--bcher-kva.example"),
         ("ann@xn--bcher-kva.example", "ann@xn--bcher-kva.example"),
         ("ann@faß.de", "ann@xn--fa-hia.de"),
+        ("ann@fass.de", "ann@fass.de"),
+        ("ann@XN--BCHER-KVA.example", "ann@xn--bcher-kva.example"),
+        ("ann@ＸＮ－－Bcher-kva.example", "ann@xn--bcher-kva.example"),
+        ("ann@bu\u0308cher.example", "ann@xn--bcher-kva.example"),
     ],
 )
 def test_an_address_has_one_spelling(typed, address):
@@ -39,6 +43,11 @@ def test_an_address_has_one_spelling(typed, address):
         "ann@127.0.0.1",
         "ann@localhost",
         "ann@example.com.",
+        "ann@bücher.example.",
+        "ann@bücher.example。",
+        "ann@xn--bücher.example",
+        "ann@a\u200db.example",
+        "ann@xn--example-.com",
         "ann@exa mple.com",
         "ann@-example.com",
         "ann@example.com\r\nBcc: bob@example.com",
