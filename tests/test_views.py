@@ -431,28 +431,64 @@ def test_the_pages_have_nothing_inline(client, code):
         assert inline not in pages
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "//evil.example",
-        "/\\evil.example",
-        "///evil.example",
-        "http:///evil.example",
-        "https:evil.example",
-        "javascript:alert(1)",
-        "\x08//evil.example",
-        " //evil.example",
-        "https://testserver@evil.example/",
-        "http://evil.example/",
-        "/\t//evil.example",
-        "/\n//evil.example",
-        "/\t\\evil.example",
-    ],
-)
+ELSEWHERE = [
+    "//evil.example",
+    "/\\evil.example",
+    "///evil.example",
+    "http:///evil.example",
+    "https:evil.example",
+    "javascript:alert(1)",
+    "\x08//evil.example",
+    " //evil.example",
+    "https://testserver@evil.example/",
+    "http://evil.example/",
+    "/\t//evil.example",
+    "/\n//evil.example",
+    "/\t\\evil.example",
+]
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
 def test_next_never_leaves_the_site(client, contact, piggy_sandbox, url):
     response = log_in(client, piggy_sandbox, next=url)
 
     assert response.url == "/members/"
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_nor_does_the_next_of_who_is_logged_in(client, user, url):
+    responses = [
+        client.get("/login/", {"next": url}),
+        client.post("/login/", {"next": url}),
+        client.get("/login/code/", {"next": url}),
+        client.post("/login/cancel/", {"next": url}),
+    ]
+
+    assert {each.url for each in responses} == {"/members/"}
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_nor_does_a_next_that_is_kept_for_a_new_start(client, db, url):
+    responses = [
+        client.get("/login/code/", {"next": url}),
+        client.post("/login/code/resend/", {"next": url}),
+    ]
+
+    assert {each.url for each in responses} == {"/login/?expired=1"}
+    assert client.post("/login/cancel/", {"next": url}).url == "/login/"
+
+
+@pytest.mark.parametrize(("secure", "url"), [(True, "/members/"), (False, None)])
+def test_next_does_not_lead_from_https_to_http(
+    client, contact, piggy_sandbox, secure, url
+):
+    plain = "http://testserver/members/?plain"
+    client.post("/login/", {"email": ADDRESS, "next": plain}, secure=secure)
+    code = piggy_sandbox.last_code(ADDRESS)
+
+    response = client.post("/login/code/", {"code": code}, secure=secure)
+
+    assert response.url == (url or plain)
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "\U0001f437"])
