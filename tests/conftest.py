@@ -1,8 +1,21 @@
+import sys
+
 import pytest
 
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in
 
 pytest_plugins = ["django_piggy_verify.testing"]
+
+
+def stay_at_home(event, args):
+    """Fail whatever would speak to another machine; nothing catches that."""
+    if event == "socket.connect" and isinstance(args[1], tuple):
+        host = args[1][0]
+        if host not in {"localhost", "::1"} and not host.startswith("127."):
+            pytest.fail(f"a test speaks to {host}")
+
+
+sys.addaudithook(stay_at_home)
 
 
 @pytest.fixture
