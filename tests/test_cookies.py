@@ -1,0 +1,45 @@
+import pytest
+
+from tests.steps import ADDRESS, ask_for_code, type_code
+
+
+@pytest.fixture
+def scoped(settings):
+    """The session's cookie is for one folder of a whole domain, and secure."""
+    settings.SESSION_COOKIE_PATH = "/shop/"
+    settings.SESSION_COOKIE_DOMAIN = ".example.com"
+    settings.SESSION_COOKIE_SECURE = True
+
+
+@pytest.fixture
+def cookies(client, contact, piggy_sandbox):
+    """Each cookie of ours as a whole flow sets it, the one that is deleted as well."""
+    asked = ask_for_code(client)
+    typed = type_code(client, piggy_sandbox.last_code(ADDRESS))
+    return [
+        cookie
+        for response in (asked, typed)
+        for cookie in response.cookies.values()
+        if "piggy" in cookie.key
+    ]
+
+
+def test_cookies_are_as_wide_as_the_sessions(scoped, cookies):
+    scopes = {(each["path"], each["domain"]) for each in cookies}
+
+    assert len(cookies) == 3
+    assert scopes == {("/shop/", ".example.com")}
+
+
+def test_cookies_that_are_kept_are_as_secure_as_the_sessions(scoped, cookies):
+    kept = [each for each in cookies if each.value]
+
+    assert [each["secure"] for each in kept] == [True, True]
+
+
+def test_all_cookies_are_for_this_site_alone(cookies):
+    assert {each["samesite"] for each in cookies} == {"Lax"}
+
+
+def test_a_cookie_that_is_over_is_deleted(cookies):
+    assert [each["max-age"] for each in cookies if not each.value] == [0]
