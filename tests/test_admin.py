@@ -64,5 +64,5 @@ def test_a_contact_can_be_deleted(admin_client, user, contact_page):
 def test_the_list_takes_the_same_queries_for_any_number_of_contacts(
     admin_client, user, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         admin_client.get(CHANGELIST)

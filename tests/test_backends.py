@@ -427,10 +427,32 @@ def test_password_logins_do_not_concern_the_backend(db, client):
     assert client.login(username="bob", password="secret")
 
 
-def test_a_user_who_became_inactive_is_anonymous_at_the_next_request(client, user):
-    User.objects.update(is_active=False)
+@pytest.mark.parametrize(
+    "change", [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}]
+)
+def test_whoever_may_not_log_in_any_more_is_anonymous_at_the_next_request(
+    client, user, change
+):
+    """A session that a mailbox opened is none to administer the site with."""
+    User.objects.update(**change)
 
-    assert client.get("/members/").content == b"user None"
+    assert client.get("/members/").text == "user None"
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_a_test_client_lets_active_staff_in(client, db, is_active):
+    staff = User.objects.create(is_staff=True, is_active=is_active)
+
+    client.force_login(staff)
+
+    assert client.get("/members/").text == f"user {staff.pk if is_active else None}"
+
+
+def test_staff_stay_logged_in_where_the_project_allows_it(client, user, settings):
+    settings.PIGGY_VERIFY_ALLOW_STAFF = True
+    User.objects.update(is_staff=True)
+
+    assert client.get("/members/").text == f"user {user.pk}"
 
 
 def test_a_session_of_a_user_who_is_gone_is_anonymous(client, user):
