@@ -22,6 +22,16 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
         return {**super().db_parameters(connection), "collation": collation}
 
 
+class FetchState(models.TextChoices):
+    """What is known of the last fetch of a contact's token, while it counts."""
+
+    IDLE = "", _("none")
+    FETCHING = "fetching", _("under way")
+    UNAVAILABLE = "unavailable", _("provider unavailable")
+    REFUSED = "refused", _("refused by the provider")
+    UNKNOWN = "unknown", _("contact unknown")
+
+
 class Contact(models.Model):
     """A member of the loyalty programme, and the user who stands for it here."""
 
@@ -37,6 +47,18 @@ class Contact(models.Model):
     phone = models.CharField(_("phone number"), max_length=32, blank=True)
     created_at = models.DateTimeField(_("created at"))
     verified_at = models.DateTimeField(_("last verified at"))
+    # Whose turn it is to fetch the token: see `leases`.
+    fetch_until = models.DateTimeField(
+        _("fetch state counts until"), null=True, editable=False
+    )
+    fetch_state = models.CharField(
+        _("state of the token's fetch"),
+        max_length=16,
+        choices=FetchState,
+        default=FetchState.IDLE,
+        blank=True,
+        editable=False,
+    )
 
     class Meta:
         verbose_name = _("contact")

@@ -16,7 +16,7 @@ from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
-from tests.steps import ADDRESS, calls, log_in
+from tests.steps import calls, log_in
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -237,22 +237,3 @@ def test_whatever_goes_wrong_with_the_token_the_login_stands(
 
     assert log_in(client, piggy_sandbox).url == "/members/"
     assert "No auth token at login" in caplog.text
-
-
-def test_a_token_stored_by_somebody_else_meanwhile_stands(
-    user, piggy_sandbox, monkeypatch
-):
-    AuthToken.objects.all().delete()
-    fetch = PiggyProvider.fetch_auth_token
-
-    def slowly(self, uid):
-        token = fetch(self, uid)
-        monkeypatch.undo()
-        get_auth_token(user)
-        return token
-
-    monkeypatch.setattr(PiggyProvider, "fetch_auth_token", slowly)
-    get_auth_token(user)
-
-    assert AuthToken.objects.count() == 1
-    assert user.email == ADDRESS
