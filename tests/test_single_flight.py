@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from django_piggy_verify import encryption, leases, tokens
+from django_piggy_verify import leases, tokens
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     PiggyVerifyError,
@@ -22,6 +22,7 @@ from django_piggy_verify.flights import Flights
 from django_piggy_verify.models import AuthToken, Contact, FetchState
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import aget_auth_token, get_auth_token
 from tests.steps import calls
 
@@ -129,14 +130,25 @@ def land(lease: leases.Lease):
     """Store a token as its fetcher does."""
     with transaction.atomic():
         lease.end()
-        AuthToken.objects.create(
-            contact=lease.contact,
-            ciphertext=encryption.encrypt(
-                "from elsewhere", bound_to=tokens._binding(lease.contact)
-            ),
-            fetched_at=timezone.now(),
-            expires_at=timezone.now() + timedelta(seconds=900),
+        now = timezone.now()
+        served = tokens.Served(
+            token=Secret("from elsewhere"),
+            fetched_at=now,
+            expires_at=now + timedelta(seconds=900),
         )
+        tokens._store(tokens._row_of(lease.contact, served))
+
+
+def test_who_insists_gets_what_another_process_fetches_not_the_old_one(
+    user, piggy_sandbox, monkeypatch
+):
+    old = get_auth_token(user)
+    lease = take_lease()
+    naps = [lambda: None, lambda: elsewhere(land, lease)]
+    monkeypatch.setattr(time, "sleep", lambda _: naps.pop(0)())
+
+    assert get_auth_token(user, refresh=True) == "from elsewhere" != old
+    assert fetches(piggy_sandbox) == 1
 
 
 def test_a_failure_of_another_process_is_shared_as_well(
