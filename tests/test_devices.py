@@ -86,7 +86,11 @@ def test_a_browser_keeps_its_count_at_its_next_login(known, settings, piggy_sand
 FORGED = signing.dumps("x", key="not the site's own key")
 
 
-@pytest.mark.parametrize("value", ["forged", "", '"x":1abc:def', FORGED])
+@pytest.mark.parametrize(
+    "value",
+    ["forged", "", '"x":1abc:def', FORGED],
+    ids=["rubbish", "blank", "other parts", "other key"],
+)
 def test_a_forged_cookie_changes_nothing(known, burned, piggy_sandbox, value):
     known.cookies[device_cookie(known).key] = value
 
