@@ -3,6 +3,7 @@ from django.contrib.auth import get_user_model
 from django.core import signing
 from django.test import Client
 from django.urls import reverse
+from django.views.debug import ExceptionReporter
 
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
@@ -270,6 +271,14 @@ def test_a_form_whose_cookie_is_gone_still_knows_next(client, contact):
     assert response.url == "/login/?expired=1&next=%2Fmembers%2F%3Fa%3D1"
 
 
+def test_a_limit_of_the_visitors_leaves_the_login_in_progress(client, code, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/1h"}
+    statuses = [type_code(client, "wrong").status_code for _ in range(2)]
+
+    assert statuses == [200, 429]
+    assert client.get("/login/code/").status_code == 200
+
+
 def test_too_many_sends_are_answered_with_when_to_try_again(client, contact, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
     ask_for_code(client)
@@ -379,6 +388,7 @@ def test_who_is_logged_in_is_sent_on(client, user, path, piggy_sandbox):
     assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
 
 
+@pytest.mark.usefixtures("unlimited")
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 @pytest.mark.parametrize("page", ["", "code/", "code/resend/", "cancel/", "token/"])
 def test_reading_a_page_sends_checks_and_uses_up_nothing(
@@ -387,7 +397,7 @@ def test_reading_a_page_sends_checks_and_uses_up_nothing(
     getattr(client, method)(f"/login/{page}?code={code}&email={ADDRESS}")
 
     assert calls(piggy_sandbox) == ["send"]
-    assert type_code(client, code).status_code == 302
+    assert type_code(client, code).url == "/members/"
 
 
 @pytest.mark.parametrize("page", ["", "code/", "code/resend/", "cancel/"])
@@ -509,6 +519,15 @@ def test_no_next_makes_a_cookie_that_browsers_drop(client, contact, letter):
         assert len(client.cookies["piggy_verify_login"].OutputString()) < 4096
 
 
+def test_the_next_that_a_login_began_with_counts(client, contact, piggy_sandbox):
+    ask_for_code(client, next="/members/?a")
+    fields = {"code": piggy_sandbox.last_code(ADDRESS), "next": "/members/?b"}
+
+    response = client.post("/login/code/?next=/members/%3Fb", fields)
+
+    assert response.url == "/members/?a"
+
+
 def test_a_next_in_other_letters_is_kept(client, contact, piggy_sandbox):
     response = log_in(client, piggy_sandbox, next="/members/?q=é")
 
@@ -601,6 +620,19 @@ def test_what_was_typed_is_shown_escaped(client, code):
     ]
 
     assert not any("<script" in each.text for each in pages)
+
+
+def test_the_report_of_a_crash_crosses_the_address_out(
+    client, contact, settings, monkeypatch
+):
+    monkeypatch.setattr("django_piggy_verify.verification.get_provider", None)
+    client.raise_request_exception = False
+    response = ask_for_code(client)
+    settings.DEBUG = False
+
+    reporter = ExceptionReporter(response.wsgi_request, *response.exc_info)
+
+    assert "email = '********************'" in reporter.get_traceback_text()
 
 
 def test_a_login_begun_in_another_browser_is_refused(client, code, piggy_sandbox):
