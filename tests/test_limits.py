@@ -364,6 +364,19 @@ def test_each_limit_of_checks_is_enforced_over_all_sessions(
     assert calls(piggy_sandbox).count("verify") == 1
 
 
+def test_guessing_from_everywhere_ends_with_the_recipients_tries(
+    contact, piggy_sandbox
+):
+    """Each guess in a login of its own, from an address of its own."""
+    for number in range(15):
+        browser = Client(REMOTE_ADDR=f"198.51.100.{number}")
+        ask_for_code(browser)
+        response = type_code(browser, f"wrong-{number}")
+
+    assert response.status_code == 429
+    assert calls(piggy_sandbox) == ["send"] + 10 * ["verify"]
+
+
 def counted(names):
     """Answer what is counted for Ann, or for the address that the tests come from."""
     subjects = (("127.0.0.1" if "_ip" in name else ADDRESS) for name in names)
