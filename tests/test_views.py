@@ -455,6 +455,10 @@ ELSEWHERE = [
     "/\t//evil.example",
     "/\n//evil.example",
     "/\t\\evil.example",
+    "http://localhost/members/",
+    "http://testserver:81/members/",
+    "http://testserver.evil.example/",
+    "/members/\r\nSet-Cookie: sessionid=evil",
 ]
 
 
