@@ -83,6 +83,16 @@ def test_code_rejected_names_the_recipient(client, code, fired):
     assert arguments_of(fired, "code_rejected")["recipient"] == ADDRESS
 
 
+def test_a_used_code_is_a_rejected_one(client, code, fired):
+    type_code(client, code)
+    thief = Client()
+    ask_for_code(thief)
+
+    type_code(thief, code)
+
+    assert arguments_of(fired, "code_rejected")["recipient"] == ADDRESS
+
+
 def test_limit_reached_names_limit_and_wait(client, contact, settings, fired):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
     ask_for_code(client)
