@@ -6,31 +6,31 @@ hashes, so that no address is stored.
 """
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import reduce, wraps
+from functools import reduce
 from math import ceil
 from operator import or_
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, TypeAlias
 
-from django.db import OperationalError, connections, router, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db import connections
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from django_piggy_verify import conflicts
 from django_piggy_verify.conf import conf
+from django_piggy_verify.conflicts import Overtaken
 from django_piggy_verify.models import Tally
 
 _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_ATTEMPTS: Final = 10
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+Windows: TypeAlias = Mapping[str, datetime]
+"""When the window of each key ends, by the clock of whoever began it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +92,10 @@ class Exhausted(Exception):
         self.waits = waits
 
 
-def _deadlocks_tried_again(function: Callable[_P, _R]) -> Callable[_P, _R]:
+@conflicts.tried_again
+def take(claims: Sequence[Claim]) -> Windows:
     """
-    Call `function` again when the database turned it away to end a deadlock.
-
-    It has done nothing then. Inside a caller's transaction, all of which is
-    lost, the error is theirs to handle.
-    """
-
-    @wraps(function)
-    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        database = connections[router.db_for_write(Tally)]
-        is_final = database.in_atomic_block or database.vendor == "sqlite"
-        for _attempt in range(0 if is_final else _ATTEMPTS):
-            with suppress(OperationalError):
-                return function(*args, **kwargs)
-        return function(*args, **kwargs)
-
-    return wrapper
-
-
-@_deadlocks_tried_again
-def take(claims: Sequence[Claim]) -> datetime:
-    """
-    Count every claim, or none, and answer when.
+    Count every claim, or none, and answer the windows that they are counted in.
 
     A refusal only reads, so that nobody fills the table with it.
     Otherwise the rows that are missing are made, and then all are counted in one
@@ -123,15 +103,18 @@ def take(claims: Sequence[Claim]) -> datetime:
 
     Raises Exhausted.
     """
-    for _attempt in range(_ATTEMPTS):
-        now = timezone.now()
-        rows = _rows(claims)
-        if exhausted := _waits(claims, rows, now):
-            raise Exhausted(exhausted)
-        if _count(claims, rows, now):
-            return now
-        # Somebody counted, or purged, between two statements.
-    raise RuntimeError("the tallies are never at rest")
+    now = timezone.now()
+    rows = _rows(claims)
+    if exhausted := _waits(claims, rows, now):
+        raise Exhausted(exhausted)
+    _add([key for key in _keys(claims) if key not in rows])
+    running = {key: row.ends_at for key, row in rows.items() if row.ends_at > now}
+    begun = {e.key: _end(e, now) for e in claims if e.key not in running}
+    with conflicts.in_order(Tally, _keys(claims)) as tallies:
+        room = reduce(or_, (_room(each, running, now) for each in claims))
+        if _count(tallies.filter(room), begun) < len(claims):
+            raise Overtaken("the tallies are never at rest")
+    return running | begun
 
 
 def waits(claims: Sequence[Claim]) -> dict[str, int]:
@@ -139,9 +122,9 @@ def waits(claims: Sequence[Claim]) -> dict[str, int]:
     return _waits(claims, _rows(claims), timezone.now())
 
 
-@_deadlocks_tried_again
+@conflicts.tried_again
 def settle(
-    taken_at: datetime,
+    windows: Windows,
     *,
     give_back: Iterable[Claim] = (),
     clear: Iterable[Claim] = (),
@@ -149,57 +132,62 @@ def settle(
     """
     Uncount `give_back` and forget the counts of `clear`, in one statement.
 
-    Only the windows that were counted in at `taken_at` are touched: what has
-    been counted since in a new window stays.
+    Nothing is given back to another window than it was taken from: what has been
+    counted in a new one stays. A window that is cleared is over.
     """
-    returned = {each.key: _end(each, taken_at) for each in give_back}
+    returned = [each.key for each in give_back]
     cleared = [each.key for each in clear]
-    same_window = [Q(key=key, ends_at__lte=end) for key, end in returned.items()]
+    same_window = (Q(key=key, ends_at=windows[key]) for key in returned)
     touched = reduce(or_, same_window, Q(key__in=cleared))
-    Tally.objects.filter(touched, count__gt=0).update(
-        count=Case(When(key__in=cleared, then=Value(0)), default=F("count") - 1)
-    )
+    with conflicts.in_order(Tally, [*returned, *cleared]) as tallies:
+        tallies.filter(touched).update(
+            count=Case(When(key__in=cleared, then=Value(0)), default=F("count") - 1),
+            ends_at=Case(
+                When(key__in=cleared, then=Value(_LONG_AGO)), default=F("ends_at")
+            ),
+        )
 
 
-@_deadlocks_tried_again
-def forget(claims: Iterable[Claim]) -> int:
+@conflicts.tried_again
+def forget(claims: Sequence[Claim]) -> int:
     """Delete the tallies of these claims, and answer how many there were."""
-    return Tally.objects.filter(key__in=[each.key for each in claims]).delete()[0]
+    with conflicts.in_order(Tally, _keys(claims)) as tallies:
+        return tallies.delete()[0]
 
 
 def _rows(claims: Sequence[Claim]) -> dict[str, Tally]:
-    rows = Tally.objects.filter(key__in=_keys(claims))
-    if connections[router.db_for_write(Tally)].in_atomic_block:
+    rows = conflicts.current(Tally).filter(key__in=_keys(claims))
+    if connections[rows.db].in_atomic_block:
         # In a caller's transaction MariaDB would answer from an old snapshot.
-        rows = rows.select_for_update()
+        rows = rows.order_by("key").select_for_update()
     return {each.key: each for each in rows}
 
 
-def _count(claims: Sequence[Claim], rows: Container[str], now: datetime) -> bool:
-    missing = [key for key in _keys(claims) if key not in rows]
-    if missing:
-        # A new row's window is over for everybody, also for somebody whose `now`
-        # is a moment older. Sorted, so that two who make the same rows do not
-        # wait for each other in a circle.
-        fresh = [Tally(key=key, count=0, ends_at=_LONG_AGO) for key in missing]
-        Tally.objects.bulk_create(fresh, ignore_conflicts=True)
-    database = router.db_for_write(Tally)
-    with transaction.atomic(using=database):
-        is_counted = _count_where_room_is(claims, now) == len(claims)
-        if not is_counted:
-            transaction.set_rollback(True, using=database)
-    return is_counted
+def _add(keys: Iterable[str]) -> None:
+    """
+    Make the rows of `keys`, in this order, unless somebody else has made them.
+
+    A new row's window is over for everybody, also for somebody whose `now` is a
+    moment older.
+    """
+    fresh = [Tally(key=key, count=0, ends_at=_LONG_AGO) for key in keys]
+    conflicts.current(Tally).bulk_create(fresh, ignore_conflicts=True)
 
 
-def _count_where_room_is(claims: Sequence[Claim], now: datetime) -> int:
-    is_over = Q(ends_at__lte=now)
-    rooms = (Q(is_over | Q(count__lt=e.rate.count), key=e.key) for e in claims)
-    ends = (When(key=each.key, then=Value(_end(each, now))) for each in claims)
-    # `count` goes first: MariaDB assigns from left to right, and it needs the
-    # old `ends_at`.
-    return Tally.objects.filter(reduce(or_, rooms), key__in=_keys(claims)).update(
-        count=Case(When(is_over, then=Value(1)), default=F("count") + 1),
-        ends_at=Case(When(is_over, then=Case(*ends)), default=F("ends_at")),
+def _room(claim: Claim, running: Windows, now: datetime) -> Q:
+    """Answer where the claim has room, in the window that was read and no other."""
+    if claim.key not in running:
+        return Q(key=claim.key, ends_at__lte=now)
+    in_window = Q(key=claim.key, ends_at=running[claim.key])
+    return in_window & Q(count__lt=claim.rate.count)
+
+
+def _count(tallies: QuerySet[Tally], begun: Windows) -> int:
+    """Add one to each, or set it to one in those windows that are `begun`."""
+    ends = (When(key=key, then=Value(end)) for key, end in begun.items())
+    return tallies.update(
+        count=Case(When(key__in=list(begun), then=Value(1)), default=F("count") + 1),
+        ends_at=Case(*ends, default=F("ends_at")),
     )
 
 

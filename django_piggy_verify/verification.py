@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from math import ceil
 
 from django.http import HttpRequest
@@ -22,7 +21,7 @@ from django_piggy_verify.exceptions import (
     ProviderError,
     TooManyAttempts,
 )
-from django_piggy_verify.limits import Claim, Exhausted, Rate
+from django_piggy_verify.limits import Claim, Exhausted, Rate, Windows
 from django_piggy_verify.pending import Login
 from django_piggy_verify.providers import get_provider, log_failure
 from django_piggy_verify.providers.base import Challenge, Identity
@@ -46,7 +45,7 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
     with _lasting_at_least(conf.send_floor):
         cooldown, *_ = claims = _send_claims(recipient, request)
         try:
-            taken_at = limits.take(claims)
+            windows = limits.take(claims)
         except Exhausted as refusal:
             if cooldown.limit not in refusal.waits:
                 raise _too_many(refusal.waits, recipient, request) from None
@@ -55,10 +54,10 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
         try:
             _send(recipient, request)
         except ContactUnknown:
-            limits.settle(taken_at, give_back=[cooldown])
+            limits.settle(windows, give_back=[cooldown])
             raise
         except ProviderError:
-            limits.settle(taken_at, give_back=claims)
+            limits.settle(windows, give_back=claims)
             raise
         return cooldown.rate.period
 
@@ -77,16 +76,16 @@ def check_code(
     by_recipient = _check_claims_of_recipient(recipient, request)
     by_visitor = _check_claims_of_visitor(request)
     use = _use_of(recipient, code)
-    taken_at = _take_for_check([*by_recipient, *by_visitor], use, recipient, request)
+    windows = _take_for_check([*by_recipient, *by_visitor], use, recipient, request)
     try:
         identity = _check(recipient, code, request)
     except CodeRejected:
-        limits.settle(taken_at, give_back=[use])
+        limits.settle(windows, give_back=[use])
         raise
     except ProviderError:
-        limits.settle(taken_at, give_back=[*by_recipient, *by_visitor, use])
+        limits.settle(windows, give_back=[*by_recipient, *by_visitor, use])
         raise
-    limits.settle(taken_at, give_back=by_visitor, clear=by_recipient)
+    limits.settle(windows, give_back=by_visitor, clear=by_recipient)
     return identity
 
 
@@ -141,7 +140,7 @@ def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identit
 
 def _take_for_check(
     claims: list[Claim], use: Claim, recipient: str, request: HttpRequest | None
-) -> datetime:
+) -> Windows:
     try:
         return limits.take([*claims, use])
     except Exhausted as refusal:

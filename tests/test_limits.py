@@ -1,6 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 
 import pytest
 from django.contrib.auth import authenticate
@@ -8,14 +7,15 @@ from django.db import OperationalError, connection, connections, transaction
 from django.http import HttpRequest
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from hypothesis import given, strategies as st
 
-from django_piggy_verify import clients, limits
+from django_piggy_verify import clients, conflicts, limits
+from django_piggy_verify.conflicts import Overtaken
 from django_piggy_verify.exceptions import TooManyAttempts
 from django_piggy_verify.limits import Exhausted, Rate
 from django_piggy_verify.models import Tally
 from django_piggy_verify.sandbox import Fault
+from tests.meanwhile import DEADLOCK, before_the_next, raising
 from tests.steps import (
     ADDRESS,
     STRANGER,
@@ -123,35 +123,51 @@ def test_all_or_none_is_counted_and_every_wait_reported(db):
 
 
 def test_what_is_given_back_can_be_taken_again(db):
-    taken_at = limits.take([claim(count=1)])
-    limits.settle(taken_at, give_back=[claim(count=1)])
+    windows = limits.take([claim(count=1)])
+    limits.settle(windows, give_back=[claim(count=1)])
 
     limits.take([claim(count=1)])
 
 
 def test_nothing_is_given_back_to_a_window_that_began_since(db, time_machine):
     time_machine.move_to(0, tick=False)
-    taken_at = limits.take([claim()])
+    windows = limits.take([claim()])
     time_machine.shift(60)
     limits.take([claim()])
 
-    limits.settle(taken_at, give_back=[claim()])
+    limits.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 1
 
 
-def test_giving_back_what_was_never_taken_is_harmless(db):
-    limits.settle(timezone.now(), give_back=[claim()])
+def test_nothing_is_given_back_to_a_window_that_was_cleared_since(db):
+    windows = limits.take([claim()])
+    limits.settle(limits.take([claim()]), clear=[claim()])
+    limits.take([claim()])
 
-    assert count_of(claim()) == 0
+    limits.settle(windows, give_back=[claim()])
+
+    assert count_of(claim()) == 1
+
+
+def test_a_clock_that_is_behind_gives_back_as_well(db, time_machine):
+    """The windows are those of whoever began them, perhaps another server."""
+    time_machine.move_to(100, tick=False)
+    limits.take([claim()])
+    time_machine.move_to(95, tick=False)
+    windows = limits.take([claim()])
+
+    limits.settle(windows, give_back=[claim()])
+
+    assert count_of(claim()) == 1
 
 
 def test_giving_back_what_was_cleared_meanwhile_is_harmless(db):
     """A right code clears the count while another check is under way."""
-    taken_at = limits.take([claim()])
+    windows = limits.take([claim()])
     limits.settle(limits.take([claim()]), clear=[claim()])
 
-    limits.settle(taken_at, give_back=[claim()])
+    limits.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 0
 
@@ -159,9 +175,9 @@ def test_giving_back_what_was_cleared_meanwhile_is_harmless(db):
 def test_settling_clears_some_and_gives_back_others(db):
     ann, bob = claim(), claim(subject="bob")
     limits.take([ann, bob])
-    taken_at = limits.take([ann, bob])
+    windows = limits.take([ann, bob])
 
-    limits.settle(taken_at, give_back=[ann], clear=[bob])
+    limits.settle(windows, give_back=[ann], clear=[bob])
 
     assert (count_of(ann), count_of(bob)) == (1, 0)
 
@@ -185,44 +201,103 @@ def test_rows_are_made_in_one_order(db):
     assert made[0] == made[1]
 
 
-def test_what_is_purged_between_two_statements_is_made_again(db, monkeypatch):
-    update = limits._count_where_room_is
-    purged: list[object] = []
+def test_what_is_purged_between_two_statements_is_made_again(db):
+    with before_the_next("SAVEPOINT", Tally.objects.all().delete):
+        limits.take([claim()])
 
-    def purge_first(claims, now):
-        if not purged:
-            purged.append(Tally.objects.all().delete())
-        return update(claims, now)
+    assert count_of(claim()) == 1
 
-    monkeypatch.setattr(limits, "_count_where_room_is", purge_first)
+
+def test_who_comes_a_moment_late_is_counted_with_the_others(db):
+    """Two threads may read the clock in one order and count in the other."""
+    with before_the_next("INSERT", lambda: limits.take([claim()])):
+        limits.take([claim()])
+
+    assert count_of(claim()) == 2
+
+
+def test_who_comes_a_moment_late_gives_back_to_the_same_window(db):
+    with before_the_next("INSERT", lambda: limits.take([claim()])):
+        windows = limits.take([claim()])
+
+    limits.settle(windows, give_back=[claim()])
+
+    assert count_of(claim()) == 1
+
+
+def test_a_window_that_began_anew_meanwhile_is_the_one_counted_in(db):
     limits.take([claim()])
+
+    def begin_anew():
+        limits.forget([claim()])
+        limits.take([claim()])
+
+    with before_the_next("SAVEPOINT", begin_anew):
+        windows = limits.take([claim()])
+    limits.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 1
 
 
 def test_a_database_that_never_comes_to_rest_is_an_error(db, monkeypatch):
-    monkeypatch.setattr(limits, "_count_where_room_is", lambda *_: 0)
+    monkeypatch.setattr(conflicts, "PATIENCE", -1)
 
-    with pytest.raises(RuntimeError, match="never at rest"):
+    with (
+        before_the_next("SAVEPOINT", Tally.objects.all().delete),
+        pytest.raises(Overtaken, match="never at rest"),
+    ):
         limits.take([claim()])
+
+
+class PostgresqlError(OperationalError):
+    def __init__(self, sqlstate):
+        super().__init__("in the words of PostgreSQL")
+        self.sqlstate = sqlstate
+        self.__cause__ = self
+
+
+CONFLICTS = [
+    DEADLOCK,
+    OperationalError(1020, "Record has changed since last read"),
+    PostgresqlError("40P01"),
+    PostgresqlError("40001"),
+]
+OTHERS = [
+    OperationalError("database is locked"),
+    OperationalError(2006, "Server has gone away"),
+    PostgresqlError("57P01"),
+]
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("vendor", "counted"), [("sqlite", 0), ("postgresql", 1)])
-def test_a_deadlock_is_tried_again_where_it_can_be(monkeypatch, vendor, counted):
-    update, errors = limits._count_where_room_is, [OperationalError("deadlock")]
-
-    def fail_once(claims, now):
-        if errors:
-            raise errors.pop()
-        return update(claims, now)
-
-    monkeypatch.setattr(connection, "vendor", vendor)
-    monkeypatch.setattr(limits, "_count_where_room_is", fail_once)
-    with suppress(OperationalError):
+@pytest.mark.parametrize("error", CONFLICTS)
+def test_what_a_conflict_has_undone_is_tried_again(error):
+    with before_the_next("UPDATE", raising(error)):
         limits.take([claim()])
 
-    assert count_of(claim()) == counted
+    assert count_of(claim()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("error", OTHERS)
+def test_other_errors_of_the_database_are_raised_at_once(error):
+    with before_the_next("UPDATE", raising(error)), pytest.raises(OperationalError):
+        limits.take([claim()])
+
+
+def test_a_conflict_in_a_callers_transaction_is_the_callers(db):
+    with (
+        before_the_next("UPDATE", raising(DEADLOCK)),
+        pytest.raises(OperationalError),
+    ):
+        limits.take([claim()])
+
+
+def test_a_replica_that_lags_behind_is_not_asked(db, settings):
+    settings.DATABASE_ROUTERS = ["tests.meanwhile.ReadsFromReplica"]
+    limits.take([claim(count=1)])
+
+    assert limits.waits([claim(count=1)])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -241,20 +316,6 @@ def test_threads_that_count_at_once_never_overrun():
 
     assert len(let_through) == count_of(room) == 25
     assert sum(count_of(claim("mine", subject=str(n))) for n in range(3)) == 25
-
-
-def test_who_comes_a_moment_late_is_counted_with_the_others(db, monkeypatch):
-    """Two threads may read the clock in one order and count in the other."""
-    update = limits._count_where_room_is
-
-    def after_a_late_one(claims, now):
-        update(claims, now - timedelta(seconds=1))
-        return update(claims, now)
-
-    monkeypatch.setattr(limits, "_count_where_room_is", after_a_late_one)
-    limits.take([claim()])
-
-    assert count_of(claim()) == 2
 
 
 @pytest.mark.django_db(transaction=True)
