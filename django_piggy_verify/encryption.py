@@ -8,13 +8,16 @@ processes that load Django never open a token.
 import base64
 import os
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from django_piggy_verify.conf import conf
 from django_piggy_verify.secret import Secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _VERSION: Final = b"\x01"
 _NONCE: Final = 12
@@ -24,28 +27,19 @@ _SALT: Final = "django_piggy_verify.encryption"
 
 def encrypt(text: str, *, bound_to: str) -> bytes:
     """Encrypt `text` with the newest key, so that only `bound_to` opens it."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
-
     nonce = os.urandom(_NONCE)
-    cipher = AESGCM(next(_keys()))
-    return _VERSION + nonce + cipher.encrypt(nonce, text.encode(), bound_to.encode())
+    newest, *_older = _ciphers()
+    return _VERSION + nonce + newest.encrypt(nonce, text.encode(), bound_to.encode())
 
 
 def decrypt(sealed: bytes, *, bound_to: str) -> Secret | None:
     """Answer the text, or None if no key of the ring opens it for `bound_to`."""
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+    return _open(sealed, bound_to, _ciphers())
 
-    version, nonce, body = sealed[:1], sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
-    if version != _VERSION or not body:
-        return None
-    for cipher in list(map(AESGCM, _keys())):
-        try:
-            text = cipher.decrypt(nonce, body, bound_to.encode())
-        except InvalidTag:
-            continue
-        return Secret(text.decode())
-    return None
+
+def is_current(sealed: bytes, *, bound_to: str) -> bool:
+    """Whether the newest key opens it, without those that are to go."""
+    return _open(sealed, bound_to, _ciphers()[:1]) is not None
 
 
 def read_key(text: str) -> bytes:
@@ -58,6 +52,28 @@ def read_key(text: str) -> bytes:
 
 def _decode(text: Secret) -> bytes:
     return base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+
+
+def _open(sealed: bytes, bound_to: str, ciphers: "list[AESGCM]") -> Secret | None:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+
+    version, nonce, body = sealed[:1], sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
+    if version != _VERSION or not body:
+        return None
+    for cipher in ciphers:
+        try:
+            text = cipher.decrypt(nonce, body, bound_to.encode())
+        except InvalidTag:
+            continue
+        return Secret(text.decode())
+    return None
+
+
+def _ciphers() -> "list[AESGCM]":
+    """Answer one for each key, newest first; no key is left in a frame."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    return list(map(AESGCM, _keys()))
 
 
 def _keys() -> Iterator[bytes]:

@@ -75,6 +75,11 @@ class Contact(models.Model):
     def __str__(self) -> str:
         return f"{self.provider} contact {self.uid}"
 
+    @property
+    def binding(self) -> str:
+        """What tells this contact from all others: its tokens are encrypted for it."""
+        return f"{self.provider}\0{self.uid}"
+
 
 class AuthToken(models.Model):
     """A contact's auth token as the provider issued it, encrypted."""

@@ -179,7 +179,7 @@ def _open(contact: Contact) -> Served | None:
     cached: AuthToken | None = getattr(contact, "auth_token", None)
     if cached is None or cached.expires_at <= timezone.now():
         return None
-    token = encryption.decrypt(bytes(cached.ciphertext), bound_to=_binding(contact))
+    token = encryption.decrypt(bytes(cached.ciphertext), bound_to=contact.binding)
     if token is None:
         return None
     return Served(
@@ -280,7 +280,7 @@ def _ask(provider: TokenProvider, contact: Contact) -> Served:
 def _row_of(contact: Contact, served: Served) -> AuthToken:
     return AuthToken(
         contact=contact,
-        ciphertext=encryption.encrypt(served.token, bound_to=_binding(contact)),
+        ciphertext=encryption.encrypt(served.token, bound_to=contact.binding),
         fetched_at=served.fetched_at,
         expires_at=served.expires_at,
     )
@@ -311,7 +311,3 @@ def _in_transaction() -> bool:
 
 def _database() -> str:
     return router.db_for_write(Contact)
-
-
-def _binding(contact: Contact) -> str:
-    return f"{contact.provider}\0{contact.uid}"
