@@ -9,7 +9,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_piggy_verify.sandbox import Fault
-from tests.steps import ADDRESS, JSON, STRANGER, ask_for_code, type_code
+from tests.steps import (
+    ADDRESS,
+    JSON,
+    STRANGER,
+    UNLIMITED,
+    ask_for_code,
+    calls,
+    type_code,
+)
 
 LATENCY = 0.1
 FLOOR = 0.2
@@ -106,10 +114,12 @@ def test_a_failure_keeps_the_floor(client, contact, piggy_sandbox, floor, fault)
 
 
 @pytest.mark.parametrize("limit", ["send_cooldown", "send_recipient"])
-def test_a_refusal_keeps_the_floor(client, code, settings, floor, limit):
-    settings.PIGGY_VERIFY_RATE_LIMITS = {limit: "1/1h"}
+def test_a_refusal_keeps_the_floor(client, code, settings, piggy_sandbox, limit):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {limit: "1/1h"}
+    settings.PIGGY_VERIFY_SEND_FLOOR = FLOOR
 
     assert seconds_of(ask_for_code, client) >= FLOOR
+    assert calls(piggy_sandbox) == ["send"]
 
 
 @pytest.mark.parametrize("address", [ADDRESS, STRANGER])

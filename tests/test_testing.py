@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import include, path
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import urls as login_urls
+from django_piggy_verify import limits, urls as login_urls
 from django_piggy_verify.exceptions import ContactUnknown
 from django_piggy_verify.forms import EmailForm
 from django_piggy_verify.models import Contact
@@ -245,7 +245,29 @@ def test_addresses_of_different_lengths_are_refused(strangers_look_like_contacts
         strangers_look_like_contacts(stranger="nobody.at.all@example.com")
 
 
-def test_the_pages_of_the_package_pass(strangers_look_like_contacts):
+def test_a_stranger_is_a_stranger_whatever_the_sandbox_holds(
+    complaint, piggy_sandbox, settings
+):
+    piggy_sandbox.add_contact("lee.2.ann@example.com")
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+
+    assert "We know no member with this email address." in complaint()
+
+
+def test_the_pages_of_the_package_pass_as_often_as_one_likes(
+    strangers_look_like_contacts,
+):
+    strangers_look_like_contacts()
+    strangers_look_like_contacts()
+
+
+@pytest.mark.parametrize(("limit", "count"), [("send_ip", 20), ("check_ip", 30)])
+def test_what_others_have_used_up_is_no_difference(
+    strangers_look_like_contacts, limit, count
+):
+    for _ in range(count):
+        limits.take([limits.claim(limit, "127.0.0.1")])
+
     strangers_look_like_contacts()
 
 
@@ -274,8 +296,7 @@ def test_the_address_may_be_spelled_in_any_way(strangers_look_like_contacts, tem
         "code.html",
         '{% extends "piggy_verify/code.html" %}{% block help %}{{ recipient|upper }}'
         "{{ recipient|urlencode }}{{ recipient|urlencode|urlencode }}"
-        "{{ recipient|escapejs }}{{ recipient|json_script }}&#108;ee"
-        "{% endblock %}",
+        "{{ recipient|escapejs }}{{ recipient|json_script }}{% endblock %}",
     )
 
     strangers_look_like_contacts(

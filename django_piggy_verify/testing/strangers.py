@@ -19,7 +19,9 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
+from django_piggy_verify import verification
 from django_piggy_verify.exceptions import PiggyVerifyError
 from django_piggy_verify.sandbox import Sandbox, Switches
 from django_piggy_verify.testing.transcripts import masked, transcript
@@ -27,14 +29,15 @@ from django_piggy_verify.testing.transcripts import masked, transcript
 FLOOR: Final = 0.05
 """Seconds that a send has to last; without a floor it is over in a fraction."""
 
-_DAY: Final = 86400
 _SETTINGS: Final = {
     "PIGGY_VERIFY_LOGIN_TTL": 600,
-    "PIGGY_VERIFY_TRUSTED_PROXY_COUNT": 0,
     "PIGGY_VERIFY_RATE_LIMITS": {
         "send_cooldown": "1/60s",
         "send_recipient": "3/15m",
         "check_login": 2,
+        # They would be counted for both, and hit one of them first.
+        "send_ip": "999/1h",
+        "check_ip": "999/1h",
     },
 }
 
@@ -99,14 +102,11 @@ def assert_strangers_look_like_contacts(
     _make_a_member_of(contact, sandbox)
     with override_settings(**_SETTINGS), _stopped_clock() as clock:
         for accept in ("text/html", "application/json"):
-            clock.pass_by(_DAY)
-            clients = (
-                new_client(REMOTE_ADDR=each, HTTP_ACCEPT=accept)
-                for each in ("192.0.2.1", "192.0.2.2")
-            )
+            # Another each time: an earlier run may have left the clock ahead.
+            code = get_random_string(10)
             pair = [
-                _Visitor(sandbox, address, client, ignore)
-                for address, client in zip((contact, stranger), clients, strict=True)
+                _Visitor(sandbox, new_client(HTTP_ACCEPT=accept), address, code, ignore)
+                for address in (contact, stranger)
             ]
             for step in STEPS:
                 clock.pass_by(step.wait)
@@ -126,9 +126,14 @@ class _Visitor:
     """One of the two, in a fresh browser."""
 
     sandbox: Sandbox
-    address: str
     client: Client
+    address: str
+    code: str
     ignore: str
+
+    def __post_init__(self) -> None:
+        """Forget what was counted before, for one of them or for both."""
+        verification.unlock(self.address)
 
     def take(self, step: _Step) -> _Seen:
         earlier, started = len(self.sandbox.calls), time.monotonic()
@@ -142,7 +147,7 @@ class _Visitor:
     def _answer_to(self, step: _Step) -> HttpResponse:
         name, mark, query = step.page.partition("?")
         url = f"{reverse(f'piggy_verify:{name}')}{mark}{query}"
-        fields = {"next": "/next/", "email": self.address, "code": "wrong"}
+        fields = {"next": "/next/", "email": self.address, "code": self.code}
         request = getattr(self.client, step.method)
         floor = FLOOR if step.call == "send" else 0
         with override_settings(PIGGY_VERIFY_SEND_FLOOR=floor):

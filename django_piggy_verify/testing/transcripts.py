@@ -58,7 +58,7 @@ def _read_login(signed: re.Match[str]) -> str:
 def _spellings(address: str) -> str:
     """Answer a pattern for `address` as HTML, JSON and URLs may write it."""
     return "".join(
-        rf"(?:{re.escape(each)}|{re.escape(html.escape(each))}|&#0*{ord(each)};"
-        rf"|&#x0*{ord(each):x};|\\u{ord(each):04x}|%(?:25)*{ord(each):02x})"
+        rf"(?:{re.escape(each)}|{re.escape(html.escape(each))}"
+        rf"|\\u{ord(each):04x}|%(?:25)*{ord(each):02x})"
         for each in address
     )
