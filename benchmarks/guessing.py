@@ -159,7 +159,7 @@ def _plant_a_known_device(browser: Browser, sandbox: Sandbox) -> None:
 def _member_cookie() -> str:
     from django_piggy_verify import devices  # noqa: PLC0415  names nobody can know
 
-    return devices._cookie(MEMBER)
+    return next(devices._names(MEMBER))
 
 
 def _judged(sandbox: Sandbox) -> int:

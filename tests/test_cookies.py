@@ -43,3 +43,12 @@ def test_all_cookies_are_for_this_site_alone(cookies):
 
 def test_a_cookie_that_is_over_is_deleted(cookies):
     assert [each["max-age"] for each in cookies if not each.value] == [0]
+
+
+def test_a_login_in_progress_outlives_a_change_of_the_secret_key(
+    client, code, settings
+):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
+
+    assert type_code(client, code).url == "/members/"

@@ -17,12 +17,15 @@ def known(client, user):
 @pytest.fixture
 def burned(known, settings):
     """The tries of all strangers' browsers are used up."""
+    burn(settings)
+
+
+def burn(settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = ONE_TRY
     thief = Client()
     ask_for_code(thief)
     type_code(thief, "wrong")
     assert type_code(thief, "wrong").status_code == 429
-    return thief
 
 
 def device_cookie(browser):
@@ -158,3 +161,27 @@ def test_a_right_code_clears_the_known_browsers_own_count(
         type_code(known, "wrong")
         assert log_in(known, piggy_sandbox).url == "/members/"
         log_out(known)
+
+
+@pytest.fixture
+def rotated(known, settings):
+    """The secret key has changed since the browser became known."""
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
+
+
+def test_a_browser_stays_known_when_the_secret_key_changes(
+    known, rotated, burned, piggy_sandbox
+):
+    assert log_in(known, piggy_sandbox).url == "/members/"
+
+
+def test_its_next_login_makes_it_known_under_the_new_key_alone(
+    known, rotated, piggy_sandbox, settings
+):
+    log_in(known, piggy_sandbox)
+    log_out(known)
+    settings.SECRET_KEY_FALLBACKS = []
+    burn(settings)
+
+    assert log_in(known, piggy_sandbox).url == "/members/"

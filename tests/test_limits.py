@@ -354,6 +354,15 @@ def test_no_address_is_stored(client, contact):
         assert "ann" not in str(tally)
 
 
+def test_a_new_secret_key_starts_all_counts_anew(db, settings):
+    """They are found by keyed hashes; a fallback would cost a query a key."""
+    limits.take([claim(count=1)])
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
+
+    limits.take([claim(count=1)])
+
+
 @pytest.mark.parametrize(
     ("forwarded", "count", "address"),
     [
