@@ -142,6 +142,16 @@ def test_a_newcomer_needs_one_command(line: str, end: str) -> None:
     assert command.endswith(end)
 
 
+@pytest.mark.parametrize("path", PAGES, ids=attrgetter("name"))
+def test_every_file_that_a_page_names_is_there(path: Path) -> None:
+    named = re.findall(
+        r"``((?:\.github|tests|docs|benchmarks)/[\w./]+)``", path.read_text()
+    )
+
+    assert named
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_every_setting_is_listed_and_no_other(pages: list[nodes.document]) -> None:
     listed = table(pages, "Setting")
 
