@@ -108,6 +108,9 @@ class _Punctual(HTTPConnection):
     """
 
     response_class = _Response
+    # `http.client` would print each request, with the key and the code in it, once
+    # a developer turns this on for all connections of the process.
+    debuglevel = 0
     _used_at = 0.0
 
     def _new_conn(self) -> socket.socket:

@@ -7,6 +7,7 @@ local variable in every frame.
 """
 
 import base64
+import http.client
 import logging
 import re
 import sys
@@ -199,14 +200,16 @@ def listening(handler, name=""):
 
 @contextmanager
 def _speaking_of_everything():
-    """Turn on what developers do: all levels, and the SQL."""
+    """Turn on what developers do: all levels, the SQL and `http.client`'s prints."""
     loggers = [logging.getLogger(name) for name in ("", "django", "urllib3")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.DEBUG)
+    http.client.HTTPConnection.debuglevel = 1
     connection.force_debug_cursor = True
     yield
     connection.force_debug_cursor = False
+    http.client.HTTPConnection.debuglevel = 0
     for logger, level in zip(loggers, before, strict=True):
         logger.setLevel(level)
 
