@@ -63,6 +63,9 @@ def call(
             return Answer(status=response.status_code, body=_parse(_read(response)))
     except Exception as error:  # noqa: BLE001  also what the libraries forgot to wrap
         cause, is_out = _root_cause(error), _may_be_out(error)
+    except BaseException as stop:  # noqa: BLE001  a worker is told to exit
+        # Raised anew, since the frames that it waited in hold the code.
+        raise stop.with_traceback(None) from None
     # Outside the handler: the exceptions of the libraries and their frames hold
     # the request with its bearer header, and so would the __context__ of ours.
     raise ProviderUnavailable(cause, may_depend_on_contact=is_out)

@@ -409,6 +409,19 @@ def test_no_failure_of_a_connection_shows_a_secret(visit, evidence, broken, step
     assert evidence.leaks == set()
 
 
+@crashing({"answer": WIRE, "see_token": WIRE})
+@pytest.mark.usefixtures("no_cached_token")
+def test_no_stop_of_a_worker_shows_a_secret(visit, evidence, broken, step, path):
+    """One that takes too long may be told to exit wherever it is, and be reported."""
+    visit.prepare(step)
+
+    broken(path, SystemExit)
+    visit.take(step)
+
+    assert "broken on purpose" in evidence.of("errors")
+    assert evidence.leaks == set()
+
+
 @pytest.mark.parametrize("signal", sinks.SIGNALS.values(), ids=sinks.SIGNALS)
 def test_no_receiver_that_fails_shows_a_secret(visit, evidence, signal):
     def fail(**kwargs):
