@@ -36,7 +36,7 @@ def normalise(typed: str) -> Secret:
 
 
 def _fold(typed: Secret) -> Secret:
-    folded = unicodedata.normalize("NFKC", typed).strip()
+    folded = Secret(unicodedata.normalize("NFKC", typed).strip())
     return Secret("".join(_plain(each) for each in folded if not _is_filler(each)))
 
 

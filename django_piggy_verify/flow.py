@@ -39,6 +39,7 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.negotiation import error_response, form_data, prefers_json
 from django_piggy_verify.pending import Login
+from django_piggy_verify.secret import Secret
 
 RETRY_AFTER_OUTAGE = 30
 """Seconds after which a visitor may try again when the provider is down."""
@@ -105,7 +106,12 @@ class FlowView(ProtectedView):
     @cached_property
     def data(self) -> Any:
         """Answer the fields that were posted, from a form or a JSON body."""
-        return form_data(self.request)
+        data: Any = form_data(self.request)
+        if "code" in data:
+            # Forms keep what they get, in frames of Django's, ours and a project's.
+            data = data.copy()
+            data["code"] = Secret(data["code"])
+        return data
 
     def get_next(self) -> str:
         """Answer where the visitor wants to go, unchecked; blank for the default."""

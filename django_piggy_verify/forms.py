@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import codes, lockout, recipients
 from django_piggy_verify.pending import Login
+from django_piggy_verify.secret import Secret
 
 
 class RecipientField(forms.EmailField):
@@ -47,7 +48,7 @@ class CodeField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         """Answer the code as it goes to the provider; blank if nothing is left."""
-        typed = super().to_python(value) or ""
+        typed = Secret(super().to_python(value) or "")
         try:
             return codes.normalise(typed)
         except ValueError:

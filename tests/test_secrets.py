@@ -286,6 +286,7 @@ CRASHES = {
         django_piggy_verify.pending.find
     """,
     "mistype": """
+        django.forms.widgets.Widget.render
         django.template.backends.django.Template.render
         django_piggy_verify.limits.settle
         django_piggy_verify.providers.piggy._error_for_code
@@ -300,10 +301,15 @@ CRASHES = {
         django_piggy_verify.backends.PiggyBackend.find_user
         django_piggy_verify.backends.PiggyBackend.update_user
         django_piggy_verify.backends._record
+        django_piggy_verify.codes._fold
+        django_piggy_verify.codes._plain
+        django_piggy_verify.codes.normalise
         django_piggy_verify.devices.remember
         django_piggy_verify.encryption._keys
         django_piggy_verify.encryption.encrypt
         django_piggy_verify.flow.FlowView.send_on
+        django_piggy_verify.forms.CodeField.clean
+        django_piggy_verify.forms.CodeForm.__init__
         django_piggy_verify.forms.CodeForm.clean_code
         django_piggy_verify.forms.authenticate
         django_piggy_verify.limits._rows
