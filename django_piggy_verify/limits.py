@@ -23,6 +23,7 @@ from django_piggy_verify import conflicts
 from django_piggy_verify.conf import conf
 from django_piggy_verify.conflicts import Overtaken
 from django_piggy_verify.models import Tally
+from django_piggy_verify.secret import Secret
 
 _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
@@ -78,7 +79,7 @@ def claim(
     retry_after: int | None = None,
 ) -> Claim:
     """Answer the claim of `subject`; without `rate`, that of the settings."""
-    text = f"{limit}\0{subject}"
+    text = Secret(f"{limit}\0{subject}")  # a code may be in it
     key = salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
     rate = rate or parse_rate(str(conf.rate_limits[limit]))
     return Claim(limit=limit, key=key, rate=rate, retry_after=retry_after)

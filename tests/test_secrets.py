@@ -21,6 +21,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.test import override_settings
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 import django_piggy_verify
 from django_piggy_verify import pending, signals, tokens, transport
@@ -381,6 +382,20 @@ def test_no_crash_shows_a_secret(visit, evidence, broken, step, path):
 
     assert "broken on purpose" in evidence.of("errors")
     assert evidence.leaks <= WHERE_IT_BELONGS
+
+
+def test_no_crash_while_a_used_code_is_hashed_shows_it(visit, evidence, monkeypatch):
+    def crash_at_a_code(salt, text, **kwargs):
+        if text.startswith("code_use"):
+            raise ArithmeticError("broken on purpose")
+        return salted_hmac(salt, text, **kwargs)
+
+    visit.prepare("answer")
+    monkeypatch.setattr("django_piggy_verify.limits.salted_hmac", crash_at_a_code)
+    visit.take("answer")
+
+    assert "broken on purpose" in evidence.of("errors")
+    assert evidence.leaks == set()
 
 
 @crashing(
