@@ -110,8 +110,8 @@ def _read(response: requests.Response) -> bytes:
 
 def _parse(body: bytes) -> object:
     try:
-        return json.loads(
-            body, object_pairs_hook=_distinct, parse_constant=_not_a_number
+        return _hidden(
+            json.loads(body, object_pairs_hook=_distinct, parse_constant=_not_a_number)
         )
     except (ValueError, RecursionError):
         return None
@@ -126,6 +126,8 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _hidden(value: object) -> object:
     """Keep what upstream says, tokens above all, out of the frames that read it."""
+    if isinstance(value, list):
+        return [_hidden(each) for each in value]
     return Secret(value) if isinstance(value, str) else value
 
 

@@ -554,6 +554,7 @@ def answer_of(body):
 
 THINGS = {
     "answer": lambda _: answer_of({"data": {"auth_token": TOKEN}}),
+    "answer in a list": lambda _: answer_of([{"errors": {"code": [CODE]}}, TOKEN]),
     "bound field": lambda visit: form_of(visit, CODE)["code"],
     "challenge": lambda _: Challenge(recipient=ADDRESS),
     "cleaned data": lambda visit: form_of(visit, CODE).cleaned_data,
