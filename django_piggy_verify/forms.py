@@ -28,11 +28,11 @@ class RecipientField(forms.EmailField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=recipients.MAX_LENGTH, **kwargs)
 
-    def clean(self, value: Any) -> str:
-        """Answer the address as `recipients.normalise` spells it."""
-        address = super().clean(value)
+    def to_python(self, value: Any) -> str:
+        """Answer the address as `recipients.normalise` spells it, to be validated."""
+        typed = super().to_python(value) or ""
         try:
-            return recipients.normalise(address) if address else address
+            return recipients.normalise(typed) if typed else typed
         except ValueError:
             raise ValidationError(
                 self.error_messages["invalid"], code="invalid"

@@ -1,10 +1,19 @@
 import sys
 
 import pytest
+from hypothesis import settings
 
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in
 
 pytest_plugins = ["django_piggy_verify.testing"]
+
+# Hypothesis tries other examples in each run, so that all runs together find more;
+# none has a deadline, since what it would find is a busy machine. Where CI is set,
+# its own profile "ci" tries the same ones each time: a failure is then due to a
+# change, or to the one environment that it happens in.
+settings.register_profile("default", deadline=None)
+# For a night: pytest --hypothesis-profile=long tests/test_machine.py
+settings.register_profile("long", deadline=None, max_examples=5000)
 
 
 def stay_at_home(event, args):

@@ -22,6 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.views.debug import ExceptionReporter
+from hypothesis import strategies as st
 
 from django_piggy_verify.wire import session
 
@@ -37,6 +38,37 @@ UID = "123abc-lmnopq-3242a-8899aa"
 BASE_PATH = "/api/v3/oauth/clients"
 FLOW = ("send", "verify", "auth-token")
 MEGABYTE = 1024 * 1024
+
+_NAMES = st.sampled_from(["data", "code", "uuid", "auth_token", "message", "meta"])
+_NUMBERS = st.sampled_from([1003, 13010, 55031, 55032, 1053, 3000, 7002, 7011, 99999])
+_LEAVES = st.one_of(
+    st.none(),
+    _NUMBERS,
+    st.sampled_from([0, True, 13010.0, "13010", 10**400, float("nan")]),
+    st.sampled_from([UID, TOKEN, "..", "a/b", "\ud800", "", " "]),
+    st.text(max_size=9),
+)
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner),
+    max_leaves=6,
+)
+_DATA = st.dictionaries(st.sampled_from(["uuid", "auth_token"]), _VALUES)
+_MEMBERS = st.fixed_dictionaries(
+    {}, optional={"data": _DATA | _VALUES, "code": _NUMBERS}
+)
+_TEXTS = st.one_of(_MEMBERS, _VALUES).map(json.dumps)
+ANSWERS = st.tuples(
+    st.one_of(
+        _TEXTS.map(str.encode),
+        _TEXTS.map(lambda text: text.encode("utf-16")),
+        st.binary(max_size=99),
+    ),
+    st.sampled_from([200, 201, 301, 304, 400, 401, 403, 404, 429, 500, 502, 503, 504])
+    | st.integers(200, 599),
+    st.sampled_from(["application/json", "text/html", "a/b; charset=utf-7", ""]),
+)
+"""What may come back: a body, an HTTP status and a media type, in any combination."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,13 @@
+from operator import itemgetter
+
 import pytest
 from django.core.exceptions import ValidationError
 from hypothesis import given, strategies as st
 
-from django_piggy_verify import codes
-from django_piggy_verify.forms import CodeField, EmailForm
+from django_piggy_verify import codes, recipients
+from django_piggy_verify.forms import CodeField, EmailForm, RecipientField
 from django_piggy_verify.secret import Secret
+from tests.test_recipients import spelled_twice
 
 
 @pytest.mark.parametrize(
@@ -70,8 +73,44 @@ def test_a_cleaned_code_does_not_show_itself():
     assert "123456" not in repr({"code": code})
 
 
-@given(st.text(max_size=300))
-def test_no_address_makes_the_form_raise(typed):
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("ann@example。com", "ann@example.com"),
+        ("ann@ｅｘａｍｐｌｅ．ｃｏｍ", "ann@example.com"),
+        ("ann@\U00010412.example", "ann@xn--zj8c.example"),
+    ],
+    ids=["ideographic", "wide", "astral"],
+)
+def test_an_address_is_judged_in_its_one_spelling(typed, address):
+    assert RecipientField().clean(typed) == address
+
+
+# What a mailed code may hold; spaces and dashes are what people put in between.
+MAILED = st.text(
+    [each for each in map(chr, range(0x21, 0x7F)) if each != "-"],
+    min_size=1,
+    max_size=codes.MAX_LENGTH,
+)
+FILLERS = st.text(" -\u2013\u2014\u00a0\u3000\u200b\u2060\ufeff", max_size=1)
+
+
+@given(MAILED, st.data())
+def test_a_code_comes_through_however_it_is_written(mailed, data):
+    wide = data.draw(st.booleans())
+    written = "".join(
+        data.draw(FILLERS) + (chr(ord(each) + 0xFEE0) if wide else each)
+        for each in mailed
+    )
+
+    assert CodeField().clean(written) == mailed
+
+
+@given(st.text(max_size=300) | spelled_twice().map(itemgetter(1)))
+def test_the_form_takes_an_address_in_its_one_spelling_or_not_at_all(typed):
     form = EmailForm({"email": typed})
 
-    assert form.is_valid() or form.errors["email"]
+    if form.is_valid():
+        assert form.cleaned_data["email"] == recipients.normalise(typed)
+    else:
+        assert form.errors["email"]

@@ -1,6 +1,7 @@
 """The whole flow against an API that misbehaves: no error page, no login, no secret."""
 
 import gzip
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -8,10 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 from django.test import Client
+from hypothesis import HealthCheck, given, settings as hypothesis_settings
 
-from django_piggy_verify.models import AuthToken
+from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers import credentials
 from tests.hostile import (
+    ANSWERS,
     CLIENT_SECRET,
     CODE,
     MEGABYTE,
@@ -359,6 +362,27 @@ def test_an_id_that_cannot_be_one_is_an_outage_and_no_login(
     assert not is_logged_in(visitor)
     assert not django_user_model.objects.exists()
     assert "the uuid is none that can be used" in blames()[0][1]
+
+
+@hypothesis_settings(
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(answer=ANSWERS)
+def test_whatever_comes_back_only_an_id_in_a_success_logs_anybody_in(
+    upstream, unlimited, db, answer
+):
+    body, status, media_type = answer
+    upstream.answers["verify"] = reply(body, status, Content_Type=media_type)
+    browser = Client()
+    ask_for_code(browser)
+
+    response = type_code(browser, f"{CODE}{len(upstream.requests)}")
+
+    if is_logged_in(browser):
+        assert 200 <= status < 300
+        assert json.loads(body)["data"]["uuid"] == Contact.objects.latest("pk").uid
+    else:
+        assert outcome(response) in {UNAVAILABLE, REJECTED}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import (
 from django_piggy_verify.exceptions import (
     CodeRejected,
     ContactUnknown,
+    PiggyVerifyError,
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
@@ -22,6 +24,7 @@ from django_piggy_verify.providers.base import Challenge, Identity, TokenProvide
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.secret import Secret
 from tests.hostile import (
+    ANSWERS,
     BASE_PATH,
     CODE,
     KEY,
@@ -376,6 +379,56 @@ def test_some_refusals_void_a_cached_token(upstream, code, voids):
     upstream.answers["auth-token"] = reply({"code": code}, 400)
 
     assert error_of("auth-token").voids_token is voids
+
+
+def mentions(body, codes):
+    text = body.decode("latin-1").replace("\0", "")
+    return any(str(code) in text for code in codes)
+
+
+OPEN_CODES = [code for code, (*_, depends) in ERRORS.items() if depends is False]
+VERDICTS = [code for code, (_, judged, *_) in ERRORS.items() if judged is CodeRejected]
+
+
+@EACH_VERB
+@hypothesis_settings(thorough, max_examples=100)
+@given(answer=ANSWERS)
+@example(answer=(b'{"data": {"uuid": "a"}}', 200, "text/html"))
+@example(answer=(b'{"data": {"auth_token": "a"}}', 299, ""))
+def test_whatever_comes_back_is_a_success_or_an_error_with_its_reason(
+    upstream, name, answer
+):
+    body, status, media_type = answer
+    upstream.answers[name] = reply(body, status, Content_Type=media_type)
+
+    try:
+        result = VERBS[name]()
+    except PiggyVerifyError as raised:
+        assert_has_its_reason(raised, name, body, status)
+    else:
+        assert 200 <= status < 300
+        assert_is_what_was_sent(result, name, json.loads(body)["data"])
+
+
+def assert_has_its_reason(error, name, body, status):
+    if isinstance(error, CodeRejected):
+        assert name == "verify"
+        assert mentions(body, VERDICTS)
+    elif isinstance(error, ContactUnknown):
+        assert mentions(body, [55031])
+    elif not error.may_depend_on_contact:
+        assert STATUSES.get(status, ())[1:] == (False,) or mentions(body, OPEN_CODES)
+
+
+def assert_is_what_was_sent(result, name, data):
+    if name == "verify":
+        assert result.uid == data["uuid"]
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", result.uid)
+    elif name == "auth-token":
+        assert result == (data["auth_token"] if isinstance(data, dict) else data)
+        assert re.fullmatch(r"[!-~]{1,8192}", result)
+    else:
+        assert result == Challenge(recipient=ADDRESS)
 
 
 FAILURES = {

@@ -1,7 +1,38 @@
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import event, example, given, strategies as st
 
 from django_piggy_verify import recipients
+
+LOCALS = st.text("aZ09!#$%&'*+/=?^_`{|}~-.", min_size=1, max_size=8)
+LABELS = st.text(
+    st.sampled_from("aZ0-\u00ad")
+    | st.characters(categories=["L", "N", "Mn", "Cf"], codec="utf-8"),
+    min_size=1,
+    max_size=5,
+)
+DOMAINS = st.lists(LABELS, min_size=2, max_size=3).map(".".join)
+
+
+def other_spellings(character):
+    """Answer how people write the same in a domain: IDNA's mapping, UTS 46."""
+    if character == ".":
+        return ".。．｡"
+    upper, wide = character.upper(), chr(ord(character) + 0xFEE0)
+    return [
+        character,
+        f"{character}\u00ad",
+        *([upper] if upper.lower() == character else []),
+        *([wide] if character.isascii() and character.isalnum() else []),
+    ]
+
+
+@st.composite
+def spelled_twice(draw):
+    """An address, and another way to type it."""
+    local, domain = draw(LOCALS), draw(DOMAINS)
+    typed = (draw(st.sampled_from(other_spellings(each))) for each in domain)
+    around = draw(st.sampled_from(["", " ", "\n", "\u3000"]))
+    return f"{local}@{domain}", f"{around}{local.swapcase()}@{''.join(typed)}{around}"
 
 
 @pytest.mark.parametrize(
@@ -66,16 +97,32 @@ def test_what_has_no_one_spelling_is_refused(typed):
         recipients.normalise(typed)
 
 
-@given(st.text(max_size=40), st.text(max_size=40))
-def test_normalising_is_idempotent_and_plain(local, domain):
+@given(st.builds("{}@{}".format, LOCALS, DOMAINS) | st.text(max_size=80))
+def test_normalising_is_idempotent_and_plain(typed):
     try:
-        address = recipients.normalise(f"{local}@{domain}")
+        address = recipients.normalise(typed)
     except ValueError:
         return
 
+    event("accepted")
     assert recipients.normalise(address) == address
     assert address.isascii()
     assert address.isprintable()
+
+
+@given(spelled_twice())
+@example(("ann@bücher.example", " ANN@B\u00adÜＣHER。Example\n"))
+def test_no_spelling_of_an_address_is_an_address_of_its_own(spellings):
+    try:
+        address, other = map(recipients.normalise, spellings)
+    except ValueError:
+        return
+
+    event("accepted")
+    assert (
+        other == address.swapcase().rpartition("@")[0] + address[address.rindex("@") :]
+    )
+    assert recipients.key(other) == recipients.key(address)
 
 
 def test_the_key_folds_the_case_of_the_local_part():

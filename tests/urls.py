@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.contrib.auth.views import LogoutView
 from django.http import HttpResponse
 from django.urls import include, path
 
@@ -10,6 +11,7 @@ def members(request):
 urlpatterns = [
     path("login/", include("django_piggy_verify.urls")),
     path("sandbox/", include("django_piggy_verify.sandbox.urls")),
+    path("logout/", LogoutView.as_view(next_page="/members/")),
     path("members/", members, name="members"),
     path("admin/", admin.site.urls),
 ]
