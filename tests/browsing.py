@@ -1,0 +1,119 @@
+"""Browsers and scripts: what they send, where they are led, what they get to see."""
+
+import html
+import json
+import re
+from enum import Enum, auto
+
+from django.test import Client
+
+from tests.steps import JSON
+
+_HIERARCHICAL = {"http", "https", "ws", "wss", "ftp"}
+_TRIMMED = "".join(map(chr, range(0x21)))
+
+
+class Outcome(Enum):
+    """What a visitor gets to see."""
+
+    SENT = auto()
+    SENT_ON = auto()
+    CANCELLED = auto()
+    INVALID = auto()
+    REJECTED = auto()
+    EXPIRED = auto()
+    LIMITED = auto()
+    UNAVAILABLE = auto()
+    REFUSED = auto()
+
+
+_ANSWERS = {202: Outcome.SENT, 204: Outcome.CANCELLED, 200: Outcome.SENT_ON}
+_ERRORS = {
+    (400, "invalid"): Outcome.INVALID,
+    (400, "code_rejected"): Outcome.REJECTED,
+    (409, "login_expired"): Outcome.EXPIRED,
+    (429, "too_many_attempts"): Outcome.LIMITED,
+    (503, "provider_unavailable"): Outcome.UNAVAILABLE,
+    (403, "login_refused"): Outcome.REFUSED,
+}
+_PAGES = {status: outcome for (status, _), outcome in _ERRORS.items()}
+
+
+class Browser(Client):
+    """A browser without scripts, or a script, behind one address."""
+
+    def __init__(self, ip, *, is_script):
+        super().__init__(headers=JSON if is_script else None, REMOTE_ADDR=ip)
+        self.ip = ip
+        self.is_script = is_script
+
+    def send(self, path, fields):
+        if not self.is_script:
+            return self.post(f"/login/{path}", fields)
+        body = json.dumps(fields)
+        return self.post(f"/login/{path}", body, content_type="application/json")
+
+    def cookie(self, name):
+        return self.cookies[name].value if name in self.cookies else ""
+
+    def user(self):
+        """Answer the primary key of who the site takes this browser for."""
+        pk = self.get("/members/").text.removeprefix("user ")
+        return None if pk == "None" else int(pk)
+
+
+def outcome(response):
+    if response.get("Content-Type") == "application/json":
+        if response.status_code in _ANSWERS:
+            return _ANSWERS[response.status_code]
+        return _ERRORS[response.status_code, response.json()["error"]["code"]]
+    if response.status_code == 302:
+        return _outcome_of_redirect(response["Location"])
+    if response.status_code == 200:
+        errors = response.context["form"].errors.as_data()
+        [[error]] = errors.values()
+        return Outcome.REJECTED if error.code == "code_rejected" else Outcome.INVALID
+    return _ANSWERS.get(response.status_code) or _PAGES[response.status_code]
+
+
+def _outcome_of_redirect(location):
+    if location == "/login/code/":
+        return Outcome.SENT
+    if location.startswith("/login/?expired=1"):
+        return Outcome.EXPIRED
+    return Outcome.CANCELLED if location.startswith("/login/") else Outcome.SENT_ON
+
+
+def location(response):
+    """Answer where a browser is led, or told to go by a script; blank for nowhere."""
+    if response.get("Content-Type") == "application/json" and response.content:
+        return response.json().get("redirect_to", "")
+    return response.get("Location", "")
+
+
+def shown(response):
+    """Answer the address that a code page shows, and the login that its forms name."""
+    [field] = set(re.findall(r'name="login" value="([^"]+)"', response.text))
+    address = re.search(r"<bdi><strong>(.*?)</strong>", response.text)
+    return html.unescape(address[1] if address else ""), html.unescape(field)
+
+
+def destination(address, *, base="http://testserver/login/code/"):
+    """
+    Answer the scheme and host that `address` leads to from the page at `base`.
+
+    Read as browsers do: URL Standard, section 4.4, as far as the authority.
+    """
+    own_scheme, _, own_host, *_ = base.split("/")
+    own = own_scheme.removesuffix(":"), own_host
+    address = re.sub(r"[\t\r\n]", "", address.strip(_TRIMMED))
+    found = re.match(r"(?s)([A-Za-z][A-Za-z0-9+.-]*):(.*)", address)
+    scheme, rest = (found[1].lower(), found[2]) if found else ("", address)
+    if scheme and scheme not in _HIERARCHICAL:
+        return scheme, ""
+    rest = rest.replace("\\", "/")
+    if scheme in {"", own[0]} and not rest.startswith("//"):
+        return own
+    authority = re.split(r"[/?#]", rest.lstrip("/"), maxsplit=1)[0]
+    host = authority.rpartition("@")[2].lower()
+    return (scheme or own[0], host) if host else own  # no address: nothing happens
