@@ -8,7 +8,7 @@ hashes, so that no address is stored.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from math import ceil
 from operator import or_
@@ -28,7 +28,6 @@ from django_piggy_verify.secret import Secret
 _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Windows: TypeAlias = Mapping[str, datetime]
 """When the window of each key ends, by the clock of whoever began it."""
@@ -144,7 +143,7 @@ def settle(
         tallies.filter(touched).update(
             count=Case(When(key__in=cleared, then=Value(0)), default=F("count") - 1),
             ends_at=Case(
-                When(key__in=cleared, then=Value(_LONG_AGO)), default=F("ends_at")
+                When(key__in=cleared, then=Value(_long_ago())), default=F("ends_at")
             ),
         )
 
@@ -171,7 +170,7 @@ def _add(keys: Iterable[str]) -> None:
     A new row's window is over for everybody, also for somebody whose `now` is a
     moment older.
     """
-    fresh = [Tally(key=key, count=0, ends_at=_LONG_AGO) for key in keys]
+    fresh = [Tally(key=key, count=0, ends_at=_long_ago()) for key in keys]
     conflicts.current(Tally).bulk_create(fresh, ignore_conflicts=True)
 
 
@@ -215,3 +214,8 @@ def _keys(claims: Sequence[Claim]) -> list[str]:
 
 def _end(claim: Claim, now: datetime) -> datetime:
     return now + timedelta(seconds=claim.rate.period)
+
+
+def _long_ago() -> datetime:
+    """Answer a time as `timezone.now` does: aware, but for ``USE_TZ = False``."""
+    return datetime(1970, 1, 1, tzinfo=timezone.now().tzinfo)

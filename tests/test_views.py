@@ -8,6 +8,7 @@ from django.views.debug import ExceptionReporter
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.tokens import get_auth_token
 from django_piggy_verify.views import CodeView
 from tests.steps import (
     ADDRESS,
@@ -26,6 +27,17 @@ def test_a_contact_logs_in_with_three_upstream_calls(client, contact, piggy_sand
     assert (response.status_code, response.url) == (302, "/members/")
     assert is_logged_in(client)
     assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
+def test_a_contact_logs_in_where_times_have_no_zone(
+    client, contact, piggy_sandbox, settings
+):
+    settings.USE_TZ = False
+    ask_for_code(client)
+    type_code(client, "wrong")
+
+    assert type_code(client, piggy_sandbox.last_code(ADDRESS)).url == "/members/"
+    assert get_auth_token(client.get("/members/").wsgi_request.user)
 
 
 def test_asking_for_a_code_leads_to_the_page_that_shows_the_address(client, contact):

@@ -23,6 +23,7 @@ ANN, BOB, EVE = ADDRESSES = (
 SPELLINGS = {
     # as it is typed: as it is sent and shown
     ANN: ANN,
+    BOB: BOB,
     " ANN@Example.COM\n": "ANN@example.com",
     "Ann@exam\u00adple。com": "Ann@example.com",
     "bob@ｂücher.example": BOB,
