@@ -597,9 +597,11 @@ def test_a_page_shown_again_still_names_its_login(client, code):
     assert type_code(client, code, login=login).url == "/members/"
 
 
-@pytest.mark.parametrize("page", ["/login/", "/login/code/"])
-def test_other_methods_are_not_allowed(client, code, page):
-    assert client.put(page).status_code == 405
+@pytest.mark.parametrize(
+    ("method", "page"), [("put", ""), ("put", "code/"), ("post", "token/")]
+)
+def test_other_methods_are_not_allowed(client, code, method, page):
+    assert getattr(client, method)(f"/login/{page}").status_code == 405
 
 
 def test_each_tab_checks_its_code_for_the_address_it_shows(
