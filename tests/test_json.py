@@ -119,6 +119,16 @@ def test_a_code_may_be_a_number(client, in_progress, piggy_sandbox):
     assert calls(piggy_sandbox) == ["send", "verify"]
 
 
+@pytest.mark.parametrize("value", [None, True, 1.5, ["1"], {"1": "1"}], ids=repr)
+def test_what_is_neither_text_nor_a_whole_number_is_no_code(
+    client, in_progress, piggy_sandbox, value
+):
+    response = post(client, CODE, {"code": value})
+
+    assert error_of(response) == (400, "invalid")
+    assert calls(piggy_sandbox) == ["send"]
+
+
 def test_a_code_for_another_address_than_the_current_one_is_refused(
     client, in_progress, piggy_sandbox
 ):

@@ -81,6 +81,17 @@ def test_a_malformed_code_is_a_field_error_and_uses_up_no_attempt(
     assert calls(piggy_sandbox) == ["send"]
 
 
+def test_what_stands_in_the_address_line_is_no_field(client, code, piggy_sandbox):
+    """It would end up in the logs of every server on the way."""
+    responses = [
+        client.post(f"/login/code/?code={code}"),
+        client.post("/login/?email=bob@example.com"),
+    ]
+
+    assert all(each.context["form"].errors for each in responses)
+    assert calls(piggy_sandbox) == ["send"]
+
+
 def test_a_wrong_code_is_a_field_error(client, code):
     response = client.post("/login/code/", {"code": "wrong"})
 
