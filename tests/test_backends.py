@@ -225,6 +225,30 @@ def test_staff_and_inactive_users_are_refused(prove, change):
         prove()
 
 
+def test_inactive_users_are_refused_where_staff_are_not(prove, settings):
+    settings.PIGGY_VERIFY_ALLOW_STAFF = True
+    prove()
+    User.objects.update(is_staff=True, is_active=False)
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+
+class MistakenBackend(PiggyBackend):
+    def find_user(self, request, identity):
+        return User.objects.get_or_create(username="somebody-else")[0]
+
+
+def test_a_contact_never_passes_from_one_user_to_another(prove, settings):
+    user = prove()
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.MistakenBackend"]
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+    assert Contact.objects.get().user == user
+
+
 def test_staff_may_log_in_where_the_project_allows_it(prove, settings):
     settings.PIGGY_VERIFY_ALLOW_STAFF = True
     user = prove()
