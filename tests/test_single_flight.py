@@ -151,6 +151,43 @@ def test_who_insists_gets_what_another_process_fetches_not_the_old_one(
     assert fetches(piggy_sandbox) == 1
 
 
+def test_who_comes_second_to_the_lease_gets_what_the_first_one_fetched(
+    user, piggy_sandbox, monkeypatch
+):
+    take = leases.take
+
+    def after_another(contact):
+        monkeypatch.undo()
+        elsewhere(lambda: land(take_lease()))
+        return take(contact)
+
+    monkeypatch.setattr(leases, "take", after_another)
+
+    assert get_auth_token(user) == "from elsewhere"
+    assert fetches(piggy_sandbox) == 0
+
+
+def test_nobody_waits_for_a_thread_that_is_stuck(user, settings, monkeypatch):
+    settings.PIGGY_VERIFY_TIMEOUT = 0.1
+    is_stuck, is_over = threading.Event(), threading.Event()
+
+    def hang(self, uid):
+        is_stuck.set()
+        is_over.wait(10)
+        raise ProviderUnavailable("it was stuck")
+
+    monkeypatch.setattr(PiggyProvider, "fetch_auth_token", hang)
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(outcome, get_auth_token, user)
+        is_stuck.wait(10)
+        with pytest.raises(ProviderUnavailable, match="another thread"):
+            get_auth_token(user)
+        is_over.set()
+        pool.submit(connections.close_all)
+
+    assert stuck.result() is ProviderUnavailable
+
+
 def test_a_failure_of_another_process_is_shared_as_well(
     user, piggy_sandbox, monkeypatch
 ):
