@@ -1,6 +1,9 @@
 """The assertion that projects run over their own pages: it must find what they leak."""
 
+import os
 import re
+import subprocess
+import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -366,3 +369,19 @@ def test_it_passes_whatever_a_project_has_set(
         setattr(settings, name, value)
 
     strangers_look_like_contacts()
+
+
+def test_the_fixtures_can_be_loaded_before_django_is_set_up():
+    """A project may name them with ``-p``, or configure its settings in a hook."""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": ""}
+
+    subprocess.run(
+        [sys.executable, "-c", "import django_piggy_verify.testing"],
+        env=environment,
+        check=True,
+    )
+
+
+def test_nothing_else_can_be_imported():
+    with pytest.raises(ImportError):
+        from django_piggy_verify.testing import anything  # noqa: F401, PLC0415

@@ -6,19 +6,32 @@ is loaded by itself. They need pytest and pytest-django.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from django_piggy_verify.sandbox import Sandbox
 from django_piggy_verify.sandbox.server import SandboxServer
-from django_piggy_verify.testing.strangers import assert_strangers_look_like_contacts
+
+if TYPE_CHECKING:
+    from django_piggy_verify.testing.strangers import (
+        assert_strangers_look_like_contacts,
+    )
 
 __all__ = [
     "assert_strangers_look_like_contacts",
     "piggy_sandbox",
     "piggy_sandbox_server",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the assertion at first use: fixtures are loaded before Django is."""
+    if name != "assert_strangers_look_like_contacts":
+        raise AttributeError(name)
+    from django_piggy_verify.testing import strangers  # noqa: PLC0415
+
+    return strangers.assert_strangers_look_like_contacts
 
 
 @pytest.fixture(scope="session")
