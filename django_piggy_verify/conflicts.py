@@ -15,7 +15,10 @@ from django.db import OperationalError, connections, router, transaction
 from django.db.models import Model, QuerySet
 
 PATIENCE: Final = 10
-"""Seconds after which a conflict is not tried again."""
+"""Seconds after which a conflict is not tried again, but for the first `TRIES`."""
+
+TRIES: Final = 10
+"""How often at least: on a busy database, waiting for a lock may take all the time."""
 
 _NAP: Final = 0.02
 """Seconds between two tries, at most; they differ, lest the same two meet again."""
@@ -71,11 +74,14 @@ def tried_again(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @wraps(function)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         deadline = time.monotonic() + PATIENCE
+        tries = 0
         while True:
+            tries += 1
             try:
                 return function(*args, **kwargs)
             except (Overtaken, OperationalError) as error:
-                if time.monotonic() > deadline or not _may_be_tried_again(error):
+                is_over = tries >= TRIES and time.monotonic() > deadline
+                if is_over or not _may_be_tried_again(error):
                     raise
             time.sleep(random.uniform(0, _NAP))  # noqa: S311
 

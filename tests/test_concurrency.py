@@ -12,6 +12,7 @@ from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 
 from django_piggy_verify import limits
+from django_piggy_verify.conflicts import Overtaken
 from django_piggy_verify.limits import Exhausted, Rate
 from django_piggy_verify.models import Tally
 from tests.crowd import Crowd
@@ -64,7 +65,7 @@ def attempt(number):
 def attempt_in_a_transaction(number):
     """A conflict undoes all of the transaction: its owner has to begin it again."""
     while True:
-        with suppress(OperationalError), transaction.atomic():
+        with suppress(OperationalError, Overtaken), transaction.atomic():
             Tally.objects.first()  # From here on, the transaction sees a snapshot.
             return attempt(number)
 

@@ -239,8 +239,18 @@ def test_a_window_that_began_anew_meanwhile_is_the_one_counted_in(db):
     assert count_of(claim()) == 1
 
 
+def test_a_wait_that_took_all_the_time_is_not_the_last_try(db, monkeypatch):
+    monkeypatch.setattr(conflicts, "PATIENCE", -1)
+
+    with before_the_next("SAVEPOINT", Tally.objects.all().delete):
+        limits.take([claim()])
+
+    assert count_of(claim()) == 1
+
+
 def test_a_database_that_never_comes_to_rest_is_an_error(db, monkeypatch):
     monkeypatch.setattr(conflicts, "PATIENCE", -1)
+    monkeypatch.setattr(conflicts, "TRIES", 1)
 
     with (
         before_the_next("SAVEPOINT", Tally.objects.all().delete),
