@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router, transaction
 from django.utils import timezone
 
-from django_piggy_verify import encryption, leases, signals
+from django_piggy_verify import conflicts, encryption, leases, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     ContactUnknown,
@@ -165,7 +165,8 @@ def _find_contact(user_id: Any, provider: TokenProvider) -> Contact:
     if user_id is None:
         raise ContactUnknown("nobody is no contact")
     contact = (
-        Contact.objects.filter(user_id=user_id, provider=provider.name)
+        conflicts.current(Contact)
+        .filter(user_id=user_id, provider=provider.name)
         .select_related("auth_token")
         .first()
     )
