@@ -77,8 +77,13 @@ class Contact(models.Model):
 
     @property
     def binding(self) -> str:
-        """What tells this contact from all others: its tokens are encrypted for it."""
-        return f"{self.provider}\0{self.uid}"
+        """What this contact's tokens are encrypted for."""
+        return binding(self.provider, self.uid)
+
+
+def binding(provider: str, uid: str) -> str:
+    """Answer what tells a contact from all others."""
+    return f"{provider}\0{uid}"
 
 
 class AuthToken(models.Model):

@@ -1,68 +1,28 @@
 """
-The cache of auth tokens: get, store, forget.
+The auth tokens of contacts, for whoever needs one: from the cache, or fetched.
 
 No request of a visitor and no vendor's word lives here; what a token opens is
 nobody's business but the provider's.
 """
 
 import logging
-import time
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, router, transaction
-from django.utils import timezone
+from django.db import router, transaction
 
-from django_piggy_verify import conflicts, encryption, leases, signals
+from django_piggy_verify import fetching, leases, token_cache
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import (
-    ContactUnknown,
-    ProviderError,
-    ProviderUnavailable,
-)
-from django_piggy_verify.flights import Flights
-from django_piggy_verify.leases import Lease
-from django_piggy_verify.models import AuthToken, Contact
-from django_piggy_verify.providers import get_provider, log_failure
+from django_piggy_verify.exceptions import ContactUnknown, ProviderError
+from django_piggy_verify.models import Contact
+from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import TokenProvider
-from django_piggy_verify.secret import Secret
+from django_piggy_verify.token_cache import Served
 
 logger = logging.getLogger("django_piggy_verify")
-
-REFRESH_AHEAD: Final = 30
-"""Seconds before its expiry at which a token is refreshed, or a tenth of its life."""
-
-_SHORTEST_PAUSE: Final = 0.01
-_LONGEST_PAUSE: Final = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """An auth token and how long it serves."""
-
-    token: Secret
-    """What the provider issued."""
-
-    fetched_at: datetime
-    """When it was asked for."""
-
-    expires_at: datetime
-    """When the cache stops using it; the provider names no expiry."""
-
-    @property
-    def is_due(self) -> bool:
-        """Whether one caller should fetch the next one, while it still serves."""
-        ahead = min(REFRESH_AHEAD, conf.auth_token_ttl / 10)
-        return self.expires_at - timezone.now() < timedelta(seconds=ahead)
-
-
-_flights: Final[Flights[Served]] = Flights()
-_calls: Final[Flights[Served]] = Flights()
 
 
 def get_auth_token(
@@ -99,18 +59,19 @@ async def aget_auth_token(
 
 def serve(user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False) -> Served:
     """Answer the same as `get_auth_token`, with the time at which it expires."""
+    if user.pk is None:
+        raise ContactUnknown("nobody is no contact")
     provider = _token_provider()
-    contact = _find_contact(user.pk, provider)
-    cached = _open(contact)
-    if cached and not refresh and not cached.is_due:
+    cached = None if refresh else token_cache.find(user.pk, provider.name)
+    if cached and not cached.is_due:
         return cached
     try:
-        if cached and not refresh:
-            return _refresh_ahead(provider, contact) or cached
-        return _fetch_once(provider, contact, refresh=refresh)
+        if cached:
+            return fetching.fetch_unless_busy(provider, user.pk) or cached
+        return fetching.fetch(provider, user.pk, is_renewal=refresh)
     except ProviderError:
         # The old one may have been dropped meanwhile, and a new one be there.
-        cached = _open(_find_contact(user.pk, provider))
+        cached = token_cache.find(user.pk, provider.name)
         if cached is None:
             raise
     logger.info("The old auth token serves until %s", cached.expires_at)
@@ -136,11 +97,6 @@ def prepare(user: AbstractBaseUser) -> None:
         logger.exception("No auth token at login")
 
 
-def forget(contact: Contact) -> None:
-    """Drop the cached token of `contact`."""
-    AuthToken.objects.filter(contact=contact).delete()
-
-
 def forget_at_logout(user: AbstractBaseUser | None, **_kwargs: Any) -> None:
     """
     Drop the cached tokens of a user who logs out; receives `user_logged_out`.
@@ -149,9 +105,9 @@ def forget_at_logout(user: AbstractBaseUser | None, **_kwargs: Any) -> None:
     """
     if user is None or not conf.forget_token_on_logout:
         return
-    with transaction.atomic(using=_database()):
+    with transaction.atomic(using=router.db_for_write(Contact)):
         leases.cancel(user.pk)
-        AuthToken.objects.filter(contact__user_id=user.pk).delete()
+        token_cache.drop(contact__user_id=user.pk)
 
 
 def _token_provider() -> TokenProvider:
@@ -159,156 +115,3 @@ def _token_provider() -> TokenProvider:
     if not isinstance(provider, TokenProvider):
         raise ImproperlyConfigured(f"{conf.provider} hands out no auth tokens")
     return provider
-
-
-def _find_contact(user_id: Any, provider: TokenProvider) -> Contact:
-    if user_id is None:
-        raise ContactUnknown("nobody is no contact")
-    contact = (
-        conflicts.current(Contact)
-        .filter(user_id=user_id, provider=provider.name)
-        .select_related("auth_token")
-        .first()
-    )
-    if contact is None:
-        raise ContactUnknown("this user is no contact")
-    return contact
-
-
-def _open(contact: Contact) -> Served | None:
-    """Answer the cached token if it is valid and can be decrypted."""
-    cached: AuthToken | None = getattr(contact, "auth_token", None)
-    if cached is None or cached.expires_at <= timezone.now():
-        return None
-    token = encryption.decrypt(bytes(cached.ciphertext), bound_to=contact.binding)
-    if token is None:
-        return None
-    return Served(
-        token=token, fetched_at=cached.fetched_at, expires_at=cached.expires_at
-    )
-
-
-def _refresh_ahead(provider: TokenProvider, contact: Contact) -> Served | None:
-    """Fetch the next token, if this caller is the one to do so."""
-    if _in_transaction() or not leases.is_free(contact):
-        return None
-    lease = leases.take(contact)
-    return _fetch(provider, lease) if lease else None
-
-
-def _fetch_once(provider: TokenProvider, contact: Contact, *, refresh: bool) -> Served:
-    """Fetch, or get what another thread or process is fetching."""
-    key = (_database(), contact.pk)
-    try:
-        if _in_transaction():
-            return _fetch_in_transaction(provider, contact, key)
-        # As long as another process may take, and then this one.
-        return _flights.join(
-            key,
-            lambda: _fetch_in_turn(provider, contact, refresh=refresh),
-            timeout=2 * conf.timeout,
-        )[0]
-    except TimeoutError:
-        raise ProviderUnavailable("another thread still waits for its answer") from None
-
-
-def _fetch_in_turn(
-    provider: TokenProvider, contact: Contact, *, refresh: bool
-) -> Served:
-    """Fetch under a lease, or wait for what its holder gets."""
-    known, began = _open(contact), time.monotonic()
-    if not refresh:
-        leases.raise_remembered(contact)
-    while True:
-        waited = time.monotonic() - began
-        if leases.is_busy(contact) and waited < conf.timeout:
-            time.sleep(min(max(_SHORTEST_PAUSE, waited / 8), _LONGEST_PAUSE))
-        elif lease := leases.take(contact):
-            return _fetch(provider, lease)
-        contact = _find_contact(contact.user_id, provider)
-        if (news := _open(contact)) and news != known:
-            return news
-        leases.raise_remembered(contact)
-
-
-def _fetch(provider: TokenProvider, lease: Lease) -> Served:
-    contact = lease.contact
-    with leases.held(lease):
-        served = _ask(provider, contact)
-        row = _row_of(contact, served)
-        with transaction.atomic(using=_database()):
-            # Not if the user has logged out meanwhile.
-            if lease.end():
-                _store(row)
-    _tell(provider, row)
-    return served
-
-
-def _fetch_in_transaction(
-    provider: TokenProvider, contact: Contact, key: object
-) -> Served:
-    """
-    Fetch without a lease, which here would be a lock on its row.
-
-    What is shared ends with the call: whoever waits for more than that may hold
-    a lock that the other needs.
-    """
-    served, is_own = _calls.join(
-        key, lambda: _ask(provider, contact), timeout=conf.timeout
-    )
-    if is_own and Contact.objects.select_for_update().filter(pk=contact.pk).first():
-        _store(row := _row_of(contact, served))
-        _tell(provider, row)
-    return served
-
-
-def _ask(provider: TokenProvider, contact: Contact) -> Served:
-    asked_at = timezone.now()
-    try:
-        token = provider.fetch_auth_token(contact.uid)
-    except ContactUnknown:
-        forget(contact)
-        raise
-    except ProviderError as error:
-        log_failure("fetch", error)
-        if error.voids_token:
-            forget(contact)
-        raise
-    expires_at = asked_at + timedelta(seconds=conf.auth_token_ttl)
-    return Served(token=token, fetched_at=asked_at, expires_at=expires_at)
-
-
-def _row_of(contact: Contact, served: Served) -> AuthToken:
-    return AuthToken(
-        contact=contact,
-        ciphertext=encryption.encrypt(served.token, bound_to=contact.binding),
-        fetched_at=served.fetched_at,
-        expires_at=served.expires_at,
-    )
-
-
-def _store(row: AuthToken) -> None:
-    features = connections[_database()].features
-    AuthToken.objects.bulk_create(
-        [row],
-        update_conflicts=True,
-        update_fields=["ciphertext", "fetched_at", "expires_at"],
-        # MySQL takes any key that is in conflict, and may not be told which.
-        unique_fields=["contact"]
-        if features.supports_update_conflicts_with_target
-        else None,
-    )
-
-
-def _tell(provider: TokenProvider, row: AuthToken) -> None:
-    signals.auth_token_fetched.send_robust(
-        type(provider), contact=row.contact, expires_at=row.expires_at
-    )
-
-
-def _in_transaction() -> bool:
-    return connections[_database()].in_atomic_block
-
-
-def _database() -> str:
-    return router.db_for_write(Contact)

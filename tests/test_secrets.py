@@ -322,7 +322,8 @@ CRASHES = {
         django_piggy_verify.providers.piggy.PiggyProvider.check_code
         django_piggy_verify.providers.piggy.PiggyProvider.fetch_auth_token
         django_piggy_verify.providers.piggy._data
-        django_piggy_verify.tokens._row_of
+        django_piggy_verify.fetching.Served
+        django_piggy_verify.token_cache.store
         django_piggy_verify.tokens.prepare
         django_piggy_verify.transport.call
         django_piggy_verify.verification._use_of
@@ -333,7 +334,8 @@ CRASHES = {
         django.http.response.JsonResponse.__init__
         django_piggy_verify.encryption._keys
         django_piggy_verify.encryption.decrypt
-        django_piggy_verify.tokens.Served
+        django_piggy_verify.token_cache.Served
+        django_piggy_verify.token_cache.find
         django_piggy_verify.tokens.serve
     """,
     "log_out": """
@@ -404,8 +406,8 @@ def test_no_crash_while_a_used_code_is_hashed_shows_it(visit, evidence, monkeypa
             django_piggy_verify.encryption.encrypt
             django_piggy_verify.leases.Lease.end
             django_piggy_verify.leases.take
-            django_piggy_verify.tokens._ask
-            django_piggy_verify.tokens._store
+            django_piggy_verify.fetching._ask
+            django_piggy_verify.token_cache.store
         """
     }
 )

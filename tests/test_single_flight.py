@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from django_piggy_verify import leases, tokens
+from django_piggy_verify import leases, token_cache
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     PiggyVerifyError,
@@ -23,6 +23,7 @@ from django_piggy_verify.models import AuthToken, Contact, FetchState
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.token_cache import Served
 from django_piggy_verify.tokens import aget_auth_token, get_auth_token
 from tests.steps import calls
 
@@ -134,12 +135,10 @@ def land(lease: leases.Lease):
     with transaction.atomic():
         lease.end()
         now = timezone.now()
-        served = tokens.Served(
-            token=Secret("from elsewhere"),
-            fetched_at=now,
-            expires_at=now + timedelta(seconds=900),
+        served = Served(
+            token=Secret("from elsewhere"), expires_at=now + timedelta(seconds=900)
         )
-        tokens._store(tokens._row_of(lease.contact, served))
+        token_cache.store(lease.contact, served, fetched_at=now)
 
 
 def test_who_insists_gets_what_another_process_fetches_not_the_old_one(

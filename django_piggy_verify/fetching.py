@@ -1,0 +1,150 @@
+"""
+Getting a contact's token from the provider: one request, however many ask.
+
+Threads of one process share the call, processes and hosts wait for a lease, and
+who waits reads what was stored. Whether a token is needed is decided above.
+"""
+
+import time
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connections, router, transaction
+from django.utils import timezone
+
+from django_piggy_verify import conflicts, leases, signals, token_cache
+from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import (
+    ContactUnknown,
+    ProviderError,
+    ProviderUnavailable,
+)
+from django_piggy_verify.flights import Flights
+from django_piggy_verify.leases import Lease
+from django_piggy_verify.models import Contact
+from django_piggy_verify.providers import log_failure
+from django_piggy_verify.providers.base import TokenProvider
+from django_piggy_verify.token_cache import Served
+
+_SHORTEST_PAUSE: Final = 0.01
+_LONGEST_PAUSE: Final = 0.25
+
+_flights: Final[Flights[Served]] = Flights()
+_calls: Final[Flights[Served]] = Flights()
+
+
+def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> Served:
+    """
+    Fetch and store the token of this user, or get what somebody else is fetching.
+
+    With `is_renewal` the stored one will not do, nor does an earlier failure count.
+    Raises ContactUnknown, ProviderRefused or ProviderUnavailable.
+    """
+    contact = _find_contact(user_id, provider)
+    key = (_database(), contact.pk)
+    try:
+        if _in_transaction():
+            return _fetch_in_transaction(provider, contact, key)
+        # As long as another process may take, and then this one.
+        return _flights.join(
+            key,
+            lambda: _fetch_in_turn(provider, contact, is_renewal=is_renewal),
+            timeout=2 * conf.timeout,
+        )[0]
+    except TimeoutError:
+        raise ProviderUnavailable("another thread still waits for its answer") from None
+
+
+def fetch_unless_busy(provider: TokenProvider, user_id: Any) -> Served | None:
+    """Fetch and store the token of this user if nobody else does, or just failed to."""
+    if _in_transaction():
+        return None
+    contact = _find_contact(user_id, provider)
+    lease = leases.take(contact) if leases.is_free(contact) else None
+    return _fetch(provider, lease) if lease else None
+
+
+def _find_contact(user_id: Any, provider: TokenProvider) -> Contact:
+    rows = conflicts.current(Contact).filter(user_id=user_id, provider=provider.name)
+    for contact in rows.select_related("auth_token"):
+        return contact
+    raise ContactUnknown("this user is no contact")
+
+
+def _fetch_in_turn(
+    provider: TokenProvider, contact: Contact, *, is_renewal: bool
+) -> Served:
+    """Fetch under a lease, or wait for what its holder gets."""
+    known, began = token_cache.find_with(contact), time.monotonic()
+    if not is_renewal:
+        leases.raise_remembered(contact)
+    while True:
+        waited = time.monotonic() - began
+        if leases.is_busy(contact) and waited < conf.timeout:
+            time.sleep(min(max(_SHORTEST_PAUSE, waited / 8), _LONGEST_PAUSE))
+        elif lease := leases.take(contact):
+            return _fetch(provider, lease)
+        contact = _find_contact(contact.user_id, provider)
+        if (news := token_cache.find_with(contact)) and news != known:
+            return news
+        leases.raise_remembered(contact)
+
+
+def _fetch(provider: TokenProvider, lease: Lease) -> Served:
+    contact, asked_at = lease.contact, timezone.now()
+    with leases.held(lease):
+        served = _ask(provider, contact, asked_at)
+        with transaction.atomic(using=_database()):
+            # Not if the user has logged out meanwhile.
+            if lease.end():
+                token_cache.store(contact, served, fetched_at=asked_at)
+    _tell(provider, contact, served)
+    return served
+
+
+def _fetch_in_transaction(
+    provider: TokenProvider, contact: Contact, key: object
+) -> Served:
+    """
+    Fetch without a lease, which here would be a lock on its row.
+
+    What is shared ends with the call: whoever waits for more than that may hold
+    a lock that the other needs.
+    """
+    asked_at = timezone.now()
+    served, is_own = _calls.join(
+        key, lambda: _ask(provider, contact, asked_at), timeout=conf.timeout
+    )
+    if is_own and Contact.objects.select_for_update().filter(pk=contact.pk).first():
+        token_cache.store(contact, served, fetched_at=asked_at)
+        _tell(provider, contact, served)
+    return served
+
+
+def _ask(provider: TokenProvider, contact: Contact, asked_at: datetime) -> Served:
+    expires_at = asked_at + timedelta(seconds=conf.auth_token_ttl)
+    try:
+        token = provider.fetch_auth_token(contact.uid)
+    except ContactUnknown:
+        token_cache.drop(contact=contact)
+        raise
+    except ProviderError as error:
+        log_failure("fetch", error)
+        if error.voids_token:
+            token_cache.drop(contact=contact)
+        raise
+    return Served(token=token, expires_at=expires_at)
+
+
+def _tell(provider: TokenProvider, contact: Contact, served: Served) -> None:
+    signals.auth_token_fetched.send_robust(
+        type(provider), contact=contact, expires_at=served.expires_at
+    )
+
+
+def _in_transaction() -> bool:
+    return connections[_database()].in_atomic_block
+
+
+def _database() -> str:
+    return router.db_for_write(Contact)

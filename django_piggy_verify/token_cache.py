@@ -1,0 +1,106 @@
+"""
+The stored auth tokens: find, open, store, drop. Encrypted, one row a contact.
+
+Where a token comes from, and when to get another, is decided above.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+from django.db import connections, router
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from django_piggy_verify import conflicts, encryption
+from django_piggy_verify.conf import conf
+from django_piggy_verify.models import AuthToken, Contact, binding
+from django_piggy_verify.secret import Secret
+
+REFRESH_AHEAD: Final = 30
+"""Seconds before its expiry at which a token is refreshed, or a tenth of its life."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """An auth token and how long it serves."""
+
+    token: Secret
+    """What the provider issued."""
+
+    expires_at: datetime
+    """When the cache stops using it; the provider names no expiry."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether one caller should fetch the next one, while it still serves."""
+        ahead = min(REFRESH_AHEAD, conf.auth_token_ttl / 10)
+        return self.expires_at - timezone.now() < timedelta(seconds=ahead)
+
+
+def find(user_id: Any, provider: str) -> Served | None:
+    """
+    Answer the token of this user, if it is valid and can be decrypted.
+
+    Read where it is written: what a log-out has dropped is gone at once.
+    """
+    rows = _rows().using(router.db_for_write(AuthToken))
+    for sealed, expires_at, uid in rows.filter(
+        contact__user_id=user_id, contact__provider=provider
+    ):
+        return _open(sealed, expires_at, binding(provider, uid))
+    return None
+
+
+def find_with(contact: Contact) -> Served | None:
+    """Answer the same from a `contact` that was read together with its token."""
+    row: AuthToken | None = getattr(contact, "auth_token", None)
+    if row is None:
+        return None
+    return _open(row.ciphertext, row.expires_at, contact.binding)
+
+
+def store(contact: Contact, served: Served, *, fetched_at: datetime) -> None:
+    """Keep the token of `contact`, in the place of an older one."""
+    row = AuthToken(
+        contact=contact,
+        ciphertext=encryption.encrypt(served.token, bound_to=contact.binding),
+        fetched_at=fetched_at,
+        expires_at=served.expires_at,
+    )
+    rows = conflicts.current(AuthToken)
+    features = connections[rows.db].features
+    rows.bulk_create(
+        [row],
+        update_conflicts=True,
+        update_fields=["ciphertext", "fetched_at", "expires_at"],
+        # MySQL takes any key that is in conflict, and may not be told which.
+        unique_fields=["contact"]
+        if features.supports_update_conflicts_with_target
+        else None,
+    )
+
+
+def drop(**whose: Any) -> None:
+    """Delete the stored tokens that these look-ups find."""
+    AuthToken.objects.filter(**whose).delete()
+
+
+@cache
+def _rows() -> QuerySet[AuthToken, Any]:
+    """
+    Answer the query that `find` narrows down; never evaluated itself.
+
+    Building it anew, or making instances, would cost as much as asking the database.
+    """
+    return AuthToken.objects.values_list("ciphertext", "expires_at", "contact__uid")
+
+
+def _open(
+    sealed: bytes | memoryview, expires_at: datetime, bound_to: str
+) -> Served | None:
+    if expires_at <= timezone.now():
+        return None
+    token = encryption.decrypt(bytes(sealed), bound_to=bound_to)
+    return None if token is None else Served(token=token, expires_at=expires_at)
