@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 from urllib.parse import parse_qsl
@@ -38,9 +40,9 @@ def upstream(settings):
 
 
 @pytest.fixture
-def granting(upstream, settings, monkeypatch):
+def granting(upstream, settings):
     """The same, with client credentials instead of a key."""
-    monkeypatch.setattr(credentials, "_grant", None)
+    credentials._begin()
     settings.PIGGY_VERIFY_API_KEY = None
     settings.PIGGY_VERIFY_CLIENT_ID = "client-id"
     settings.PIGGY_VERIFY_CLIENT_SECRET = CLIENT_SECRET
@@ -260,6 +262,38 @@ def test_a_fetch_is_not_repeated_twice(granting):
 
     assert (type(error), error.status) == (ProviderRefused, 401)
     assert granting.names == ["oauth", "auth-token"] * 2
+
+
+def test_grants_that_are_all_refused_are_not_asked_for_over_and_over(
+    granting, monkeypatch
+):
+    granting.answers["auth-token"] = reply({}, 401)
+
+    for _ in range(5):
+        error_of(fetch)
+    assert granting.names.count("oauth") == 2
+
+    later = time.monotonic() + credentials.PAUSE
+    monkeypatch.setattr(credentials, "monotonic", lambda: later)
+    error_of(fetch)
+    assert granting.names.count("oauth") == 3
+
+
+FORKING_WHILE_A_GRANT_IS_FETCHED = """
+import os
+from django_piggy_verify.providers import credentials
+with credentials._lock:
+    child = os.fork()
+    if not child:
+        os._exit(0 if credentials._lock.acquire(blocking=False) else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_child_process_does_not_wait_for_a_thread_of_its_parent():
+    script = [sys.executable, "-c", FORKING_WHILE_A_GRANT_IS_FETCHED]
+
+    subprocess.run(script, check=True, timeout=20)
 
 
 def test_a_refused_key_is_not_tried_again(upstream):

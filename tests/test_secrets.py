@@ -71,7 +71,7 @@ def piggy_sandbox_server(certificate):
 @pytest.fixture(autouse=True)
 def marked(piggy_sandbox, piggy_sandbox_server, certificate, unlimited, monkeypatch):
     server, ring_key = piggy_sandbox_server, sinks.RING_KEY.encode()
-    monkeypatch.setattr(credentials, "_grant", None)
+    credentials._begin()
     with override_settings(
         DEBUG=False,
         SECRET_KEY=sinks.SECRET_KEY,

@@ -5,6 +5,7 @@ Either the project's key, or the OAuth 2.0 client-credentials grant (RFC 6749
 section 4.4), kept in this process until it expires.
 """
 
+import os
 import threading
 from dataclasses import dataclass
 from time import monotonic
@@ -20,6 +21,9 @@ from django_piggy_verify.secret import Secret
 MARGIN = 30.0
 """Seconds before its expiry at which a granted token is not used any more."""
 
+PAUSE = 3.0
+"""Seconds in which this process drops no second refused token."""
+
 _FOREVER = 10**9  # seconds; JSON has whole numbers that no float can hold
 
 
@@ -30,8 +34,19 @@ class _Grant:
     expires_at: float
 
 
-_lock = threading.Lock()
-_grant: _Grant | None = None
+_lock: threading.Lock
+_grant: _Grant | None
+_dropped_at: float
+
+
+def _begin() -> None:
+    global _lock, _grant, _dropped_at  # noqa: PLW0603  of one process
+    _lock, _grant, _dropped_at = threading.Lock(), None, -PAUSE
+
+
+_begin()
+# A child has none of the threads that would release the lock.
+os.register_at_fork(after_in_child=_begin)
 
 
 def bearer_token(*, timeout: float) -> Secret:
@@ -54,11 +69,17 @@ def is_renewable() -> bool:
 
 
 def forget(bearer: Secret) -> None:
-    """Drop the granted token if it is still `bearer`, which was refused."""
-    global _grant  # noqa: PLW0603  one token a process is what is meant
+    """
+    Drop the granted token if it is still `bearer`, which was refused.
+
+    Not twice within `PAUSE`: where new tokens are refused as well, or each one
+    ends another worker's, all workers would go on asking for more.
+    """
+    global _grant, _dropped_at  # noqa: PLW0603  one token a process is what is meant
     with _lock:
-        if _grant is not None and _grant.bearer == bearer:
-            _grant = None
+        is_current = _grant is not None and _grant.bearer == bearer
+        if is_current and monotonic() - _dropped_at >= PAUSE:
+            _grant, _dropped_at = None, monotonic()
 
 
 def require_https(url: str) -> None:
