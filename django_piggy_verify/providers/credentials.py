@@ -40,7 +40,7 @@ _dropped_at: float
 
 
 def _begin() -> None:
-    global _lock, _grant, _dropped_at  # noqa: PLW0603  of one process
+    global _lock, _grant, _dropped_at
     _lock, _grant, _dropped_at = threading.Lock(), None, -PAUSE
 
 
@@ -75,7 +75,7 @@ def forget(bearer: Secret) -> None:
     Not twice within `PAUSE`: where new tokens are refused as well, or each one
     ends another worker's, all workers would go on asking for more.
     """
-    global _grant, _dropped_at  # noqa: PLW0603  one token a process is what is meant
+    global _grant, _dropped_at
     with _lock:
         is_current = _grant is not None and _grant.bearer == bearer
         if is_current and monotonic() - _dropped_at >= PAUSE:
