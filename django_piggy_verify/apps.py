@@ -1,7 +1,16 @@
-"""The app's configuration."""
+"""
+The app's configuration.
+
+What it connects is imported when it is called: a process that serves requests
+runs no checks, and most of what they look at is not needed before the first login.
+"""
+
+from collections.abc import Sequence
+from typing import Any
 
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_out
+from django.core.checks import CheckMessage, Tags, register
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,10 +23,27 @@ class PiggyVerifyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect what listens; models exist from here on only."""
-        from django_piggy_verify import checks, tokens  # noqa: PLC0415
-
-        checks.register()
+        """Connect what listens."""
+        register(_check_settings, Tags.security)
+        register(_check_deployment, Tags.security, deploy=True)
         user_logged_out.connect(
-            tokens.forget_at_logout, dispatch_uid="piggy_verify.forget_at_logout"
+            _forget_tokens, dispatch_uid="piggy_verify.forget_at_logout"
         )
+
+
+def _check_settings(**_kwargs: Any) -> Sequence[CheckMessage]:
+    from django_piggy_verify import checks  # noqa: PLC0415
+
+    return checks.run(checks.ALWAYS)
+
+
+def _check_deployment(**_kwargs: Any) -> Sequence[CheckMessage]:
+    from django_piggy_verify import checks  # noqa: PLC0415
+
+    return checks.run(checks.ON_DEPLOY)
+
+
+def _forget_tokens(**kwargs: Any) -> None:
+    from django_piggy_verify import tokens  # noqa: PLC0415
+
+    tokens.forget_at_logout(kwargs["user"])

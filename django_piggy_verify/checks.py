@@ -6,15 +6,14 @@ One small function per check; the code that reads a setting does not validate it
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_backends
-from django.core import checks
 from django.core.checks import CheckMessage, Error, Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
@@ -213,7 +212,7 @@ def check_axes(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-CHECKS: tuple[_Check, ...] = (
+ALWAYS: Final[Sequence[_Check]] = (
     check_credentials,
     check_backend,
     check_addresses,
@@ -229,12 +228,12 @@ CHECKS: tuple[_Check, ...] = (
 )
 
 
-def register() -> None:
-    """Tell Django's check framework about them."""
-    for check in CHECKS:
-        checks.register(check, checks.Tags.security)
-    for check in (check_cookies, check_proxies):
-        checks.register(check, checks.Tags.security, deploy=True)
+ON_DEPLOY: Final[Sequence[_Check]] = (check_cookies, check_proxies)
+
+
+def run(checks: Sequence[_Check]) -> list[CheckMessage]:
+    """Answer what these checks have to say."""
+    return [message for check in checks for message in check()]
 
 
 def _is_safe_origin(url: object) -> bool:

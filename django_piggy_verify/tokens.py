@@ -6,7 +6,6 @@ nobody's business but the provider's.
 """
 
 import logging
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -97,9 +96,9 @@ def prepare(user: AbstractBaseUser) -> None:
         logger.exception("No auth token at login")
 
 
-def forget_at_logout(user: AbstractBaseUser | None, **_kwargs: Any) -> None:
+def forget_at_logout(user: AbstractBaseUser | None) -> None:
     """
-    Drop the cached tokens of a user who logs out; receives `user_logged_out`.
+    Drop the cached tokens of a user who logs out, as the settings want it.
 
     One that is being fetched at this moment will not be stored.
     """

@@ -19,6 +19,22 @@ def loaded():
     return run.stdout.split()
 
 
+SERVING = """
+import sys, django
+django.setup()
+assert "django_piggy_verify.models" in sys.modules
+print(*sorted(name for name in sys.modules if "piggy_verify." in name))
+"""
+
+
+def test_setting_up_loads_neither_checks_nor_the_flow():
+    command = [sys.executable, "-c", SERVING]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    for module in ("backends", "checks", "tokens", "verification"):
+        assert f"django_piggy_verify.{module}" not in run.stdout.split()
+
+
 @pytest.mark.parametrize("package", ["cryptography", "idna", "requests", "urllib3"])
 def test_a_process_loads_what_few_requests_need_only_when_they_do(loaded, package):
     assert "django_piggy_verify" in loaded
