@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from django.db import OperationalError, connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 
 PATIENCE: Final = 10
@@ -56,11 +57,16 @@ def in_order(model: type[_M], keys: Iterable[Any]) -> Iterator[QuerySet[_M]]:
     """
     rows = current(model)
     named = rows.filter(pk__in=list(keys))
-    if connections[rows.db].vendor == "postgresql":
+    if has_to_lock_in_order(connections[rows.db]):
         locked = named.order_by("pk").select_for_update()
         named = rows.filter(pk__in=locked.values("pk"))
     with transaction.atomic(using=rows.db):
         yield named
+
+
+def has_to_lock_in_order(connection: BaseDatabaseWrapper) -> bool:
+    """Whether this database would lock rows as it finds them: see `in_order`."""
+    return connection.vendor == "postgresql"
 
 
 def tried_again(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -9,21 +9,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
 from math import ceil
-from operator import or_
 from typing import Final, TypeAlias
 
-from django.db import connections
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db import router, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from django_piggy_verify import conflicts
+from django_piggy_verify import conflicts, tallies
 from django_piggy_verify.conf import conf
 from django_piggy_verify.conflicts import Overtaken
 from django_piggy_verify.models import Tally
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.tallies import Change, Counted
 
 _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
@@ -104,22 +102,20 @@ def take(claims: Sequence[Claim]) -> Windows:
     Raises Exhausted.
     """
     now = timezone.now()
-    rows = _rows(claims)
+    rows = tallies.find(_keys(claims))
     if exhausted := _waits(claims, rows, now):
         raise Exhausted(exhausted)
-    _add([key for key in _keys(claims) if key not in rows])
-    running = {key: row.ends_at for key, row in rows.items() if row.ends_at > now}
-    begun = {e.key: _end(e, now) for e in claims if e.key not in running}
-    with conflicts.in_order(Tally, _keys(claims)) as tallies:
-        room = reduce(or_, (_room(each, running, now) for each in claims))
-        if _count(tallies.filter(room), begun) < len(claims):
+    tallies.make(key for key in _keys(claims) if key not in rows)
+    changes = [_counted(each, rows.get(each.key), now) for each in claims]
+    with transaction.atomic(using=router.db_for_write(Tally)):
+        if tallies.change(changes) < len(changes):
             raise Overtaken("the tallies are never at rest")
-    return running | begun
+    return {each.key: each.ends_at for each in changes}
 
 
 def waits(claims: Sequence[Claim]) -> dict[str, int]:
     """Answer which of the claims are exhausted, and their waits, counting nothing."""
-    return _waits(claims, _rows(claims), timezone.now())
+    return _waits(claims, tallies.find(_keys(claims)), timezone.now())
 
 
 @conflicts.tried_again
@@ -135,87 +131,42 @@ def settle(
     Nothing is given back to another window than it was taken from: what has been
     counted in a new one stays. A window that is cleared is over.
     """
-    returned = [each.key for each in give_back]
-    cleared = [each.key for each in clear]
-    same_window = (Q(key=key, ends_at=windows[key]) for key in returned)
-    touched = reduce(or_, same_window, Q(key__in=cleared))
-    with conflicts.in_order(Tally, [*returned, *cleared]) as tallies:
-        tallies.filter(touched).update(
-            count=Case(When(key__in=cleared, then=Value(0)), default=F("count") - 1),
-            ends_at=Case(
-                When(key__in=cleared, then=Value(_long_ago())), default=F("ends_at")
-            ),
-        )
+    cleared = [tallies.clear(each.key) for each in clear]
+    returned = [tallies.give_back(each.key, windows[each.key]) for each in give_back]
+    tallies.change(cleared + returned)
 
 
 @conflicts.tried_again
 def forget(claims: Sequence[Claim]) -> int:
     """Delete the tallies of these claims, and answer how many there were."""
-    with conflicts.in_order(Tally, _keys(claims)) as tallies:
-        return tallies.delete()[0]
+    with conflicts.in_order(Tally, _keys(claims)) as rows:
+        return rows.delete()[0]
 
 
-def _rows(claims: Sequence[Claim]) -> dict[str, Tally]:
-    rows = conflicts.current(Tally).filter(key__in=_keys(claims))
-    if connections[rows.db].in_atomic_block:
-        # In a caller's transaction MariaDB would answer from an old snapshot.
-        rows = rows.order_by("key").select_for_update()
-    return {each.key: each for each in rows}
-
-
-def _add(keys: Iterable[str]) -> None:
-    """
-    Make the rows of `keys`, in this order, unless somebody else has made them.
-
-    A new row's window is over for everybody, also for somebody whose `now` is a
-    moment older.
-    """
-    fresh = [Tally(key=key, count=0, ends_at=_long_ago()) for key in keys]
-    conflicts.current(Tally).bulk_create(fresh, ignore_conflicts=True)
-
-
-def _room(claim: Claim, running: Windows, now: datetime) -> Q:
-    """Answer where the claim has room, in the window that was read and no other."""
-    if claim.key not in running:
-        return Q(key=claim.key, ends_at__lte=now)
-    in_window = Q(key=claim.key, ends_at=running[claim.key])
-    return in_window & Q(count__lt=claim.rate.count)
-
-
-def _count(tallies: QuerySet[Tally], begun: Windows) -> int:
-    """Add one to each, or set it to one in those windows that are `begun`."""
-    ends = (When(key=key, then=Value(end)) for key, end in begun.items())
-    return tallies.update(
-        count=Case(When(key__in=list(begun), then=Value(1)), default=F("count") + 1),
-        ends_at=Case(*ends, default=F("ends_at")),
-    )
+def _counted(claim: Claim, row: Counted | None, now: datetime) -> Change:
+    """Answer how to count the claim, in the window that was read and no other."""
+    if row and row.ends_at > now:
+        return tallies.add(claim.key, row.ends_at, room=claim.rate.count)
+    ends_at = now + timedelta(seconds=claim.rate.period)
+    return tallies.begin(claim.key, now, ends_at=ends_at)
 
 
 def _waits(
-    claims: Sequence[Claim], rows: Mapping[str, Tally], now: datetime
+    claims: Sequence[Claim], rows: Mapping[str, Counted], now: datetime
 ) -> dict[str, int]:
     """Answer the limits that are exhausted, with the seconds to wait for each."""
     running = ((each, rows[each.key]) for each in claims if each.key in rows)
     return {
-        each.limit: _wait(each, tally, now)
-        for each, tally in running
-        if tally.ends_at > now and tally.count >= each.rate.count
+        each.limit: _wait(each, row, now)
+        for each, row in running
+        if row.ends_at > now and row.number >= each.rate.count
     }
 
 
-def _wait(claim: Claim, tally: Tally, now: datetime) -> int:
-    left = ceil((tally.ends_at - now).total_seconds())
+def _wait(claim: Claim, row: Counted, now: datetime) -> int:
+    left = ceil((row.ends_at - now).total_seconds())
     return max(1, left if claim.retry_after is None else claim.retry_after)
 
 
 def _keys(claims: Sequence[Claim]) -> list[str]:
     return sorted(each.key for each in claims)
-
-
-def _end(claim: Claim, now: datetime) -> datetime:
-    return now + timedelta(seconds=claim.rate.period)
-
-
-def _long_ago() -> datetime:
-    """Answer a time as `timezone.now` does: aware, but for ``USE_TZ = False``."""
-    return datetime(1970, 1, 1, tzinfo=timezone.now().tzinfo)

@@ -313,7 +313,7 @@ CRASHES = {
         django_piggy_verify.forms.CodeForm.__init__
         django_piggy_verify.forms.CodeForm.clean_code
         django_piggy_verify.forms.authenticate
-        django_piggy_verify.limits._rows
+        django_piggy_verify.tallies.find
         django_piggy_verify.limits.claim
         django_piggy_verify.limits.settle
         django_piggy_verify.limits.take

@@ -1,0 +1,154 @@
+"""
+The rows of counts: read, made, and changed many at a time. What counts is above.
+
+The change is written in SQL. It is made three times a login, and the ORM takes
+several times as long to put it into words as a database takes to make it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from django_piggy_verify import conflicts
+from django_piggy_verify.models import Tally
+
+
+class Counted(NamedTuple):
+    """What a row says."""
+
+    number: int
+    """How often something was tried."""
+
+    ends_at: datetime
+    """When the window ends, or has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one row, where its columns meet a condition."""
+
+    key: str
+    where: str
+    """SQL, with a placeholder for each of `values`."""
+
+    values: Sequence[int | datetime]
+    count: str
+    """SQL of the new count."""
+
+    ends_at: datetime
+
+
+def begin(key: str, now: datetime, *, ends_at: datetime) -> Change:
+    """Count the first of a window that is to last until `ends_at`."""
+    return Change(key, "ends_at <= %s", [now], "1", ends_at)
+
+
+def add(key: str, window: datetime, *, room: int) -> Change:
+    """Count one more in the window that was read, if fewer than `room` are counted."""
+    return Change(
+        key, "ends_at = %s AND count < %s", [window, room], "count + 1", window
+    )
+
+
+def give_back(key: str, window: datetime) -> Change:
+    """Count one less in the window that was read."""
+    return Change(key, "ends_at = %s", [window], "count - 1", window)
+
+
+def clear(key: str) -> Change:
+    """Begin anew, and end whatever window it is."""
+    return Change(key, "1 = 1", [], "0", _long_ago())
+
+
+def find(keys: Sequence[str]) -> Mapping[str, Counted]:
+    """Answer what the rows of `keys` say, by key, as far as there are any."""
+    rows = _rows().using(_database()).filter(key__in=keys)
+    if connections[rows.db].in_atomic_block:
+        # In a caller's transaction MariaDB would answer from an old snapshot.
+        rows = rows.order_by("key").select_for_update()
+    return {key: Counted(number, ends_at) for key, number, ends_at in rows}
+
+
+def make(keys: Iterable[str]) -> None:
+    """
+    Make the rows of `keys`, in this order, unless somebody else has made them.
+
+    A new row's window is over for everybody, also for somebody whose `now` is a
+    moment older.
+    """
+    fresh = [Tally(key=key, count=0, ends_at=_long_ago()) for key in keys]
+    conflicts.current(Tally).bulk_create(fresh, ignore_conflicts=True)
+
+
+def change(changes: Sequence[Change]) -> int:
+    """
+    Make the changes in one statement; answer how many rows met their conditions.
+
+    Of several changes of one key the first one counts.
+    """
+    connection = connections[_database()]
+    keys = [each.key for each in changes]
+    values = [
+        *keys,
+        *(value for each in changes for value in (each.key, each.ends_at)),
+        *(value for each in changes for value in (each.key, *each.values)),
+    ]
+    sql = _update(changes, connection)
+    if conflicts.has_to_lock_in_order(connection):
+        sql, values = sql + _in_order(connection, len(keys)), values + sorted(keys)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [_adapted(each, connection) for each in values])
+        return int(cursor.rowcount)
+
+
+def _update(changes: Sequence[Change], connection: BaseDatabaseWrapper) -> str:
+    key, table = _names(connection)
+    counts = " ".join(f"WHEN %s THEN {each.count}" for each in changes)
+    ends = " ".join("WHEN %s THEN %s" for _ in changes)
+    rows = " OR ".join(f"{key} = %s AND {each.where}" for each in changes)
+    return (  # nothing but names and the texts above
+        f"UPDATE {table} SET count = CASE {key} {counts} END,"  # noqa: S608
+        f" ends_at = CASE {key} {ends} END WHERE ({rows})"
+    )
+
+
+def _in_order(connection: BaseDatabaseWrapper, count: int) -> str:
+    key, table = _names(connection)
+    marks = ", ".join(["%s"] * count)
+    return (
+        f" AND {key} IN (SELECT {key} FROM {table} WHERE {key} IN ({marks})"  # noqa: S608
+        f" ORDER BY {key} FOR UPDATE)"
+    )
+
+
+def _names(connection: BaseDatabaseWrapper) -> tuple[str, str]:
+    quote = connection.ops.quote_name
+    return quote("key"), quote(Tally._meta.db_table)
+
+
+def _adapted(value: Any, connection: BaseDatabaseWrapper) -> Any:
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value
+
+
+@cache
+def _rows() -> QuerySet[Tally, Any]:
+    """Answer the query that `find` narrows down; never evaluated itself."""
+    return Tally.objects.values_list("key", "count", "ends_at")
+
+
+def _database() -> str:
+    return router.db_for_write(Tally)
+
+
+def _long_ago() -> datetime:
+    """Answer a time as `timezone.now` does: aware, but for ``USE_TZ = False``."""
+    return datetime(1970, 1, 1, tzinfo=timezone.now().tzinfo)
