@@ -79,7 +79,6 @@ class EmailForm(forms.Form):
 
     email = RecipientField(
         label=_("Email address"),
-        label_suffix="",
         error_messages={"required": _("Enter your email address.")},
         widget=forms.EmailInput(
             attrs={
@@ -104,7 +103,6 @@ class CodeForm(forms.Form):
 
     code = CodeField(
         label=_("Code"),
-        label_suffix="",
         error_messages={
             "required": _("Enter the code from the email."),
             "code_rejected": _(

@@ -1,7 +1,9 @@
 from operator import itemgetter
 
 import pytest
+from django import forms
 from django.core.exceptions import ValidationError
+from django.template.loader import render_to_string
 from hypothesis import given, strategies as st
 
 from django_piggy_verify import codes, recipients
@@ -114,3 +116,19 @@ def test_the_form_takes_an_address_in_its_one_spelling_or_not_at_all(typed):
         assert form.cleaned_data["email"] == recipients.normalise(typed)
     else:
         assert form.errors["email"]
+
+
+class FormOfAProject(EmailForm):
+    email = RecipientField(help_text="The one on your <b>card</b>.")
+    card = forms.ChoiceField(choices=[("a", "Gold")], widget=forms.RadioSelect)
+
+
+def test_the_fields_of_a_subclass_show_all_that_they_have():
+    page = render_to_string("piggy_verify/_fields.html", {"form": FormOfAProject({})})
+
+    assert '<label for="id_email">Email</label>' in page
+    assert 'id="id_email_helptext">The one on your <b>card</b>.' in page
+    assert 'aria-describedby="id_email_helptext id_email_error"' in page
+    assert 'id="id_email_error"><li>This field is required.' in page
+    assert "<legend>Card:</legend>" in page
+    assert '<input type="hidden" name="next" id="id_next">' in page
