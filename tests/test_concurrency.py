@@ -4,18 +4,24 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
+from django.utils import timezone
 
 from django_piggy_verify import limits
 from django_piggy_verify.conflicts import Overtaken
 from django_piggy_verify.limits import Exhausted, Rate
-from django_piggy_verify.models import Tally
-from tests.crowd import Crowd
+from django_piggy_verify.models import AuthToken, Tally
+from django_piggy_verify.tokens import get_auth_token
+from tests.crowd import PROCESSES, THREADS as THREADS_OF_EACH, Crowd
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, is_logged_in, type_code
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,6 +89,44 @@ def test_it_is_so_in_every_isolation_and_in_transactions(crowd, act, options):
     let_through = crowd.do(act, 120, **options)
 
     assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
+
+
+@pytest.fixture
+def get_token(user, piggy_sandbox, piggy_sandbox_server):
+    """What a worker does that has not heard of the others, on a slow day."""
+    piggy_sandbox.switches.delay = 0.3
+    return partial(token_of, user.pk, piggy_sandbox_server.base_url)
+
+
+def token_of(user_id, base_url, _number):
+    settings.DEBUG, settings.PIGGY_VERIFY_BASE_URL = True, base_url
+    return get_auth_token(User(pk=user_id))
+
+
+def fetches(sandbox):
+    """Count the requests for tokens since the login."""
+    return calls(sandbox).count("auth-token") - 1
+
+
+def test_workers_who_all_miss_a_token_fetch_it_once(crowd, get_token, piggy_sandbox):
+    AuthToken.objects.all().delete()
+
+    tokens = crowd.do(get_token, PROCESSES * THREADS_OF_EACH)
+
+    assert len(tokens) == PROCESSES * THREADS_OF_EACH
+    assert len(set(tokens)) == fetches(piggy_sandbox) == 1
+
+
+def test_workers_who_all_have_a_token_that_ends_soon_fetch_the_next_once(
+    crowd, get_token, piggy_sandbox
+):
+    AuthToken.objects.update(expires_at=timezone.now() + timedelta(seconds=20))
+
+    tokens = crowd.do(get_token, PROCESSES * THREADS_OF_EACH)
+
+    assert len(tokens) == PROCESSES * THREADS_OF_EACH
+    assert len(set(tokens)) == 2
+    assert fetches(piggy_sandbox) == 1
 
 
 def deadlocks():
