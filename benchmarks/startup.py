@@ -1,0 +1,96 @@
+"""
+What it costs a process to set up Django with an app installed, and without.
+
+django-sesame is not among them: it is no app, but a backend.
+
+Run ``python benchmarks/startup.py [--quick]`` where the dependency group `benchmarks`
+is installed. Each figure is the median over fresh processes, which take turns; the
+first turn fills the caches and does not count.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.rows import Row, emit
+
+ROOT: Final = Path(__file__).parents[1]
+BARE: Final = "bare Django"
+OURS: Final = "this package"
+GOAL: Final = 1.03
+APPS: Final[Mapping[str, Sequence[str]]] = {
+    BARE: (),
+    OURS: ("django_piggy_verify",),
+    "django-allauth": ("allauth", "allauth.account"),
+    "drfpasswordless": (
+        "rest_framework",
+        "rest_framework.authtoken",
+        "drfpasswordless",
+    ),
+    "django-magiclink": ("magiclink",),
+}
+PROCESS: Final = """
+import json, resource, sys, time
+began = time.process_time()
+import django
+from django.conf import settings
+settings.configure(
+    SECRET_KEY="for measurements only, and long enough: 0123456789abcdef",
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.messages",
+        "django.contrib.sessions",
+        *json.loads(sys.argv[1]),
+    ],
+    MIDDLEWARE=["allauth.account.middleware.AccountMiddleware"],
+    PASSWORDLESS_AUTH={
+        "PASSWORDLESS_AUTH_TYPES": ["EMAIL"],
+        "PASSWORDLESS_EMAIL_NOREPLY_ADDRESS": "noreply@example.com",
+    },
+)
+django.setup()
+seconds = time.process_time() - began
+kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"CPU time": seconds, "memory": kilobytes}))
+"""
+
+
+def cost(name: str) -> dict[str, float]:
+    """Set up Django in a fresh process, and answer what that cost."""
+    command = [sys.executable, "-c", PROCESS, json.dumps(APPS[name])]
+    run = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    costs: dict[str, float] = json.loads(run.stdout)
+    return costs
+
+
+def main(*, is_quick: bool) -> None:
+    """Measure every app in turn, and emit what it adds."""
+    _warm_up, *turns = (
+        {name: cost(name) for name in APPS} for _ in range(4 if is_quick else 26)
+    )
+    for name in list(APPS)[1:]:
+        for what in turns[0][BARE]:
+            emit(
+                Row(
+                    measure=f"django.setup(): {what} of {name}",
+                    against=BARE,
+                    value=median(turn[name][what] / turn[BARE][what] for turn in turns),
+                    goal=GOAL if (name, what) == (OURS, "CPU time") else None,
+                )
+            )
+
+
+if __name__ == "__main__":
+    main(is_quick="--quick" in sys.argv)
