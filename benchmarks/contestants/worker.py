@@ -1,0 +1,133 @@
+"""
+The process of one contestant: it logs members in when it is told to.
+
+Orders come as lines on stdin, answers go as JSON lines to stdout. A contestant is
+a module beside this one with `urlpatterns`, `prepare(members)`, which makes what it
+knows of its members, and `log_in(member)`, which answers a browser or whatever else
+has a `user_id()`. It may have `fill(count)` for rows that are in nobody's way but
+the database's, and `rest()` for the time that passes between two rounds.
+"""
+
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle, islice
+from typing import Any, Final
+
+if __name__ == "__main__":
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.contestants.settings"
+    django.setup()
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core import mail
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+
+from benchmarks.contestants.browser import MEMBERS, Member, Stuck, address_of
+
+FRAMING: Final = {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"}
+
+
+class Worker:
+    """One contestant, with members who take turns."""
+
+    def __init__(self) -> None:
+        self._contestant: Any = importlib.import_module(settings.ROOT_URLCONF)
+        members = [_make_member(number) for number in range(MEMBERS)]
+        self._contestant.prepare(members)
+        self._turns = cycle(members)
+
+    def fill(self, rows: int) -> dict[str, Any]:
+        """Add `rows` of everything that a long life leaves behind."""
+        self._contestant.fill(rows)
+        if connection.vendor == "postgresql":
+            # Soon enough its autovacuum would.
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE")
+        return {}
+
+    def run(self, logins: int) -> dict[str, Any]:
+        """Answer the CPU time and the time on the clock of one login, in seconds."""
+        members = self._next(logins)
+        gc.collect()
+        cpu, wall = time.process_time(), time.perf_counter()
+        outcomes = [self._contestant.log_in(member) for member in members]
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        _check(members, outcomes)
+        return {"cpu": cpu / logins, "wall": wall / logins}
+
+    def count(self, logins: int) -> dict[str, Any]:
+        """Answer how many SQL statements each of some logins took."""
+        members = self._next(logins)
+        counted: Counter[int] = Counter()
+        for member in members:
+            with _statements() as statements:
+                self._contestant.log_in(member)
+            counted[len(statements)] += 1
+        return {"sql": max(counted)}
+
+    def list(self, _logins: int) -> dict[str, Any]:
+        """Answer the SQL statements of one login."""
+        with _statements() as statements:
+            self._contestant.log_in(*self._next(1))
+        return {"statements": statements}
+
+    def _next(self, logins: int) -> "list[Member]":
+        mail.outbox = []
+        getattr(self._contestant, "rest", lambda: None)()
+        return list(islice(self._turns, logins))
+
+
+def _make_member(number: int) -> Member:
+    email = address_of(number)
+    user = User.objects.create_user(username=f"member{number}", email=email)
+    return Member(number, user.pk)
+
+
+def _check(members: list[Member], outcomes: list[Any]) -> None:
+    """Make sure that everybody is logged in, and as nobody else."""
+    for member, outcome in zip(members, outcomes, strict=True):
+        if outcome.user_id() != member.user_id:
+            raise Stuck(f"{member.email} is not logged in")
+
+
+@contextmanager
+def _statements() -> Iterator[list[str]]:
+    """Note the SQL statements, those that only frame others aside."""
+    noted: list[str] = []
+
+    def note(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.split()[0] not in FRAMING:
+            noted.append(sql)
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(note):
+        yield noted
+
+
+def main() -> None:
+    """Do as the lines on stdin say, each a method's name and a number."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    databases = setup_databases(verbosity=0, interactive=False)
+    try:
+        worker = Worker()
+        print(json.dumps({}), file=answers, flush=True)
+        for line in sys.stdin:
+            order, number = line.split()
+            answer = getattr(worker, order)(int(number))
+            print(json.dumps(answer), file=answers, flush=True)
+    finally:
+        teardown_databases(databases, verbosity=0)
+
+
+if __name__ == "__main__":
+    main()

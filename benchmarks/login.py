@@ -1,0 +1,285 @@
+"""
+Log members in with this package and with others, side by side, and compare.
+
+Run ``python benchmarks/login.py [--quick]`` where the dependency group `benchmarks`
+is installed; DATABASE picks SQLite or PostgreSQL as it does for the tests. The rows
+go to stdout, everything else to stderr; it exits with 1 if something could not be
+measured.
+
+Each contestant has a process of its own with a database of its own. They log in
+some members each, in turn, round after round, so that whatever else the machine
+does hits all of them; a row is the median of the rounds' ratios. What the API would
+do, and its share of the time, is left to a server in yet another process.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import IO, Any, Final, Self, cast
+
+ROOT: Final = Path(__file__).parents[1]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks.contestants.browser import MEMBERS
+from benchmarks.rows import Row, emit
+from benchmarks.upstream import Upstream
+
+PEERS: Final = {
+    "floor": "hand-written floor",
+    "allauth": "django-allauth",
+    "drfpasswordless": "drfpasswordless",
+    "magiclink": "django-magiclink",
+    "sesame": "django-sesame",
+}
+CPU_GOALS: Final = {"floor": 1.0, "allauth": 0.7}
+GROWTH_GOAL: Final = 1.05
+SQL_GOAL: Final = 16
+REQUESTS_GOAL: Final = 3
+CONNECTIONS_GOAL: Final = 1
+
+WARM_UP: Final = 100
+"""Logins before anything is timed; the connections to the API are counted in them."""
+
+# Taken along by `requests`, some of them for the floor only.
+_ENVIRONMENT_OF_REQUESTS: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured."""
+
+    rounds: int
+    logins: int
+    """Of each contestant in each round."""
+
+    filler: int
+    """Rows of each kind in the large tables."""
+
+
+FULL: Final = Effort(rounds=40, logins=10, filler=200_000)
+QUICK: Final = Effort(rounds=8, logins=5, filler=5_000)
+
+
+class Broken(Exception):
+    """A contestant's process has ended, or has said why it cannot go on."""
+
+
+class Contestant:
+    """A contestant's process, while the `with` block runs."""
+
+    def __init__(self, name: str, upstream: Upstream) -> None:
+        self.name = name
+        self._environment = {
+            **_environment(),
+            "CONTESTANT": name,
+            "UPSTREAM_URL": upstream.base_url,
+            "UPSTREAM_CERTIFICATE": str(upstream.certificate),
+        }
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.contestants.worker"],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with suppress(BrokenPipeError):
+            cast("IO[str]", self._process.stdin).close()
+        self._process.wait()
+
+    def answer(self) -> Any:
+        """Wait for what the process says next."""
+        line = cast("IO[str]", self._process.stdout).readline()
+        if not line:
+            raise Broken(f"{self.name} has ended")
+        return json.loads(line)
+
+    def do(self, order: str, number: int) -> Any:
+        """Have the process do something, and answer what it says."""
+        print(order, number, file=self._process.stdin, flush=True)
+        return self.answer()
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _ENVIRONMENT_OF_REQUESTS and not name.lower().endswith("_proxy")
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one login takes, but for time."""
+
+    sql: int
+    requests: float
+    connections: int
+    """Of as many logins as `WARM_UP`."""
+
+
+def warm_up(contestant: Contestant, upstream: Upstream) -> Counts:
+    """Let a contestant log in for the first times, and count."""
+    requests, connections = upstream.count()
+    for _ in range(WARM_UP // MEMBERS):
+        contestant.do("run", MEMBERS)
+    more_requests, more_connections = upstream.count()
+    return Counts(
+        sql=contestant.do("count", 10)["sql"],
+        requests=(more_requests - requests) / WARM_UP,
+        connections=more_connections - connections,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What each round took, by contestant: the rounds stand in the same order."""
+
+    cpu: Mapping[str, Sequence[float]]
+    wall: Mapping[str, Sequence[float]]
+
+
+def take_turns(contestants: Mapping[str, Contestant], effort: Effort) -> Times:
+    """Run all rounds, each of which begins with another contestant."""
+    rounds: dict[str, list[Any]] = {name: [] for name in contestants}
+    for number in range(effort.rounds):
+        names = list(contestants)
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            rounds[name].append(contestants[name].do("run", effort.logins))
+    return Times(
+        cpu={name: [each["cpu"] for each in took] for name, took in rounds.items()},
+        wall={name: [each["wall"] for each in took] for name, took in rounds.items()},
+    )
+
+
+def ratio(times: Mapping[str, Sequence[float]], one: str, other: str) -> float:
+    """Answer the median over the rounds of how much longer `one` takes."""
+    pairs = zip(times[one], times[other], strict=True)
+    return round(median(ours / theirs for ours, theirs in pairs), 3)
+
+
+def rows(
+    times: Times, counts: Mapping[str, Counts], large: Mapping[str, str]
+) -> Iterator[Row]:
+    """Make the table of it; `large` names the contestants with large tables."""
+    peers = {name: title for name, title in PEERS.items() if name in times.cpu}
+    for name, title in peers.items():
+        yield Row(
+            measure="login: CPU time",
+            against=title,
+            value=ratio(times.cpu, "ours", name),
+            goal=CPU_GOALS.get(name),
+        )
+    for name, title in peers.items():
+        yield Row(
+            measure="login: wall time",
+            against=title,
+            value=ratio(times.wall, "ours", name),
+        )
+    for grown, name in large.items():
+        yield Row(
+            measure=f"login: CPU time of {_title(name)} with large tables",
+            against="small tables",
+            value=ratio(times.cpu, grown, name),
+            goal=GROWTH_GOAL if name == "ours" else None,
+        )
+    yield from _counts("ours", counts["ours"], is_ours=True)
+    for name in peers:
+        yield from _counts(name, counts[name], is_ours=False)
+
+
+def _counts(name: str, counts: Counts, *, is_ours: bool) -> Iterator[Row]:
+    whose = _title(name)
+    yield Row(
+        measure=f"login: SQL statements of {whose}",
+        against="",
+        value=counts.sql,
+        unit="statements",
+        goal=SQL_GOAL if is_ours else None,
+    )
+    if not counts.requests:
+        return
+    yield Row(
+        measure=f"login: requests to the API of {whose}",
+        against="",
+        value=counts.requests,
+        unit="requests",
+        goal=REQUESTS_GOAL if is_ours else None,
+    )
+    yield Row(
+        measure=f"{WARM_UP} logins: connections to the API of {whose}",
+        against="",
+        value=counts.connections,
+        unit="connections",
+        goal=CONNECTIONS_GOAL if is_ours else None,
+    )
+
+
+def _title(name: str) -> str:
+    return "this package" if name == "ours" else PEERS[name]
+
+
+def main() -> int:
+    """Measure, and hand over the rows; 1 if something could not be measured."""
+    effort = QUICK if _arguments().quick else FULL
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        upstream = stack.enter_context(Upstream(directory))
+        contestants, counts, broken = {}, {}, []
+        large = {"ours, large": "ours", "floor, large": "floor"}
+        for key in ("ours", *PEERS, *large):
+            try:
+                contestant = Contestant(large.get(key, key), upstream)
+                stack.enter_context(contestant)
+                contestant.answer()
+                if key in large:
+                    contestant.do("fill", effort.filler)
+                counts[key] = warm_up(contestant, upstream)
+                contestants[key] = contestant
+            except Broken as error:
+                broken.append(error)
+                print(f"Not measured: {error}", file=sys.stderr)
+        times = take_turns(contestants, effort)
+        _tell(times)
+        for row in rows(times, counts, large):
+            emit(row)
+    return 1 if broken else 0
+
+
+def _tell(times: Times) -> None:
+    """Say in absolute terms what the ratios are made of."""
+    print(f"load average {os.getloadavg()[0]:.2f}", file=sys.stderr)
+    for name in times.cpu:
+        cpu, wall = (1000 * median(each[name]) for each in (times.cpu, times.wall))
+        print(f"{name:16} {cpu:6.2f} ms CPU {wall:6.2f} ms", file=sys.stderr)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Compare logins with other packages'.")
+    parser.add_argument("--quick", action="store_true", help="few rounds, few rows")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
