@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -26,14 +27,15 @@ from statistics import median
 from types import TracebackType
 from typing import IO, Any, Final, Self, cast
 
-ROOT: Final = Path(__file__).parents[1]
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.contestants.browser import MEMBERS
 from benchmarks.rows import Row, emit
 from benchmarks.upstream import Upstream
 
+ROOT: Final = Path(__file__).parents[1]
+OURS: Final = "ours"
 PEERS: Final = {
     "floor": "hand-written floor",
     "allauth": "django-allauth",
@@ -41,6 +43,7 @@ PEERS: Final = {
     "magiclink": "django-magiclink",
     "sesame": "django-sesame",
 }
+LARGE: Final = {"ours, large tables": OURS, "floor, large tables": "floor"}
 CPU_GOALS: Final = {"floor": 1.0, "allauth": 0.7}
 GROWTH_GOAL: Final = 1.05
 SQL_GOAL: Final = 16
@@ -65,13 +68,16 @@ class Effort:
     filler: int
     """Rows of each kind in the large tables."""
 
+    patience: float
+    """Seconds after which no further round begins, on a machine that is busy."""
 
-FULL: Final = Effort(rounds=40, logins=10, filler=200_000)
-QUICK: Final = Effort(rounds=8, logins=5, filler=5_000)
+
+FULL: Final = Effort(rounds=30, logins=10, filler=200_000, patience=150)
+QUICK: Final = Effort(rounds=8, logins=5, filler=5_000, patience=30)
 
 
 class Broken(Exception):
-    """A contestant's process has ended, or has said why it cannot go on."""
+    """A contestant's process has ended; what it said of that is on stderr."""
 
 
 class Contestant:
@@ -162,7 +168,10 @@ class Times:
 def take_turns(contestants: Mapping[str, Contestant], effort: Effort) -> Times:
     """Run all rounds, each of which begins with another contestant."""
     rounds: dict[str, list[Any]] = {name: [] for name in contestants}
+    deadline = time.monotonic() + effort.patience
     for number in range(effort.rounds):
+        if number and time.monotonic() > deadline:
+            break
         names = list(contestants)
         first = number % len(names)
         for name in names[first:] + names[:first]:
@@ -179,38 +188,41 @@ def ratio(times: Mapping[str, Sequence[float]], one: str, other: str) -> float:
     return round(median(ours / theirs for ours, theirs in pairs), 3)
 
 
-def rows(
-    times: Times, counts: Mapping[str, Counts], large: Mapping[str, str]
-) -> Iterator[Row]:
-    """Make the table of it; `large` names the contestants with large tables."""
-    peers = {name: title for name, title in PEERS.items() if name in times.cpu}
-    for name, title in peers.items():
+def rows(times: Times, counts: Mapping[str, Counts]) -> Iterator[Row]:
+    """Make the table of all that was measured."""
+    measured = [name for name in (OURS, *PEERS) if name in times.cpu]
+    if OURS in measured:
+        yield from _comparisons(times, measured[1:])
+    for grown, name in LARGE.items():
+        if {grown, name} <= times.cpu.keys():
+            yield Row(
+                measure=f"login: CPU time of {_title(name)} with large tables",
+                against="small tables",
+                value=ratio(times.cpu, grown, name),
+                goal=GROWTH_GOAL if name == OURS else None,
+            )
+    for name in measured:
+        yield from _counts(name, counts[name])
+
+
+def _comparisons(times: Times, peers: Sequence[str]) -> Iterator[Row]:
+    for name in peers:
         yield Row(
             measure="login: CPU time",
-            against=title,
-            value=ratio(times.cpu, "ours", name),
+            against=_title(name),
+            value=ratio(times.cpu, OURS, name),
             goal=CPU_GOALS.get(name),
         )
-    for name, title in peers.items():
+    for name in peers:
         yield Row(
             measure="login: wall time",
-            against=title,
-            value=ratio(times.wall, "ours", name),
+            against=_title(name),
+            value=ratio(times.wall, OURS, name),
         )
-    for grown, name in large.items():
-        yield Row(
-            measure=f"login: CPU time of {_title(name)} with large tables",
-            against="small tables",
-            value=ratio(times.cpu, grown, name),
-            goal=GROWTH_GOAL if name == "ours" else None,
-        )
-    yield from _counts("ours", counts["ours"], is_ours=True)
-    for name in peers:
-        yield from _counts(name, counts[name], is_ours=False)
 
 
-def _counts(name: str, counts: Counts, *, is_ours: bool) -> Iterator[Row]:
-    whose = _title(name)
+def _counts(name: str, counts: Counts) -> Iterator[Row]:
+    whose, is_ours = _title(name), name == OURS
     yield Row(
         measure=f"login: SQL statements of {whose}",
         against="",
@@ -237,7 +249,7 @@ def _counts(name: str, counts: Counts, *, is_ours: bool) -> Iterator[Row]:
 
 
 def _title(name: str) -> str:
-    return "this package" if name == "ours" else PEERS[name]
+    return "this package" if name == OURS else PEERS[name]
 
 
 def main() -> int:
@@ -246,25 +258,24 @@ def main() -> int:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         upstream = stack.enter_context(Upstream(directory))
-        contestants, counts, broken = {}, {}, []
-        large = {"ours, large": "ours", "floor, large": "floor"}
-        for key in ("ours", *PEERS, *large):
+        contestants, counts = {}, {}
+        for name in (OURS, *PEERS, *LARGE):
+            contestant = Contestant(LARGE.get(name, name), upstream)
+            stack.enter_context(contestant)
             try:
-                contestant = Contestant(large.get(key, key), upstream)
-                stack.enter_context(contestant)
                 contestant.answer()
-                if key in large:
+                if name in LARGE:
                     contestant.do("fill", effort.filler)
-                counts[key] = warm_up(contestant, upstream)
-                contestants[key] = contestant
-            except Broken as error:
-                broken.append(error)
-                print(f"Not measured: {error}", file=sys.stderr)
+                counts[name] = warm_up(contestant, upstream)
+            except Broken:
+                print(f"{name} cannot be measured", file=sys.stderr)
+            else:
+                contestants[name] = contestant
         times = take_turns(contestants, effort)
-        _tell(times)
-        for row in rows(times, counts, large):
-            emit(row)
-    return 1 if broken else 0
+    _tell(times)
+    for row in rows(times, counts):
+        emit(row)
+    return 0 if len(contestants) == 1 + len(PEERS) + len(LARGE) else 1
 
 
 def _tell(times: Times) -> None:
@@ -272,7 +283,7 @@ def _tell(times: Times) -> None:
     print(f"load average {os.getloadavg()[0]:.2f}", file=sys.stderr)
     for name in times.cpu:
         cpu, wall = (1000 * median(each[name]) for each in (times.cpu, times.wall))
-        print(f"{name:16} {cpu:6.2f} ms CPU {wall:6.2f} ms", file=sys.stderr)
+        print(f"{name:19} {cpu:6.2f} ms CPU {wall:6.2f} ms", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,14 +1,16 @@
 """Many rows at once, past the ORM: a long life in a few seconds."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
 from django.contrib.auth.models import User
 from django.db import connection, models, transaction
 from django.utils import timezone
 
 from benchmarks.contestants.browser import address_of
+
+Field: TypeAlias = "models.Field[Any, Any]"
 
 _FIRST: Final = 1_000_000
 """The number of the first member who never logs in."""
@@ -26,21 +28,21 @@ def fill_in(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> Non
     """Insert rows, each the values of all columns but the generated ones."""
     rows = iter(rows)
     first = next(rows)
-    fields = [model._meta.get_field(name) for name in first]
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    fields = [cast("Field", model._meta.get_field(name)) for name in first]
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join("%s" for _ in fields)
-    table = connection.ops.quote_name(model._meta.db_table)
+    table = quote(model._meta.db_table)
+    insert = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+    values = (_prepared(fields, row) for row in chain([first], rows))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608
-            (
-                [
-                    field.get_db_prep_save(value, connection)
-                    for field, value in zip(fields, row.values(), strict=True)
-                ]
-                for row in chain([first], rows)
-            ),
-        )
+        cursor.executemany(insert, cast("Any", values))
+
+
+def _prepared(fields: Sequence[Field], row: Mapping[str, Any]) -> list[Any]:
+    """Answer the values of a row as the database wants them."""
+    pairs = zip(fields, row.values(), strict=True)
+    return [field.get_db_prep_save(value, connection) for field, value in pairs]
 
 
 def _user(number: int) -> dict[str, Any]:

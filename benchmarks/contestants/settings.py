@@ -11,7 +11,7 @@ from typing import Any
 
 NAME = os.environ["CONTESTANT"]
 
-SECRET_KEY = "for measurements only, and long enough: 0123456789abcdef"
+SECRET_KEY = "for measurements only, and long enough: 0123456789abcdef"  # noqa: S105
 DEBUG = False
 USE_TZ = True
 ALLOWED_HOSTS = ["testserver"]

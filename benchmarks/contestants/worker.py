@@ -75,13 +75,7 @@ class Worker:
             counted[len(statements)] += 1
         return {"sql": max(counted)}
 
-    def list(self, _logins: int) -> dict[str, Any]:
-        """Answer the SQL statements of one login."""
-        with _statements() as statements:
-            self._contestant.log_in(*self._next(1))
-        return {"statements": statements}
-
-    def _next(self, logins: int) -> "list[Member]":
+    def _next(self, logins: int) -> list[Member]:
         mail.outbox = []
         getattr(self._contestant, "rest", lambda: None)()
         return list(islice(self._turns, logins))
@@ -106,7 +100,7 @@ def _statements() -> Iterator[list[str]]:
     noted: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:
-        if sql.split()[0] not in FRAMING:
+        if sql.split(maxsplit=1)[0] not in FRAMING:
             noted.append(sql)
         return execute(sql, *arguments)
 
