@@ -105,9 +105,9 @@ def take(claims: Sequence[Claim]) -> Windows:
     rows = tallies.find(_keys(claims))
     if exhausted := _waits(claims, rows, now):
         raise Exhausted(exhausted)
-    tallies.make(key for key in _keys(claims) if key not in rows)
     changes = [_counted(each, rows.get(each.key), now) for each in claims]
     with transaction.atomic(using=router.db_for_write(Tally)):
+        tallies.make(key for key in _keys(claims) if key not in rows)
         if tallies.change(changes) < len(changes):
             raise Overtaken("the tallies are never at rest")
     return {each.key: each.ends_at for each in changes}

@@ -202,6 +202,8 @@ def test_rows_are_made_in_one_order(db):
 
 
 def test_what_is_purged_between_two_statements_is_made_again(db):
+    limits.take([claim()])
+
     with before_the_next("SAVEPOINT", Tally.objects.all().delete):
         limits.take([claim()])
 
@@ -210,14 +212,14 @@ def test_what_is_purged_between_two_statements_is_made_again(db):
 
 def test_who_comes_a_moment_late_is_counted_with_the_others(db):
     """Two threads may read the clock in one order and count in the other."""
-    with before_the_next("INSERT", lambda: limits.take([claim()])):
+    with before_the_next("SAVEPOINT", lambda: limits.take([claim()])):
         limits.take([claim()])
 
     assert count_of(claim()) == 2
 
 
 def test_who_comes_a_moment_late_gives_back_to_the_same_window(db):
-    with before_the_next("INSERT", lambda: limits.take([claim()])):
+    with before_the_next("SAVEPOINT", lambda: limits.take([claim()])):
         windows = limits.take([claim()])
 
     limits.settle(windows, give_back=[claim()])
@@ -241,6 +243,7 @@ def test_a_window_that_began_anew_meanwhile_is_the_one_counted_in(db):
 
 def test_a_wait_that_took_all_the_time_is_not_the_last_try(db, monkeypatch):
     monkeypatch.setattr(conflicts, "PATIENCE", -1)
+    limits.take([claim()])
 
     with before_the_next("SAVEPOINT", Tally.objects.all().delete):
         limits.take([claim()])
@@ -251,6 +254,7 @@ def test_a_wait_that_took_all_the_time_is_not_the_last_try(db, monkeypatch):
 def test_a_database_that_never_comes_to_rest_is_an_error(db, monkeypatch):
     monkeypatch.setattr(conflicts, "PATIENCE", -1)
     monkeypatch.setattr(conflicts, "TRIES", 1)
+    limits.take([claim()])
 
     with (
         before_the_next("SAVEPOINT", Tally.objects.all().delete),

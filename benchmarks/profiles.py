@@ -1,0 +1,126 @@
+"""
+Where the CPU time of a login and of a cached token goes.
+
+Run ``python benchmarks/profiles.py [--quick]`` where the dependency group
+`benchmarks` is installed. Each share is that of some functions with all that they
+call, under cProfile, which makes Python dearer than what is written in C.
+"""
+
+import cProfile
+import os
+import pstats
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.rows import Row, emit
+from benchmarks.upstream import Upstream
+
+LOGIN: Final[Mapping[str, Sequence[str]]] = {
+    "the calls to the API": ["transport.py:call"],
+    "counting": ["limits.py:take", "limits.py:settle"],
+    "pages and fields": ["template/response.py:render"],
+    "Django's login and session": [
+        "contrib/auth/__init__.py:login",
+        "sessions/middleware.py:process_response",
+    ],
+    "the contact's row and user": ["backends.py:_admit"],
+    "lease and token, without the call": ["fetching.py:fetch", "-fetching.py:_ask"],
+    "commits, a part of the above": ["method 'commit'"],
+}
+CACHED_READ: Final[Mapping[str, Sequence[str]]] = {
+    "putting the query together": ["query.py:_filter_or_exclude", "compiler.py:as_sql"],
+    "asking the database": ["backends/utils.py:execute"],
+    "decryption": ["encryption.py:decrypt"],
+    "the provider": ["tokens.py:_token_provider"],
+}
+
+
+def shares(
+    act: Callable[[], object], parts: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """Answer what percentage of `act` each part took."""
+    profile = cProfile.Profile()
+    profile.runcall(act)
+    stats = pstats.Stats(profile)
+    whole: float = stats.total_tt  # type: ignore[attr-defined]
+    return {
+        name: 100 * sum(_seconds(stats, each) for each in functions) / whole
+        for name, functions in parts.items()
+    }
+
+
+def profile_login(logins: int) -> None:
+    """Log members in, and emit where the time went."""
+    from benchmarks.contestants.worker import Worker  # noqa: PLC0415  needs Django
+
+    worker = Worker()
+    worker.run(logins)
+    _emit("login", shares(lambda: worker.run(logins), LOGIN))
+
+
+def profile_cached_read(reads: int) -> None:
+    """Read a token that is stored, and emit where the time went."""
+    from django.contrib.auth.models import User  # noqa: PLC0415  needs Django
+
+    from django_piggy_verify.tokens import get_auth_token  # noqa: PLC0415
+
+    user = User.objects.filter(piggy_contacts__auth_token__isnull=False)[0]
+
+    def read() -> None:
+        for _ in range(reads):
+            get_auth_token(user)
+
+    _emit("cached token", shares(read, CACHED_READ))
+
+
+def _emit(whole: str, parts: Mapping[str, float]) -> None:
+    for name, percentage in parts.items():
+        emit(Row(measure=f"{whole}: {name}", against="", value=percentage, unit="%"))
+
+
+def _seconds(stats: pstats.Stats, wanted: str) -> float:
+    """Answer the seconds in the functions that are named ``file:function``."""
+    sign, wanted = (-1, wanted[1:]) if wanted.startswith("-") else (1, wanted)
+    found = [
+        times[3]
+        for (file, _line, function), times in stats.stats.items()  # type: ignore[attr-defined]
+        if f"{file}:{function}".endswith(wanted) or wanted in function
+    ]
+    if not found:
+        raise LookupError(f"{wanted} was never called")
+    return sign * float(sum(found))
+
+
+def main(*, is_quick: bool) -> None:
+    """Make a project with members, and profile both."""
+    with tempfile.TemporaryDirectory() as folder, Upstream(Path(folder)) as upstream:
+        os.environ |= {
+            "CONTESTANT": "ours",
+            "DJANGO_SETTINGS_MODULE": "benchmarks.contestants.settings",
+            "UPSTREAM_CERTIFICATE": str(upstream.certificate),
+            "UPSTREAM_URL": upstream.base_url,
+        }
+        import django  # noqa: PLC0415  its settings are known from here on
+
+        django.setup()
+        from django.test.utils import (  # noqa: PLC0415
+            setup_databases,
+            teardown_databases,
+        )
+
+        databases = setup_databases(verbosity=0, interactive=False)
+        try:
+            profile_login(10 if is_quick else 50)
+            profile_cached_read(200 if is_quick else 2000)
+        finally:
+            teardown_databases(databases, verbosity=0)
+
+
+if __name__ == "__main__":
+    main(is_quick="--quick" in sys.argv)
