@@ -96,8 +96,8 @@ def take(claims: Sequence[Claim]) -> Windows:
     Count every claim, or none, and answer the windows that they are counted in.
 
     A refusal only reads, so that nobody fills the table with it.
-    Otherwise the rows that are missing are made, and then all are counted in one
-    conditional update, which is undone if one of them has no room.
+    Otherwise the rows that are missing are made, and all are counted in one
+    conditional update; both are undone if one of them has no room.
 
     Raises Exhausted.
     """
