@@ -1,13 +1,20 @@
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
-from django.db import connection
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django.db.models.signals import post_delete
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_piggy_verify import conflicts
+from django_piggy_verify.management.commands import piggy_verify_purge
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from tests.meanwhile import DEADLOCK, before_the_next, raising
 
@@ -19,7 +26,7 @@ def rows(db):
     """Seven spent tallies and tokens, and one that is not."""
     now = timezone.now()
     for number in range(8):
-        ends_at = now - DAY if number else now + DAY
+        ends_at = now - number * DAY if number else now + DAY
         user = User.objects.create_user(f"user-{number}")
         contact = Contact.objects.create(
             user=user, provider="piggy", uid=user.username, created_at=now,
@@ -46,18 +53,182 @@ def test_contacts_and_users_stay_and_silence_is_kept_if_wanted(rows, capsys):
     assert User.objects.count() == Contact.objects.count() == 8
 
 
-def test_a_purge_of_nothing_is_two_queries(db, django_assert_num_queries):
-    with django_assert_num_queries(2):
+@contextmanager
+def deletions():
+    """Hand out how many rows each statement has deleted."""
+    numbers = []
+
+    def wrapper(execute, sql, params, many, context):
+        answer = execute(sql, params, many, context)
+        if sql.startswith("DELETE"):
+            numbers.append(context["cursor"].rowcount)
+        return answer
+
+    with connection.execute_wrapper(wrapper):
+        yield numbers
+
+
+def test_a_purge_of_nothing_is_four_queries(db, django_assert_num_queries):
+    with django_assert_num_queries(4):
         call_command("piggy_verify_purge", verbosity=0)
 
 
 def test_no_chunk_is_larger_than_wanted(rows):
-    with CaptureQueriesContext(connection) as captured:
+    with deletions() as numbers:
         call_command("piggy_verify_purge", chunk=3, verbosity=0)
 
-    statements = [each["sql"] for each in captured if each["sql"].startswith("DELETE")]
-    assert len(statements) == 2 * 3
-    assert not AuthToken.objects.filter(expires_at__lte=timezone.now()).exists()
+    assert numbers == [3, 3, 1] * 2
+
+
+def test_nor_is_it_where_all_are_of_one_time(rows):
+    Tally.objects.exclude(key="key-0").update(ends_at=timezone.now() - DAY)
+    AuthToken.objects.all().delete()
+
+    with deletions() as numbers:
+        call_command("piggy_verify_purge", chunk=3, verbosity=0)
+
+    assert [each for each in numbers if each] == [3, 3, 1]
+    assert [each.key for each in Tally.objects.all()] == ["key-0"]
+
+
+def test_no_chunk_is_smaller_than_a_row(rows):
+    call_command("piggy_verify_purge", chunk=0, verbosity=0)
+
+    assert AuthToken.objects.count() == Tally.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "span", "expected"),
+    [(1, 3600, [1, 2, 4]), (4, 0, [4, 2, 1])],
+    ids=["fast", "slow"],
+)
+def test_a_chunk_is_as_large_as_the_database_is_fast(
+    rows, monkeypatch, first, span, expected
+):
+    monkeypatch.setattr(piggy_verify_purge, "FIRST", first)
+    monkeypatch.setattr(piggy_verify_purge, "SPAN", span)
+
+    with deletions() as numbers:
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert numbers == expected * 2
+
+
+def test_no_row_is_read_but_the_one_at_which_a_chunk_ends(rows):
+    with CaptureQueriesContext(connection) as captured:
+        call_command("piggy_verify_purge", chunk=2, verbosity=0)
+
+    reads = [each["sql"] for each in captured if each["sql"].startswith("SELECT")]
+    assert reads
+    assert all(" LIMIT 1" in each for each in reads)
+
+
+def test_a_receiver_of_yours_is_told_of_each_row(rows):
+    told = []
+
+    def tell(instance, **_kwargs):
+        told.append(instance.key)
+
+    post_delete.connect(tell, sender=Tally)
+    try:
+        call_command("piggy_verify_purge", verbosity=0)
+    finally:
+        post_delete.disconnect(tell, sender=Tally)
+
+    assert sorted(told) == [f"key-{number}" for number in range(1, 8)]
+
+
+def test_a_dry_run_counts_and_deletes_nothing(rows, capsys):
+    with deletions() as numbers:
+        call_command("piggy_verify_purge", dry_run=True)
+
+    assert numbers == []
+    assert capsys.readouterr().out.splitlines() == [
+        "7 expired auth tokens to be deleted",
+        "7 expired counts to be deleted",
+    ]
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_sees_how_far_it_is_in_one_line(rows):
+    terminal = Terminal()
+
+    call_command("piggy_verify_purge", chunk=3, stdout=terminal)
+
+    first, *_ = terminal.getvalue().split("\n")
+    shown = [each.strip() for each in first.split("\r")]
+    assert shown == [
+        "",
+        "3 expired auth tokens so far",
+        "6 expired auth tokens so far",
+        "7 expired auth tokens so far",
+        "",
+        "7 expired auth tokens deleted",
+    ]
+
+
+def test_a_terminal_that_wants_silence_has_it(rows):
+    terminal = Terminal()
+
+    call_command("piggy_verify_purge", stdout=terminal, verbosity=0)
+
+    assert terminal.getvalue() == ""
+
+
+def test_a_log_sees_the_outcome_only(rows):
+    log = StringIO()
+
+    call_command("piggy_verify_purge", chunk=3, stdout=log)
+
+    assert log.getvalue() == (
+        "7 expired auth tokens deleted\n7 expired counts deleted\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_after_the_statement_under_way(rows, number, capsys):
+    usual = signal.getsignal(number)
+
+    def interrupt():
+        os.kill(os.getpid(), number)
+
+    with (
+        before_the_next("DELETE", interrupt),
+        pytest.raises(CommandError, match=number.name) as caught,
+    ):
+        call_command("piggy_verify_purge", chunk=3)
+
+    assert caught.value.returncode == 128 + number
+    assert capsys.readouterr().out == "3 expired auth tokens deleted\n"
+    assert (AuthToken.objects.count(), Tally.objects.count()) == (5, 8)
+    assert signal.getsignal(number) is usual
+
+
+def test_a_second_interrupt_ends_it_at_once(rows):
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with before_the_next("DELETE", interrupt), pytest.raises(KeyboardInterrupt):
+        call_command("piggy_verify_purge")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_which_hears_no_signals_may_run_it(rows):
+    def purge():
+        try:
+            call_command("piggy_verify_purge", verbosity=0)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(purge).result()
+
+    assert Tally.objects.count() == 1
 
 
 def test_what_is_in_use_again_meanwhile_stays(rows):

@@ -9,9 +9,11 @@ from django.db.models import Model, QuerySet
 _M = TypeVar("_M", bound=Model)
 
 
-def add_argument(parser: ArgumentParser) -> None:
+def add_argument(parser: ArgumentParser, default: int = 500) -> None:
     """Take the size of a chunk."""
-    parser.add_argument("--chunk", type=int, default=500, help="rows a statement")
+    parser.add_argument(
+        "--chunk", type=int, default=default, help="rows a statement, at most"
+    )
 
 
 def in_chunks(rows: QuerySet[_M], size: int) -> Iterator[list[_M]]:

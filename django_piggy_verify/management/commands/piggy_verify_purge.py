@@ -1,15 +1,31 @@
 """Delete what has expired: auth tokens, and tallies whose window is over."""
 
+import time
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand
-from django.db.models import Model, Q
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from django_piggy_verify import conflicts
-from django_piggy_verify.management import chunks
+from django_piggy_verify.management import chunks, interrupts, progress
 from django_piggy_verify.models import AuthToken, Tally
+
+SPAN: Final = 0.1
+"""Seconds that a statement should take: whoever wants one of its rows waits for it."""
+
+FIRST: Final = 1000
+"""Rows of the first statement; then it is known how fast the database is."""
+
+MOST: Final = 200_000
+"""Rows of one statement, at most."""
+
+_TABLES: Final[dict[str, tuple[type[Model], str]]] = {
+    "auth tokens": (AuthToken, "expires_at"),
+    "counts": (Tally, "ends_at"),
+}
 
 
 class Command(BaseCommand):
@@ -18,27 +34,89 @@ class Command(BaseCommand):
     help = "Deletes expired auth tokens and spent counts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the size of a chunk."""
-        chunks.add_argument(parser)
+        """Take the size of a chunk, and whether this is a rehearsal."""
+        chunks.add_argument(parser, default=MOST)
+        parser.add_argument(
+            "--dry-run", action="store_true", help="count, but delete nothing"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Purge both tables and say how many rows went."""
-        now = timezone.now()
-        spent: dict[str, tuple[type[Model], Q]] = {
-            "auth tokens": (AuthToken, Q(expires_at__lte=now)),
-            "counts": (Tally, Q(ends_at__lte=now)),
-        }
-        for name, (model, is_spent) in spent.items():
-            rows = conflicts.current(model).filter(is_spent).only("pk")
-            read = chunks.in_chunks(rows, options["chunk"])
-            deleted = sum(_delete(chunk, is_spent) for chunk in read)
-            if options["verbosity"]:
-                self.stdout.write(f"{deleted} expired {name} deleted")
+        now, is_rehearsal = timezone.now(), options["dry_run"]
+        line = progress.Line(self.stdout, is_wanted=options["verbosity"] > 0)
+        with interrupts.heeded() as heard:
+            for name, (model, field) in _TABLES.items():
+                spent = conflicts.current(model).filter(**{f"{field}__lte": now})
+                chunk = _Chunk(max(1, options["chunk"]))
+                steps = _count(spent) if is_rehearsal else _delete(spent, field, chunk)
+                number = _add_up(steps, name, line, heard)
+                if options["verbosity"]:
+                    done = "to be deleted" if is_rehearsal else "deleted"
+                    self.stdout.write(f"{number} expired {name} {done}")
+                if heard:
+                    raise interrupts.Stopped(heard[0])
+
+
+def _add_up(
+    steps: Iterator[int], name: str, line: progress.Line, heard: list[int]
+) -> int:
+    """Answer the sum of what is deleted, until a signal is heard."""
+    total = 0
+    for number in steps:
+        total += number
+        line.show(f"{total} expired {name} so far")
+        if heard:
+            break
+    line.clear()
+    return total
+
+
+class _Chunk:
+    """How many rows one statement may delete: as many as take `SPAN` seconds."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.size = min(FIRST, most)
+
+    def delete(self, rows: QuerySet[Model]) -> int:
+        """Delete `rows`, and learn from how long that took."""
+        began = time.monotonic()
+        deleted = _delete_spent(rows)
+        if deleted:
+            fitting = int(deleted * SPAN / (time.monotonic() - began))
+            self.size = max(1, self.size // 2, min(fitting, self.size * 2, self.most))
+        return deleted
+
+
+def _count(rows: QuerySet[Model]) -> Iterator[int]:
+    yield rows.count()
+
+
+def _delete(spent: QuerySet[Model], field: str, chunk: _Chunk) -> Iterator[int]:
+    """
+    Delete `spent` by ranges of `field`, and yield how many rows went with each.
+
+    A range of an index costs a tenth of a list of keys. Its end is read where the
+    chunk ends; where all the chunk is of one time, those of that time go by ranges
+    of the primary key. Never back, so that it ends whatever the traffic does.
+    """
+    rest = spent
+    while (end := _value_at(rest, field, chunk.size)) is not None:
+        deleted = chunk.delete(rest.filter(**{f"{field}__lt": end}))
+        yield deleted
+        if not deleted and field != "pk":
+            yield from _delete(spent.filter(**{field: end}), "pk", chunk)
+        rest = spent.filter(**{f"{field}__gte": end})
+    yield chunk.delete(rest)
+
+
+def _value_at(rows: QuerySet[Model], field: str, position: int) -> Any:
+    """Answer the value of `field` in the row at this position, or None."""
+    values = rows.order_by(field).values_list(field, flat=True)
+    return next(iter(values[position : position + 1]), None)
 
 
 @conflicts.tried_again
-def _delete(chunk: list[Model], is_spent: Q) -> int:
-    """Delete those that are still spent: some may be in use again by now."""
-    keys = [each.pk for each in chunk]
-    with conflicts.in_order(type(chunk[0]), keys) as rows:
-        return rows.filter(is_spent).delete()[0]
+def _delete_spent(rows: QuerySet[Model]) -> int:
+    """Delete `rows`, where they are still spent when it is their turn."""
+    return rows.delete()[0]
