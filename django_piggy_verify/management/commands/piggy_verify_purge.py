@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from django_piggy_verify import conflicts
@@ -46,9 +46,13 @@ class Command(BaseCommand):
         line = progress.Line(self.stdout, is_wanted=options["verbosity"] > 0)
         with interrupts.heeded() as heard:
             for name, (model, field) in _TABLES.items():
-                spent = conflicts.current(model).filter(**{f"{field}__lte": now})
+                rows, is_spent = conflicts.current(model), Q(**{f"{field}__lte": now})
                 chunk = _Chunk(max(1, options["chunk"]))
-                steps = _count(spent) if is_rehearsal else _delete(spent, field, chunk)
+                steps = (
+                    _count(rows.filter(is_spent))
+                    if is_rehearsal
+                    else _delete(rows, is_spent, field, chunk)
+                )
                 number = _add_up(steps, name, line, heard)
                 if options["verbosity"]:
                     done = "to be deleted" if is_rehearsal else "deleted"
@@ -84,7 +88,7 @@ class _Chunk:
         deleted = _delete_spent(rows)
         if deleted:
             fitting = int(deleted * SPAN / (time.monotonic() - began))
-            self.size = max(1, self.size // 2, min(fitting, self.size * 2, self.most))
+            self.size = max(1, self.size // 2, min(fitting, self.size * 4, self.most))
         return deleted
 
 
@@ -92,22 +96,29 @@ def _count(rows: QuerySet[Model]) -> Iterator[int]:
     yield rows.count()
 
 
-def _delete(spent: QuerySet[Model], field: str, chunk: _Chunk) -> Iterator[int]:
+def _delete(
+    rows: QuerySet[Model], is_spent: Q, field: str, chunk: _Chunk
+) -> Iterator[int]:
     """
-    Delete `spent` by ranges of `field`, and yield how many rows went with each.
+    Delete by ranges of `field`, and yield how many rows went with each.
 
     A range of an index costs a tenth of a list of keys. Its end is read where the
     chunk ends; where all the chunk is of one time, those of that time go by ranges
     of the primary key. Never back, so that it ends whatever the traffic does.
+
+    A range has one end, or SQLite may look at all that is before the other.
     """
-    rest = spent
-    while (end := _value_at(rest, field, chunk.size)) is not None:
-        deleted = chunk.delete(rest.filter(**{f"{field}__lt": end}))
+    start = Q()
+    while True:
+        end = _value_at(rows.filter(start, is_spent), field, chunk.size)
+        if end is None:
+            yield chunk.delete(rows.filter(start, is_spent))
+            return
+        deleted = chunk.delete(rows.filter(start, **{f"{field}__lt": end}))
         yield deleted
         if not deleted and field != "pk":
-            yield from _delete(spent.filter(**{field: end}), "pk", chunk)
-        rest = spent.filter(**{f"{field}__gte": end})
-    yield chunk.delete(rest)
+            yield from _delete(rows.filter(**{field: end}), Q(), "pk", chunk)
+        start = Q(**{f"{field}__gte": end})
 
 
 def _value_at(rows: QuerySet[Model], field: str, position: int) -> Any:
