@@ -125,7 +125,7 @@ def test_no_row_is_read_but_the_one_at_which_a_chunk_ends(rows):
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the others may choose")
 def test_every_statement_goes_by_an_index(rows):
-    plans = []
+    plans: list[str] = []
 
     def explain(execute, sql, params, many, context):
         with connection.cursor() as cursor:

@@ -1,0 +1,130 @@
+"""
+Measure `piggy_verify_purge` against one DELETE of the same rows.
+
+Run ``python benchmarks/purging.py``, which takes five minutes, or with ``--quick``.
+
+Half a million tallies and as many tokens, of which half are spent. Rows lie in the
+order in which they were written, and windows are of different lengths: the times
+rise from row to row, but for a tenth. The keys of tallies are hashes.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from benchmarks.databases import (
+    copy,
+    empty,
+    fill,
+    fill_contacts,
+    fill_users,
+    run,
+    settle,
+    sql,
+)
+from benchmarks.rows import Row, emit
+
+TABLES: Final = {
+    "piggy_verify_tally": "ends_at",
+    "piggy_verify_authtoken": "expires_at",
+}
+GOALS: Final = {"postgresql": 1.3, "sqlite": 2.2}
+LONGEST: Final = 250
+"""Milliseconds that no statement should take longer than."""
+
+SPAN: Final = 100_000
+"""Seconds between the first time and the last; half of them are over."""
+
+
+def measure(is_quick: bool) -> None:  # noqa: FBT001
+    """Purge by the command and by one DELETE in turn, and emit the medians."""
+    size = 5_000 if is_quick else 500_000
+    rounds = {"postgresql": 5, "sqlite": 3}.get(connection.vendor, 1)
+    _keep_originals(size)
+    bare, ours, longest = [], [], []
+    for _ in range(1 if is_quick else rounds):
+        bare.append(_timed(_delete))
+        with _statements() as statements:
+            ours.append(_timed(_purge))
+        longest.append(max(statements))
+    goal = None if is_quick else GOALS.get(connection.vendor)
+    _report(median(ours) / median(bare), max(longest) * 1000, size, goal)
+
+
+def _report(ratio: float, longest: float, size: int, goal: float | None) -> None:
+    vendor = connection.vendor
+    what = f"{vendor}: purge of {size:,} of {2 * size:,} rows"
+    emit(Row(measure=what, against="one DELETE a table", value=ratio, goal=goal))
+    emit(
+        Row(
+            measure=f"{what}, longest statement",
+            against="",
+            value=longest,
+            unit="ms",
+            goal=LONGEST if goal else None,
+        )
+    )
+
+
+def _keep_originals(size: int) -> None:
+    """Make the rows once; each round begins with a copy of them."""
+    when = f"after((n * 0.9 / {size} + {{random}} * 0.1 - 0.5) * {SPAN})"
+    fill_users(1, 1)  # One for all: no purge looks at users.
+    fill_contacts(1, size, user_id="1", provider="n", uid="n")
+    fill("piggy_verify_tally", 1, size, key="{hash}", count="1", ends_at=when)
+    token = {"id": "n", "contact_id": "n", "ciphertext": "{bytes}"}
+    times = {"fetched_at": "after(0)", "expires_at": when}
+    fill("piggy_verify_authtoken", 1, size, **token, **times)
+    for table in TABLES:
+        copy(table, f"{table}_kept")
+
+
+def _timed(act: Callable[[], None]) -> float:
+    for table in TABLES:
+        empty(table)
+        copy(f"{table}_kept", table)
+    settle()
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def _delete() -> None:
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    for table, field in TABLES.items():
+        sql(f"DELETE FROM {table} WHERE {field} <= %s", now)  # noqa: S608
+
+
+def _purge() -> None:
+    call_command("piggy_verify_purge", verbosity=0)
+
+
+@contextmanager
+def _statements() -> Iterator[list[float]]:
+    """Hand out the seconds that each of the command's statements takes."""
+    taken: list[float] = []
+
+    def wrapper(execute: Any, text: str, *args: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return execute(text, *args)
+        finally:
+            if text.startswith(("SELECT", "DELETE FROM")):
+                taken.append(time.perf_counter() - began)
+
+    with connection.execute_wrapper(wrapper):
+        yield taken
+
+
+if __name__ == "__main__":
+    sys.exit(run(measure, ["sqlite", "postgresql", "mariadb"], __doc__ or ""))
