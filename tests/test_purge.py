@@ -189,6 +189,19 @@ def test_a_terminal_sees_how_far_it_is_in_one_line(rows):
     ]
 
 
+def test_a_terminal_sees_an_error_on_a_line_of_its_own(rows):
+    terminal = Terminal()
+
+    table = connection.ops.quote_name(Tally._meta.db_table)
+    with (
+        before_the_next(f"DELETE FROM {table}", raising(ZeroDivisionError())),
+        pytest.raises(ZeroDivisionError),
+    ):
+        call_command("piggy_verify_purge", stdout=terminal)
+
+    assert terminal.getvalue().endswith(" \r")
+
+
 def test_a_terminal_that_wants_silence_has_it(rows):
     terminal = Terminal()
 
@@ -224,6 +237,18 @@ def test_an_interrupt_ends_it_after_the_statement_under_way(rows, number, capsys
     assert capsys.readouterr().out == "3 expired auth tokens deleted\n"
     assert (AuthToken.objects.count(), Tally.objects.count()) == (5, 8)
     assert signal.getsignal(number) is usual
+
+
+def test_a_signal_that_is_ignored_stays_so(rows, request):
+    """As Ctrl-C is for what a script has started in the background."""
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, usual))
+
+    with before_the_next("DELETE", lambda: os.kill(os.getpid(), signal.SIGINT)):
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert Tally.objects.count() == 1
 
 
 def test_a_second_interrupt_ends_it_at_once(rows):
