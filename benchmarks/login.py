@@ -2,14 +2,18 @@
 Log members in with this package and with others, side by side, and compare.
 
 Run ``python benchmarks/login.py [--quick]`` where the dependency group `benchmarks`
-is installed; DATABASE picks SQLite or PostgreSQL as it does for the tests. The rows
-go to stdout, everything else to stderr; it exits with 1 if something could not be
-measured.
+is installed; DATABASE picks SQLite or PostgreSQL as it does for the tests, and
+``--delay`` has the API think. The rows go to stdout, everything else to stderr; it
+exits with 1 if something could not be measured.
 
 Each contestant has a process of its own with a database of its own. They log in
 some members each, in turn, round after round, so that whatever else the machine
-does hits all of them; a row is the median of the rounds' ratios. What the API would
-do, and its share of the time, is left to a server in yet another process.
+does hits all of them; a row is the median of the rounds' ratios. A login goes from
+the first page to the session, in a browser without cookies, by somebody who has
+logged in before. What each of the others does for it stands in its module.
+
+This package and the hand-written floor call an API three times, over TLS, which is
+answered by yet another process; the others send mails, which end in memory.
 """
 
 import argparse
@@ -254,7 +258,8 @@ def _title(name: str) -> str:
 
 def main() -> int:
     """Measure, and hand over the rows; 1 if something could not be measured."""
-    effort = QUICK if _arguments().quick else FULL
+    arguments = _arguments()
+    effort = QUICK if arguments.quick else FULL
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         upstream = stack.enter_context(Upstream(directory))
@@ -271,6 +276,7 @@ def main() -> int:
                 print(f"{name} cannot be measured", file=sys.stderr)
             else:
                 contestants[name] = contestant
+        upstream.delay(arguments.delay)
         times = take_turns(contestants, effort)
     _tell(times)
     for row in rows(times, counts):
@@ -289,6 +295,12 @@ def _tell(times: Times) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compare logins with other packages'.")
     parser.add_argument("--quick", action="store_true", help="few rounds, few rows")
+    parser.add_argument(
+        "--delay",
+        type=float,
+        default=0.0,
+        help="seconds that the API takes for each answer (default: none)",
+    )
     return parser.parse_args()
 
 
