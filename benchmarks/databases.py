@@ -67,7 +67,7 @@ def run(measure: Callable[[bool], None], names: Sequence[str], purpose: str) -> 
 def _in_a_process(name: str) -> int:
     environment = os.environ | {"DATABASE": name}
     command = [sys.executable, *sys.argv]
-    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def _measure(measure: Callable[[bool], None], name: str, *, is_quick: bool) -> int:

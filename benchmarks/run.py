@@ -88,10 +88,7 @@ def table(rows: Iterable[Row]) -> Iterator[str]:
     cells = [("Measure", "Against", "Value", "Goal"), *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rule = "  ".join("=" * width for width in widths)
-    lines = [
-        "  ".join(map(str.ljust, line, widths)).rstrip().replace("  \\", "  ")
-        for line in cells
-    ]
+    lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
     yield from (rule, lines[0], rule, *lines[1:], rule)
 
 
