@@ -83,10 +83,11 @@ def prepare(user: AbstractBaseUser) -> None:
 
     Never raises: the login stands whatever happens here.
     """
-    if not isinstance(get_provider(), TokenProvider):
+    provider = get_provider()
+    if not isinstance(provider, TokenProvider):
         return
     try:
-        get_auth_token(user, refresh=True)
+        fetching.fetch(provider, user.pk, is_renewal=True)
     except ProviderError:
         logger.debug("The login stands without an auth token")
     except ContactUnknown:

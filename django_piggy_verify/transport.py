@@ -14,6 +14,7 @@ from typing import Any, NoReturn, cast
 import requests
 import urllib3
 
+from django_piggy_verify import __version__
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ProviderUnavailable
 from django_piggy_verify.secret import Secret
@@ -82,20 +83,23 @@ def _send(
     timeout: float,
     body: Mapping[str, Any],
 ) -> requests.Response:
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"django-piggy-verify/{__version__}",
+    }
     if bearer is not None:
         headers["Authorization"] = Secret(f"Bearer {bearer}")
     proxies = {"http": conf.proxy, "https": conf.proxy} if conf.proxy else {}
-    return session().request(
-        method,
-        url,
-        headers=headers,
+    # Without what `Session.request` merges into every call: there is nothing.
+    prepared = requests.Request(method, url, headers=headers, **body).prepare()
+    return session().send(
+        prepared,
         timeout=cast("Any", urllib3.Timeout(total=max(timeout, _LEAST))),
         verify=conf.ca_bundle or True,
         proxies=proxies,
         allow_redirects=False,
         stream=True,
-        **body,
     )
 
 

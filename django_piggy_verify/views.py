@@ -77,7 +77,7 @@ class EmailView(FormPage):
     def get_initial(self) -> dict[str, Any]:
         """Fill in `next`, and after an expired login the address once more."""
         initial = {**super().get_initial(), "next": self.get_next()}
-        login = pending.find(self.request)
+        login = pending.find(self.request) if self.request.method != "POST" else None
         if login and not login.is_open:
             initial["email"] = login.recipient
         return initial
@@ -129,9 +129,9 @@ class LoginPage(FlowView):
 
     def get_next(self) -> str:
         """Answer where the visitor wanted to go when the login began."""
-        named = pending.next_of(self.data.get(pending.FIELD, ""))
-        begun_with = self.login.next if self.login else named
-        return begun_with or super().get_next()
+        if self.login:
+            return self.login.next or super().get_next()
+        return pending.next_of(self.data.get(pending.FIELD, "")) or super().get_next()
 
     def get_retry_url(self) -> str:
         """Answer the code page: an outage leaves the login in progress."""
