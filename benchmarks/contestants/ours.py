@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from secrets import token_hex
 
 from django.db.models import Q
 from django.urls import include, path
 from django.utils import timezone
-from django.utils.crypto import get_random_string
 
 from benchmarks.contestants.browser import Browser, Member, address_of, any_code
 from benchmarks.contestants.rows import fill_in, fill_users
@@ -84,7 +84,7 @@ def fill(count: int) -> None:
         Tally,
         (
             {
-                "key": get_random_string(64, "0123456789abcdef"),
+                "key": token_hex(32),
                 "count": 1,
                 "ends_at": long_ago,
             }
