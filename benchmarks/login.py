@@ -78,7 +78,7 @@ class Effort:
     """Seconds from the start after which no further round begins."""
 
 
-FULL: Final = Effort(rounds=30, logins=10, filler=200_000, patience=210)
+FULL: Final = Effort(rounds=30, logins=10, filler=200_000, patience=170)
 QUICK: Final = Effort(rounds=8, logins=5, filler=5_000, patience=60)
 
 
