@@ -99,7 +99,7 @@ def test_no_chunk_is_smaller_than_a_row(rows):
 
 @pytest.mark.parametrize(
     ("first", "span", "expected"),
-    [(1, 3600, [1, 4, 2]), (4, 0, [4, 2, 1])],
+    [(1, 3600, [1, 4, 2]), (3, 0, [3, 1, 1, 1, 1])],
     ids=["fast", "slow"],
 )
 def test_a_chunk_is_as_large_as_the_database_is_fast(
@@ -121,6 +121,15 @@ def test_no_row_is_read_but_the_one_at_which_a_chunk_ends(rows):
     reads = [each["sql"] for each in captured if each["sql"].startswith("SELECT")]
     assert reads
     assert all(" LIMIT 1" in each for each in reads)
+
+
+def test_it_never_looks_back(rows):
+    """What is deleted still lies in PostgreSQL's index, and the traffic goes on."""
+    with CaptureQueriesContext(connection) as captured:
+        call_command("piggy_verify_purge", chunk=3, verbosity=0)
+
+    starts = [" >= " in each["sql"] for each in captured]
+    assert starts == [False, False, True, True, True, True] * 2
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the others may choose")
@@ -286,8 +295,9 @@ def test_what_is_in_use_again_meanwhile_stays(rows):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_conflict_with_the_traffic_does_not_stop_it(rows):
-    with before_the_next("DELETE", raising(DEADLOCK)):
+@pytest.mark.parametrize("statement", ["SELECT", "DELETE"])
+def test_a_conflict_with_the_traffic_does_not_stop_it(rows, statement):
+    with before_the_next(statement, raising(DEADLOCK)):
         call_command("piggy_verify_purge", verbosity=0)
 
     assert AuthToken.objects.count() == Tally.objects.count() == 1
