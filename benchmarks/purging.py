@@ -49,7 +49,7 @@ SPAN: Final = 100_000
 def measure(is_quick: bool) -> None:  # noqa: FBT001
     """Purge by the command and by one DELETE in turn, and emit the medians."""
     size = 5_000 if is_quick else 500_000
-    rounds = {"postgresql": 5, "sqlite": 3}.get(connection.vendor, 1)
+    rounds = {"postgresql": 3, "sqlite": 2}.get(connection.vendor, 1)
     _keep_originals(size)
     bare, ours, longest = [], [], []
     for _ in range(1 if is_quick else rounds):
