@@ -23,7 +23,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import connection
 
-from benchmarks.databases import fill, fill_contacts, fill_users, run, settle
+from benchmarks.databases import NAME, fill, fill_contacts, fill_users, run, settle
 from benchmarks.rows import Row, emit
 from django_piggy_verify import encryption
 from django_piggy_verify.models import AuthToken
@@ -114,7 +114,7 @@ def _batch(act: Callable[[Any], object], users: list[Any]) -> tuple[float, float
 
 
 def _report_over_a_get(size: int, found: Times) -> None:
-    what = f"{connection.vendor}: cached token, {size:,} contacts"
+    what = f"{NAME}: cached token, {size:,} contacts"
     for number, clock in enumerate(["wall", "CPU"]):
         emit(
             Row(
@@ -127,7 +127,7 @@ def _report_over_a_get(size: int, found: Times) -> None:
 
 
 def _report_growth(least: int, most: int, found: dict[int, Times]) -> None:
-    what = f"{connection.vendor}: cached token, {most:,} contacts"
+    what = f"{NAME}: cached token, {most:,} contacts"
     for number, clock in enumerate(["wall", "CPU"]):
         small, large = (
             found[size]["ours"][number] / found[size]["same"][number]

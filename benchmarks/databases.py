@@ -22,6 +22,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 if not apps.ready:
     django.setup()
 
+NAME: Final = os.environ.get("DATABASE", "sqlite")
+"""The database of this process."""
+
 NUMBERS: Final = (
     "WITH RECURSIVE numbers(n) AS "
     "(SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})"

@@ -23,6 +23,7 @@ from django.db import connection
 from django.utils import timezone
 
 from benchmarks.databases import (
+    NAME,
     copy,
     empty,
     fill,
@@ -62,8 +63,7 @@ def measure(is_quick: bool) -> None:  # noqa: FBT001
 
 
 def _report(ratio: float, longest: float, size: int, goal: float | None) -> None:
-    vendor = connection.vendor
-    what = f"{vendor}: purge of {size:,} of {2 * size:,} rows"
+    what = f"{NAME}: purge of {size:,} of {2 * size:,} rows"
     emit(Row(measure=what, against="one DELETE a table", value=ratio, goal=goal))
     emit(
         Row(

@@ -24,7 +24,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, connections
 
-from benchmarks.databases import fill_contacts, fill_users, run
+from benchmarks.databases import NAME, fill_contacts, fill_users, run
 from benchmarks.rows import Row, emit
 from django_piggy_verify.conf import conf
 from django_piggy_verify.models import AuthToken, Contact
@@ -80,11 +80,11 @@ def measure(is_quick: bool) -> None:  # noqa: FBT001
     with _upstream() as upstream, _callers() as callers:
         _stampede(upstream, callers)  # warms everything up
         rounds = [_stampede(upstream, callers) for _ in range(3 if is_quick else 25)]
-    what = f"{connection.vendor}: {PROCESSES * THREADS} callers at once"
+    what = f"{NAME}: {PROCESSES * THREADS} callers at once"
     worst = max(each.calls for each in rounds)
     failed = [error for each in rounds for error in each.errors]
     for error in sorted(set(failed)):
-        print(f"{connection.vendor}: {error}", file=sys.stderr)
+        print(f"{NAME}: {error}", file=sys.stderr)
     emit(Row(measure=f"{what}, worst round", against="", value=worst, unit="calls",
              goal=1))  # fmt: skip
     emit(Row(measure=f"{what}, all rounds", against="", value=len(failed),

@@ -13,7 +13,7 @@ from django_piggy_verify import conflicts
 from django_piggy_verify.management import chunks, interrupts, progress
 from django_piggy_verify.models import AuthToken, Tally
 
-SPAN: Final = 0.1
+SPAN: Final = 0.15
 """Seconds that a statement should take: whoever wants one of its rows waits for it."""
 
 FIRST: Final = 1000
