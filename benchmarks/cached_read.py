@@ -21,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.db import connection
 
 from benchmarks.databases import NAME, fill, fill_contacts, fill_users, run, settle
 from benchmarks.rows import Row, emit

@@ -37,7 +37,7 @@ CACHED_READ: Final[Mapping[str, Sequence[str]]] = {
     "putting the query together": ["query.py:_filter_or_exclude", "compiler.py:as_sql"],
     "asking the database": ["backends/utils.py:execute"],
     "decryption": ["encryption.py:decrypt"],
-    "the provider": ["tokens.py:_token_provider"],
+    "the provider": ["providers/__init__.py:get_provider"],
 }
 
 

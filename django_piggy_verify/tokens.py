@@ -60,10 +60,12 @@ def serve(user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False) -> S
     """Answer the same as `get_auth_token`, with the time at which it expires."""
     if user.pk is None:
         raise ContactUnknown("nobody is no contact")
-    provider = _token_provider()
+    provider = get_provider()
     cached = None if refresh else token_cache.find(user.pk, provider.name)
     if cached and not cached.is_due:
         return cached
+    if not isinstance(provider, TokenProvider):
+        raise ImproperlyConfigured(f"{conf.provider} hands out no auth tokens")
     try:
         if cached:
             return fetching.fetch_unless_busy(provider, user.pk) or cached
@@ -108,10 +110,3 @@ def forget_at_logout(user: AbstractBaseUser | None) -> None:
     with transaction.atomic(using=router.db_for_write(Contact)):
         leases.cancel(user.pk)
         token_cache.drop(contact__user_id=user.pk)
-
-
-def _token_provider() -> TokenProvider:
-    provider = get_provider()
-    if not isinstance(provider, TokenProvider):
-        raise ImproperlyConfigured(f"{conf.provider} hands out no auth tokens")
-    return provider
