@@ -96,8 +96,8 @@ def take(claims: Sequence[Claim]) -> Windows:
     Count every claim, or none, and answer the windows that they are counted in.
 
     A refusal only reads, so that nobody fills the table with it.
-    Otherwise the rows that are missing are made, and all are counted in one
-    conditional update; both are undone if one of them has no room.
+    Otherwise the rows that are missing are made, and those that are there counted
+    in one conditional update; both are undone if one of them has no room.
 
     Raises Exhausted.
     """
@@ -105,12 +105,13 @@ def take(claims: Sequence[Claim]) -> Windows:
     rows = tallies.find(_keys(claims))
     if exhausted := _waits(claims, rows, now):
         raise Exhausted(exhausted)
-    changes = [_counted(each, rows.get(each.key), now) for each in claims]
+    new = {each.key: _end(each, now) for each in claims if each.key not in rows}
+    known = [each for each in claims if each.key in rows]
+    changes = [_counted(each, rows[each.key], now) for each in known]
     with transaction.atomic(using=router.db_for_write(Tally)):
-        tallies.make(key for key in _keys(claims) if key not in rows)
-        if tallies.change(changes) < len(changes):
+        if tallies.make(new) + tallies.change(changes) < len(claims):
             raise Overtaken("the tallies are never at rest")
-    return {each.key: each.ends_at for each in changes}
+    return new | {each.key: each.ends_at for each in changes}
 
 
 def waits(claims: Sequence[Claim]) -> dict[str, int]:
@@ -143,12 +144,15 @@ def forget(claims: Sequence[Claim]) -> int:
         return rows.delete()[0]
 
 
-def _counted(claim: Claim, row: Counted | None, now: datetime) -> Change:
+def _counted(claim: Claim, row: Counted, now: datetime) -> Change:
     """Answer how to count the claim, in the window that was read and no other."""
-    if row and row.ends_at > now:
+    if row.ends_at > now:
         return tallies.add(claim.key, row.ends_at, room=claim.rate.count)
-    ends_at = now + timedelta(seconds=claim.rate.period)
-    return tallies.begin(claim.key, now, ends_at=ends_at)
+    return tallies.begin(claim.key, now, ends_at=_end(claim, now))
+
+
+def _end(claim: Claim, now: datetime) -> datetime:
+    return now + timedelta(seconds=claim.rate.period)
 
 
 def _waits(

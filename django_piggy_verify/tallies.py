@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
+from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from django_piggy_verify import conflicts
@@ -70,21 +71,24 @@ def clear(key: str) -> Change:
 def find(keys: Sequence[str]) -> Mapping[str, Counted]:
     """Answer what the rows of `keys` say, by key, as far as there are any."""
     rows = _rows().using(_database()).filter(key__in=keys)
-    if connections[rows.db].in_atomic_block:
+    if conflicts.is_in_transaction(rows.db):
         # In a caller's transaction MariaDB would answer from an old snapshot.
         rows = rows.order_by("key").select_for_update()
     return {key: Counted(number, ends_at) for key, number, ends_at in rows}
 
 
-def make(keys: Iterable[str]) -> None:
+def make(windows: Mapping[str, datetime]) -> int:
     """
-    Make the rows of `keys`, in this order, unless somebody else has made them.
+    Make a row for each key, one counted, in a window that is to last so long.
 
-    A new row's window is over for everybody, also for somebody whose `now` is a
-    moment older.
+    They are made in the order of their keys; answer how many there were not yet.
     """
-    fresh = [Tally(key=key, count=0, ends_at=_long_ago()) for key in keys]
-    conflicts.current(Tally).bulk_create(fresh, ignore_conflicts=True)
+    if not windows:
+        return 0
+    connection = connections[_database()]
+    rows = ", ".join(["(%s, 1, %s)"] * len(windows))
+    values = (value for row in sorted(windows.items()) for value in row)
+    return _execute(connection, _insert(connection).format(rows), values)
 
 
 def change(changes: Sequence[Change]) -> int:
@@ -93,6 +97,8 @@ def change(changes: Sequence[Change]) -> int:
 
     Of several changes of one key the first one counts.
     """
+    if not changes:
+        return 0
     connection = connections[_database()]
     keys = [each.key for each in changes]
     values = [
@@ -103,9 +109,21 @@ def change(changes: Sequence[Change]) -> int:
     sql = _update(changes, connection)
     if conflicts.has_to_lock_in_order(connection):
         sql, values = sql + _in_order(connection, len(keys)), values + sorted(keys)
+    return _execute(connection, sql, values)
+
+
+def _execute(connection: BaseDatabaseWrapper, sql: str, values: Iterable[Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, [_adapted(each, connection) for each in values])
         return int(cursor.rowcount)
+
+
+def _insert(connection: BaseDatabaseWrapper) -> str:
+    """Answer the statement that leaves alone the rows that somebody else has made."""
+    key, table = _names(connection)
+    into = connection.ops.insert_statement(OnConflict.IGNORE)
+    suffix = connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
+    return f"{into} {table} ({key}, count, ends_at) VALUES {{}} {suffix}"
 
 
 def _update(changes: Sequence[Change], connection: BaseDatabaseWrapper) -> str:

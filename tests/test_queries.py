@@ -5,6 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from django_piggy_verify.models import Tally
 from tests.steps import ADDRESS, ask_for_code, log_in, type_code
 
 pytestmark = pytest.mark.usefixtures("unlimited")
@@ -55,3 +56,12 @@ def test_a_further_login_stays_within_its_budget(client, user, piggy_sandbox):
     ask_for_code(browser)
 
     assert statements(type_code, browser, piggy_sandbox.last_code(ADDRESS)) == 14
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_login_after_a_purge_stays_within_its_budget(client, user, piggy_sandbox):
+    Tally.objects.all().delete()
+    browser = Client()
+
+    assert statements(ask_for_code, browser) == 2
+    assert statements(type_code, browser, piggy_sandbox.last_code(ADDRESS)) == 13
