@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -150,19 +151,33 @@ def test_every_statement_goes_by_an_index(rows):
     assert not any(each.startswith("SCAN") for each in plans), plans
 
 
-def test_a_receiver_of_yours_is_told_of_each_row(rows):
-    told = []
+def test_a_receiver_of_a_project_costs_nobody_a_count(rows):
+    """For its sake Django would read the rows, and then delete them by key."""
 
-    def tell(instance, **_kwargs):
-        told.append(instance.key)
+    def use():
+        Tally.objects.filter(key="key-5").update(ends_at=timezone.now() + DAY)
 
-    post_delete.connect(tell, sender=Tally)
+    def listen(**_kwargs):
+        raise AssertionError("told of a row")
+
+    post_delete.connect(listen, sender=Tally)
+    table = connection.ops.quote_name(Tally._meta.db_table)
     try:
-        call_command("piggy_verify_purge", verbosity=0)
+        with before_the_next(f"DELETE FROM {table}", use):
+            call_command("piggy_verify_purge", verbosity=0)
     finally:
-        post_delete.disconnect(tell, sender=Tally)
+        post_delete.disconnect(listen, sender=Tally)
 
-    assert sorted(told) == [f"key-{number}" for number in range(1, 8)]
+    assert {each.key for each in Tally.objects.all()} == {"key-0", "key-5"}
+
+
+def test_on_sqlite_others_get_their_turn_between_two_statements(rows, monkeypatch):
+    naps: list[float] = []
+    monkeypatch.setattr(time, "sleep", naps.append)
+
+    call_command("piggy_verify_purge", verbosity=0, chunk=3)
+
+    assert naps == ([0.1] * 4 if connection.vendor == "sqlite" else [])
 
 
 def test_a_dry_run_counts_and_deletes_nothing(rows, capsys):
@@ -257,6 +272,18 @@ def test_a_signal_that_is_ignored_stays_so(rows, request):
         call_command("piggy_verify_purge", verbosity=0)
 
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert Tally.objects.count() == 1
+
+
+def test_a_worker_that_runs_it_is_told_to_stop_as_ever(rows, request):
+    told = []
+    usual = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    request.addfinalizer(lambda: signal.signal(signal.SIGTERM, usual))
+
+    with before_the_next("DELETE", lambda: os.kill(os.getpid(), signal.SIGTERM)):
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert told == [signal.SIGTERM]
     assert Tally.objects.count() == 1
 
 

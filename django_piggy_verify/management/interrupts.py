@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.core.management.base import CommandError
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_DEAF: Final = (signal.SIG_IGN, None)  # None: not Python's to handle
+_USUAL: Final = (signal.SIG_DFL, signal.default_int_handler)
 
 
 class Stopped(CommandError):
@@ -27,16 +27,17 @@ def heeded() -> Iterator[list[int]]:
     Hand out a list that the first signal is put into, while the block runs.
 
     The statement under way is so left to its end: an exception in the middle
-    would undo it. A second signal acts as it always does, and one that is ignored
-    stays so: a job in the background has nothing to do with Ctrl-C. Python hears
-    signals in the main thread only; in any other, this does nothing.
+    would undo it. A second signal acts as it always does. One that is ignored or
+    handled stays so: a job in the background has nothing to do with Ctrl-C, and a
+    worker that runs the command has an end of its own. Python hears signals in the
+    main thread only; in any other, this does nothing.
     """
     heard: list[int] = []
     if current_thread() is not main_thread():
         yield heard
         return
     usual = {each: signal.getsignal(each) for each in _SIGNALS}
-    usual = {each: usual[each] for each in usual if usual[each] not in _DEAF}
+    usual = {each: usual[each] for each in usual if usual[each] in _USUAL}
 
     def hear(number: int, _frame: Any) -> None:
         heard.append(number)
