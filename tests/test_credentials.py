@@ -272,11 +272,22 @@ def test_grants_that_are_all_refused_are_not_asked_for_over_and_over(
     for _ in range(5):
         error_of(fetch)
     assert granting.names.count("oauth") == 2
+    assert granting.names.count("auth-token") == 2 + 4
 
     later = time.monotonic() + credentials.PAUSE
     monkeypatch.setattr(credentials, "monotonic", lambda: later)
     error_of(fetch)
     assert granting.names.count("oauth") == 3
+
+
+def test_who_was_refused_waits_for_no_thread_that_asks_for_another(granting):
+    send()
+
+    with credentials._lock:
+        credentials.forget(Secret(GRANT), timeout=0.01)
+    send()
+
+    assert granting.names == ["oauth", "send", "send"]
 
 
 FORKING_WHILE_A_GRANT_IS_FETCHED = """
@@ -306,7 +317,7 @@ def test_a_refused_key_is_not_tried_again(upstream):
 def test_a_grant_that_another_thread_renewed_is_kept(granting):
     send()
 
-    credentials.forget(Secret("an older one"))
+    credentials.forget(Secret("an older one"), timeout=1)
     send()
 
     assert granting.names == ["oauth", "send", "send"]

@@ -7,7 +7,7 @@ section 4.4), kept in this process until it expires.
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -32,6 +32,7 @@ class _Grant:
     client: tuple[str | None, Secret, str | None]
     bearer: Secret
     expires_at: float
+    is_refused: bool = False
 
 
 _lock: threading.Lock
@@ -64,22 +65,34 @@ def bearer_token(*, timeout: float) -> Secret:
 
 
 def is_renewable() -> bool:
-    """Whether a refused token can be replaced by a new one, now."""
-    return not conf.api_key
+    """Whether the next call would go out with another token than the refused one."""
+    return not conf.api_key and not (_grant and _grant.is_refused)
 
 
-def forget(bearer: Secret) -> None:
+def forget(bearer: Secret, *, timeout: float) -> None:
     """
     Drop the granted token if it is still `bearer`, which was refused.
 
     Not twice within `PAUSE`: where new tokens are refused as well, or each one
     ends another worker's, all workers would go on asking for more.
+    `timeout` is in seconds, for a thread that is fetching another at this moment.
     """
-    global _grant, _dropped_at
-    with _lock:
-        is_current = _grant is not None and _grant.bearer == bearer
-        if is_current and monotonic() - _dropped_at >= PAUSE:
-            _grant, _dropped_at = None, monotonic()
+    if not _lock.acquire(timeout=max(0.0, timeout)):
+        return
+    try:
+        _drop(bearer)
+    finally:
+        _lock.release()
+
+
+def _drop(bearer: Secret) -> None:
+    global _grant, _dropped_at  # noqa: PLW0603  one token a process is what is meant
+    if _grant is None or _grant.bearer != bearer:
+        return
+    if monotonic() - _dropped_at < PAUSE:
+        _grant = replace(_grant, is_refused=True)
+    else:
+        _grant, _dropped_at = None, monotonic()
 
 
 def require_https(url: str) -> None:

@@ -149,7 +149,7 @@ class PiggyProvider:
         left = deadline - monotonic()
         answer = transport.call(method, url, bearer=bearer, timeout=left, **body)
         if answer.status == 401:  # noqa: PLR2004
-            credentials.forget(bearer)
+            credentials.forget(bearer, timeout=deadline - monotonic())
         return answer
 
 
