@@ -64,6 +64,11 @@ def in_order(model: type[_M], keys: Iterable[Any]) -> Iterator[QuerySet[_M]]:
         yield named
 
 
+def is_in_transaction(alias: str) -> bool:
+    """Whether what is locked now stays so: in a block, or with autocommit off."""
+    return not connections[alias].get_autocommit()
+
+
 def has_to_lock_in_order(connection: BaseDatabaseWrapper) -> bool:
     """Whether this database would lock rows as it finds them: see `in_order`."""
     return connection.vendor == "postgresql"

@@ -9,7 +9,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connections, router, transaction
+from django.db import router, transaction
 from django.utils import timezone
 
 from django_piggy_verify import conflicts, leases, signals, token_cache
@@ -94,12 +94,17 @@ def _fetch(provider: TokenProvider, lease: Lease) -> Served:
     contact, asked_at = lease.contact, timezone.now()
     with leases.held(lease):
         served = _ask(provider, contact, asked_at)
-        with transaction.atomic(using=_database()):
-            # Not if the user has logged out meanwhile.
-            if lease.end():
-                token_cache.store(contact, served, fetched_at=asked_at)
+        _land(lease, served, asked_at)
     _tell(provider, contact, served)
     return served
+
+
+@conflicts.tried_again
+def _land(lease: Lease, served: Served, asked_at: datetime) -> None:
+    """Store what was fetched, unless the user has logged out meanwhile."""
+    with transaction.atomic(using=_database()):
+        if lease.end():
+            token_cache.store(lease.contact, served, fetched_at=asked_at)
 
 
 def _fetch_in_transaction(
@@ -143,7 +148,7 @@ def _tell(provider: TokenProvider, contact: Contact, served: Served) -> None:
 
 
 def _in_transaction() -> bool:
-    return connections[_database()].in_atomic_block
+    return conflicts.is_in_transaction(_database())
 
 
 def _database() -> str:

@@ -4,7 +4,7 @@ The stored auth tokens: find, open, store, drop. Encrypted, one row a contact.
 Where a token comes from, and when to get another, is decided above.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -32,11 +32,16 @@ class Served:
     expires_at: datetime
     """When the cache stops using it; the provider names no expiry."""
 
+    at_rest_from: datetime | None = field(default=None, compare=False)
+    """When a fetch that is under way, or has just failed, is over."""
+
     @property
     def is_due(self) -> bool:
-        """Whether one caller should fetch the next one, while it still serves."""
-        ahead = min(REFRESH_AHEAD, conf.auth_token_ttl / 10)
-        return self.expires_at - timezone.now() < timedelta(seconds=ahead)
+        """Whether this caller should fetch the next one, while it still serves."""
+        ahead = timedelta(seconds=min(REFRESH_AHEAD, conf.auth_token_ttl / 10))
+        now = timezone.now()
+        is_busy = self.at_rest_from is not None and self.at_rest_from > now
+        return self.expires_at - now < ahead and not is_busy
 
 
 def find(user_id: Any, provider: str) -> Served | None:
@@ -46,10 +51,10 @@ def find(user_id: Any, provider: str) -> Served | None:
     Read where it is written: what a log-out has dropped is gone at once.
     """
     rows = _rows().using(router.db_for_write(AuthToken))
-    for sealed, expires_at, uid in rows.filter(
+    for sealed, expires_at, uid, fetch_until in rows.filter(
         contact__user_id=user_id, contact__provider=provider
     ):
-        return _open(sealed, expires_at, binding(provider, uid))
+        return _open(sealed, expires_at, binding(provider, uid), fetch_until)
     return None
 
 
@@ -58,7 +63,7 @@ def find_with(contact: Contact) -> Served | None:
     row: AuthToken | None = getattr(contact, "auth_token", None)
     if row is None:
         return None
-    return _open(row.ciphertext, row.expires_at, contact.binding)
+    return _open(row.ciphertext, row.expires_at, contact.binding, contact.fetch_until)
 
 
 def store(contact: Contact, served: Served, *, fetched_at: datetime) -> None:
@@ -94,13 +99,20 @@ def _rows() -> QuerySet[AuthToken, Any]:
 
     Building it anew, or making instances, would cost as much as asking the database.
     """
-    return AuthToken.objects.values_list("ciphertext", "expires_at", "contact__uid")
+    return AuthToken.objects.values_list(
+        "ciphertext", "expires_at", "contact__uid", "contact__fetch_until"
+    )
 
 
 def _open(
-    sealed: bytes | memoryview, expires_at: datetime, bound_to: str
+    sealed: bytes | memoryview,
+    expires_at: datetime,
+    bound_to: str,
+    at_rest_from: datetime | None,
 ) -> Served | None:
     if expires_at <= timezone.now():
         return None
     token = encryption.decrypt(bytes(sealed), bound_to=bound_to)
-    return None if token is None else Served(token=token, expires_at=expires_at)
+    if token is None:
+        return None
+    return Served(token=token, expires_at=expires_at, at_rest_from=at_rest_from)

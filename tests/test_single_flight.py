@@ -25,6 +25,7 @@ from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.token_cache import Served
 from django_piggy_verify.tokens import aget_auth_token, get_auth_token
+from tests.meanwhile import DEADLOCK, before_the_next, raising
 from tests.steps import calls
 
 pytestmark = [
@@ -268,6 +269,46 @@ def test_shortly_before_its_expiry_one_caller_fetches_the_next(user, piggy_sandb
     assert sorted(map(tokens.count, set(tokens))) == [1, CROWD - 1]
     assert tokens.count(old) == CROWD - 1
     assert fetches(piggy_sandbox) == 2
+
+
+def test_who_goes_on_with_the_old_token_meanwhile_pays_one_query(
+    user, django_assert_num_queries
+):
+    get_auth_token(user)
+    expire_in(5)
+    take_lease()
+
+    with django_assert_num_queries(1):
+        get_auth_token(user)
+
+
+def test_a_conflict_with_others_does_not_lose_what_was_fetched(user, piggy_sandbox):
+    table = connection.ops.quote_name(AuthToken._meta.db_table)
+
+    with before_the_next(f"INSERT INTO {table}", raising(DEADLOCK)):
+        token = get_auth_token(user)
+
+    assert get_auth_token(user) == token
+    assert fetches(piggy_sandbox) == 1
+
+
+def test_with_autocommit_off_no_lease_is_taken(user, monkeypatch):
+    fetch, states = PiggyProvider.fetch_auth_token, []
+
+    def look(self, uid):
+        states.append(Contact.objects.get().fetch_state)
+        return fetch(self, uid)
+
+    monkeypatch.setattr(PiggyProvider, "fetch_auth_token", look)
+    transaction.set_autocommit(False)
+    try:
+        get_auth_token(user)
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert states == [FetchState.IDLE]
+    assert AuthToken.objects.exists()
 
 
 def test_a_token_that_cannot_be_refreshed_ahead_serves_on(user, piggy_sandbox, caplog):
