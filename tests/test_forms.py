@@ -119,16 +119,27 @@ def test_the_form_takes_an_address_in_its_one_spelling_or_not_at_all(typed):
 
 
 class FormOfAProject(EmailForm):
+    required_css_class = "needed"
     email = RecipientField(help_text="The one on your <b>card</b>.")
+    shop = forms.IntegerField(widget=forms.HiddenInput)
+    bare = forms.CharField(label="")
     card = forms.ChoiceField(choices=[("a", "Gold")], widget=forms.RadioSelect)
 
 
 def test_the_fields_of_a_subclass_show_all_that_they_have():
     page = render_to_string("piggy_verify/_fields.html", {"form": FormOfAProject({})})
 
+    assert '<div class="needed">' in page
     assert '<label for="id_email">Email</label>' in page
+    assert 'for="id_bare"' not in page
     assert 'id="id_email_helptext">The one on your <b>card</b>.' in page
     assert 'aria-describedby="id_email_helptext id_email_error"' in page
     assert 'id="id_email_error"><li>This field is required.' in page
-    assert "<legend>Card:</legend>" in page
+    assert "Card:</legend>" in page
     assert '<input type="hidden" name="next" id="id_next">' in page
+
+
+def test_an_error_of_a_hidden_field_is_told():
+    page = render_to_string("piggy_verify/_errors.html", {"form": FormOfAProject({})})
+
+    assert "<li>Shop: This field is required.</li>" in page
