@@ -1,8 +1,8 @@
 """
 What the measurements hand over to `run`: one JSON object a line on stdout.
 
-Every figure is a ratio of two things that were measured side by side in one run,
-or a count. No measurement compares itself with an earlier one.
+Nearly every figure is a ratio of two things that were measured side by side in one
+run, a share, or a count. No measurement compares itself with an earlier one.
 """
 
 import json

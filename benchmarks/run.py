@@ -67,8 +67,8 @@ def page(results: Mapping[str, Sequence[Row]]) -> Iterator[str]:
     """Write the results as reStructuredText, line by line."""
     yield from ("Results", "=======", "")
     yield f"Taken on {datetime.now(UTC):%Y-%m-%d} by ``python benchmarks/run.py``:"
-    yield "every figure is a ratio within one run, or a count; medians. A goal is what"
-    yield "a figure is to be at most."
+    yield "without a unit, a figure is the median of ratios within one run. A goal is"
+    yield "what it is to be at most. README.rst says what is measured."
     yield ""
     yield from (f"* {each}" for each in surroundings())
     for name, rows in results.items():

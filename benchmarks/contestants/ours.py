@@ -41,9 +41,14 @@ def log_in(member: Member) -> Browser:
 
 
 def rest() -> None:
-    """Let all windows end: it is days since the members' last login."""
-    running = Q(ends_at__gt=timezone.now())
-    Tally.objects.filter(running).update(ends_at=timezone.now() - timedelta(days=1))
+    """
+    Let the members' windows end, and be purged: it is days since their last login.
+
+    What `fill` has added stays.
+    """
+    now = timezone.now()
+    running, cleared = Q(ends_at__gt=now), Q(ends_at__lt=now - timedelta(days=7))
+    Tally.objects.filter(running | cleared).delete()
 
 
 def fill(count: int) -> None:
