@@ -71,7 +71,6 @@ class Model:
         self.sessions: dict[str, tuple[int, float]] = {}
         self.users: dict[str, int] = {}
         self.barred: set[int] = set()
-        self.inactive: set[int] = set()
         self.trouble = Trouble()
         self._counts: dict[tuple[str, object], tuple[float, int]] = {}
         self._numbers = count()
@@ -107,7 +106,7 @@ class Model:
     def user(self, session_key):
         """Answer whose session this is, while it lasts."""
         pk, ends_at = self.sessions.get(session_key, (None, 0))
-        return pk if time.time() < ends_at and pk not in self.inactive else None
+        return pk if time.time() < ends_at and pk not in self.barred else None
 
     def log_in(self, uid, pk, session_key):
         self.users[uid] = pk
@@ -117,10 +116,8 @@ class Model:
         """Make a user inactive, staff or superuser, or with no `flag` none of it."""
         pk = self.users.get(uid)
         self.barred.discard(pk)
-        self.inactive.discard(pk)
         if flag and pk:
             self.barred.add(pk)
-            self.inactive |= {pk} if flag == "is_active" else set()
         return pk
 
     def send(self, key, ip):
