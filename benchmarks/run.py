@@ -12,6 +12,7 @@ goal that was missed is a figure like any other.
 import argparse
 import os
 import platform
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,6 +49,17 @@ PACKAGES: Final = (
     "drfpasswordless",
 )
 
+SERVERS: Final = ("postgresql", "mariadb")
+ASK_FOR_VERSION: Final = """
+import django
+django.setup()
+from django.db import connection
+with connection._nodb_cursor() as cursor:
+    cursor.execute("SELECT version()")
+    version = cursor.fetchone()[0]
+print(version.partition(" (")[0])
+"""
+
 
 class Failed(Exception):
     """A measurement could not be made."""
@@ -81,6 +93,25 @@ def surroundings() -> Iterator[str]:
     load = " ".join(f"{each:.1f}" for each in os.getloadavg())
     yield f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load}"
     yield ", ".join(f"{each} {version(each)}" for each in PACKAGES)
+    yield f"SQLite {sqlite3.sqlite_version}, {', '.join(map(server, SERVERS))}"
+
+
+def server(name: str) -> str:
+    """Answer the name and version of a database server of the tests."""
+    environment = os.environ | {
+        "DATABASE": name,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+    }
+    command = [sys.executable, "-c", ASK_FOR_VERSION]
+    run = subprocess.run(
+        command,
+        cwd=HERE.parent,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return run.stdout.strip() or f"no {name}"
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
