@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
@@ -56,6 +57,7 @@ class Visits:
         }
         self.tabs: list[tuple[str, dict[str, str]]] = []
         self.texts: list[object] = []
+        self.log: list[Any] = []
 
     def ask_for_code(self, name, typed, next_url=""):
         browser, recipient = self.browsers[name], SPELLINGS.get(typed, "")
