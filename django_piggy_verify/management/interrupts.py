@@ -17,8 +17,8 @@ class Stopped(CommandError):
 
     def __init__(self, number: int) -> None:
         name = signal.Signals(number).name
-        # As a shell tells of a process that a signal has ended.
-        super().__init__(f"Stopped by {name}.", returncode=128 + number)
+        # Django writes "Stopped: " before it; the code is the one that shells know.
+        super().__init__(f"by {name}", returncode=128 + number)
 
 
 @contextmanager
