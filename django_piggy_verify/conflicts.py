@@ -54,6 +54,7 @@ def in_order(model: type[_M], keys: Iterable[Any]) -> Iterator[QuerySet[_M]]:
     All who change several rows have to lock them in one order, or they wait for
     each other in a circle. MariaDB goes by the primary key anyway, and SQLite has
     one lock. PostgreSQL goes as it finds them, and notices a circle after a second.
+    Only the purge goes without, and says why.
     """
     rows = current(model)
     named = rows.filter(pk__in=list(keys))
