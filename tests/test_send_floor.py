@@ -1,0 +1,140 @@
+"""How long an answer takes tells nobody whether an address is a contact's."""
+
+import time
+from statistics import median
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from django_piggy_verify.sandbox import Fault
+from tests.steps import (
+    ADDRESS,
+    JSON,
+    STRANGER,
+    UNLIMITED,
+    ask_for_code,
+    calls,
+    type_code,
+)
+
+LATENCY = 0.1
+FLOOR = 0.2
+TOLERANCE = 0.025
+TIMES = 8
+
+
+class Visitor(Client):
+    """A browser with a login in progress."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+        ask_for_code(self, address)
+
+
+@pytest.fixture
+def pair(contact, unlimited):
+    """A contact and a stranger."""
+    return Visitor(ADDRESS), Visitor(STRANGER)
+
+
+@pytest.fixture
+def slow_for_contacts(piggy_sandbox, monkeypatch):
+    """Let mailing a code take time, and finding that there is no contact none."""
+    send = piggy_sandbox.send
+
+    def slowly(email):
+        mail = send(email)
+        time.sleep(LATENCY)
+        return mail
+
+    monkeypatch.setattr(piggy_sandbox, "send", slowly)
+
+
+@pytest.fixture
+def floor(settings):
+    settings.PIGGY_VERIFY_SEND_FLOOR = FLOOR
+
+
+def seconds_of(act, *args):
+    started = time.monotonic()
+    act(*args)
+    return time.monotonic() - started
+
+
+def difference(act, pair):
+    """How much longer it takes for a contact; in turns, since load comes and goes."""
+    turns = [[seconds_of(act, visitor) for visitor in pair] for _ in range(TIMES)]
+    contact, stranger = zip(*turns, strict=True)
+    return median(contact) - median(stranger)
+
+
+def takes_equally_long(act, pair):
+    """Measure again if need be: a machine's load passes, a leak stays."""
+    return any(abs(difference(act, pair)) < TOLERANCE for _ in range(3))
+
+
+def ask(visitor):
+    ask_for_code(visitor, visitor.address)
+
+
+def ask_again(visitor):
+    visitor.post("/login/code/resend/", headers=JSON)
+
+
+def mistype(visitor):
+    type_code(visitor, "wrong")
+
+
+def test_what_a_floor_hides_is_there_without_one(pair, slow_for_contacts):
+    assert difference(ask, pair) > LATENCY / 2
+
+
+def test_asking_takes_equally_long(pair, slow_for_contacts, floor):
+    assert takes_equally_long(ask, pair)
+
+
+def test_a_resend_takes_equally_long(pair, slow_for_contacts, floor):
+    assert takes_equally_long(ask_again, pair)
+
+
+def test_a_wrong_code_takes_equally_long(pair, piggy_sandbox):
+    piggy_sandbox.switches.delay = LATENCY / 2
+
+    assert takes_equally_long(mistype, pair)
+
+
+@pytest.mark.parametrize("fault", [Fault.MAINTENANCE, Fault.OUTAGE])
+def test_a_failure_keeps_the_floor(client, contact, piggy_sandbox, floor, fault):
+    piggy_sandbox.switches.fault = fault
+
+    assert seconds_of(ask_for_code, client) >= FLOOR
+
+
+@pytest.mark.parametrize("limit", ["send_cooldown", "send_recipient"])
+def test_a_refusal_keeps_the_floor(client, code, settings, piggy_sandbox, limit):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {limit: "1/1h"}
+    settings.PIGGY_VERIFY_SEND_FLOOR = FLOOR
+
+    assert seconds_of(ask_for_code, client) >= FLOOR
+    assert calls(piggy_sandbox) == ["send"]
+
+
+@pytest.mark.parametrize("address", [ADDRESS, STRANGER])
+def test_after_the_floor_there_is_no_query_and_no_call(
+    client, contact, piggy_sandbox, monkeypatch, address
+):
+    done = []
+
+    def note(*_args):
+        done.append((len(connection.queries), len(piggy_sandbox.calls)))
+
+    with CaptureQueriesContext(connection), monkeypatch.context() as patch:
+        patch.setattr("django_piggy_verify.verification.time.sleep", note)
+        ask_for_code(client, address)
+        note()
+
+    assert len(done) == 2
+    assert done[0] == done[1]
