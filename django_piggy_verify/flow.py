@@ -1,17 +1,14 @@
 """
-What all pages of the flow have in common: their guards, and their outcomes.
+What all pages of the flow have in common: their outcomes.
 
 Every outcome is one method of `FlowView`, in HTML and in JSON; none of them
 decides anything.
 """
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
-from django.db import connections, transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -22,14 +19,9 @@ from django.http import (
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.utils.decorators import classonlymethod
 from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.generic import View
+from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import lockout, pending
 from django_piggy_verify.exceptions import (
@@ -37,39 +29,10 @@ from django_piggy_verify.exceptions import (
     ProviderError,
     TooManyAttempts,
 )
-from django_piggy_verify.negotiation import error_response, form_data, prefers_json
+from django_piggy_verify.guards import RETRY_AFTER_OUTAGE, ProtectedView
+from django_piggy_verify.negotiation import form_data, prefers_json
 from django_piggy_verify.pending import Login
 from django_piggy_verify.secret import Secret
-
-RETRY_AFTER_OUTAGE = 30
-"""Seconds after which a visitor may try again when the provider is down."""
-
-
-class ProtectedView(View):
-    """
-    A view with the guards that every page of the flow has.
-
-    They wrap the view itself, so that no override of `dispatch` loses them.
-    """
-
-    @classonlymethod
-    def as_view(
-        cls,
-        **initkwargs: Any,
-    ) -> Callable[..., HttpResponseBase]:
-        """Answer the view: never cached, CSRF-protected, anonymous, in autocommit."""
-        view = super().as_view(**initkwargs)
-        for guard in (
-            csrf_protect,
-            never_cache,
-            sensitive_post_parameters("email", "code", "login"),
-            login_not_required,
-        ):
-            view = guard(view)
-        # No transaction may be open while the provider is called.
-        for alias in connections:
-            view = transaction.non_atomic_requests(using=alias)(view)
-        return view
 
 
 class FlowView(ProtectedView):
@@ -79,6 +42,13 @@ class FlowView(ProtectedView):
     limited_template_name = "piggy_verify/limited.html"
     unavailable_template_name = "piggy_verify/unavailable.html"
     refused_template_name = "piggy_verify/refused.html"
+    interrupted_template_name = "piggy_verify/interrupted.html"
+    messages = {
+        **ProtectedView.messages,
+        "login_expired": _("This login was open for too long. Ask for a new code."),
+        "too_many_attempts": _("There were too many attempts. Try again in %(wait)s."),
+        "login_refused": _("You cannot log in to this account with a code."),
+    }
 
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -99,6 +69,8 @@ class FlowView(ProtectedView):
 
     def turned_away(self) -> HttpResponse | None:
         """Answer what a visitor gets instead of this page, if anything."""
+        if str(self.request.method).lower() not in self.http_method_names:
+            return self.http_method_not_allowed(self.request)
         if self.redirect_authenticated_user and self.request.user.is_authenticated:
             return self.send_on(self.get_next())
         return None
@@ -166,64 +138,60 @@ class FlowView(ProtectedView):
     def expired(self) -> HttpResponse:
         """Say that there is no login in progress, or that it is too old."""
         if prefers_json(self.request):
-            return error_response(409, "login_expired", _("Ask for a new code."))
+            return self.error(409, "login_expired")
         return HttpResponseRedirect(self.get_start_url(self.get_next(), expired="1"))
 
     def limited(self, refusal: TooManyAttempts) -> HttpResponse:
         """Say that a limit is reached, and when to try again."""
-        message = _("There were too many attempts. Try again later.")
-        context = {"retry_after": refusal.retry_after, "limit": refusal.limit}
         response = self._failure(
-            429, "too_many_attempts", message, self.limited_template_name, context
+            429,
+            "too_many_attempts",
+            self.limited_template_name,
+            retry_after=refusal.retry_after,
+            limit=refusal.limit,
         )
-        response["Retry-After"] = str(refusal.retry_after)
         if refusal.limit == "check_login":
             pending.forget(response)
         return response
 
     def unavailable(self) -> HttpResponse:
         """Say that nobody can be logged in right now; the login stays in progress."""
-        message = _("Logging in does not work right now. Try again in a moment.")
-        context = {"retry_after": RETRY_AFTER_OUTAGE}
-        response = self._failure(
+        return self._failure(
             503,
             "provider_unavailable",
-            message,
             self.unavailable_template_name,
-            context,
+            retry_after=RETRY_AFTER_OUTAGE,
         )
-        response["Retry-After"] = str(RETRY_AFTER_OUTAGE)
-        return response
 
     def refused(self) -> HttpResponse:
         """Say that the code was right, but that this account is not let in."""
-        message = _("You cannot log in to this account with a code.")
-        response = self._failure(
-            403, "login_refused", message, self.refused_template_name, {}
-        )
+        response = self._failure(403, "login_refused", self.refused_template_name)
         pending.forget(response)
         return response
+
+    def interrupted(self, status: int, code: str) -> HttpResponse:
+        """Lead back to the start whoever came here in a way that no page leads."""
+        return self._failure(status, code, self.interrupted_template_name)
 
     def _failure(
         self,
         status: int,
         code: str,
-        message: str,
         template_name: str,
-        context: dict[str, Any],
+        *,
+        retry_after: int = 0,
+        **context: Any,
     ) -> HttpResponse:
         if prefers_json(self.request):
-            return error_response(status, code, message)
+            return self.error(status, code, retry_after=retry_after)
         context["start_url"] = self.get_start_url(self.get_next())
         context["retry_url"] = self.get_retry_url()
-        return render(self.request, template_name, context, status=status)
-
-
-def unavailable_response(message: str) -> JsonResponse:
-    """Answer in JSON that nothing can be had from the provider right now."""
-    response = error_response(503, "provider_unavailable", message)
-    response["Retry-After"] = str(RETRY_AFTER_OUTAGE)
-    return response
+        if not retry_after:
+            return render(self.request, template_name, context, status=status)
+        context["retry_after"] = retry_after
+        response = render(self.request, template_name, context, status=status)
+        response["Retry-After"] = str(retry_after)
+        return response
 
 
 def state(login: Login) -> dict[str, Any]:

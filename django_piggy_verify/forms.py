@@ -22,7 +22,9 @@ class RecipientField(forms.EmailField):
     """An e-mail address, cleaned to its one spelling."""
 
     default_error_messages = {
+        "required": _("Enter your email address."),
         "invalid": _("Enter an email address like name@example.com."),
+        "unknown_contact": _("We know no member with this email address."),
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -43,7 +45,12 @@ class CodeField(forms.CharField):
     """A code as people paste it, cleaned by `codes.normalise`."""
 
     default_error_messages = {
+        "required": _("Enter the code from the email."),
         "invalid": _("Enter the code from the email, and nothing else."),
+        # The API does not tell a wrong code from a used or an expired one.
+        "code_rejected": _(
+            "The code is wrong or has expired. Check it, or ask for a new one."
+        ),
     }
 
     def to_python(self, value: Any) -> str:
@@ -79,7 +86,6 @@ class EmailForm(forms.Form):
 
     email = RecipientField(
         label=_("Email address"),
-        error_messages={"required": _("Enter your email address.")},
         widget=forms.EmailInput(
             attrs={
                 "autocomplete": "email",
@@ -103,12 +109,6 @@ class CodeForm(forms.Form):
 
     code = CodeField(
         label=_("Code"),
-        error_messages={
-            "required": _("Enter the code from the email."),
-            "code_rejected": _(
-                "The code is wrong or has expired. Check it, or ask for a new one."
-            ),
-        },
         widget=CodeInput(
             attrs={
                 "autocomplete": "one-time-code",

@@ -52,6 +52,9 @@ class Login:
     resend_at: int
     """When the next code may be asked for, in seconds since the epoch."""
 
+    is_resent: bool = False
+    """Whether its last code is not its first."""
+
     @property
     def expires_in(self) -> int:
         """Whole seconds until it is too old; 0 or less if it is."""
@@ -70,7 +73,10 @@ class Login:
     def sent_again(self, *, resend_in: int) -> Self:
         """Answer this login with a fresh deadline."""
         now = int(time.time())
-        return replace(self, sent_at=now, resend_at=now + resend_in)
+        resend_at = now + resend_in
+        # What the cooldown holds back leaves its end where it was, to a second.
+        is_resent = self.is_resent or resend_at > self.resend_at + 1
+        return replace(self, sent_at=now, resend_at=resend_at, is_resent=is_resent)
 
     def __str__(self) -> str:
         """Answer the signed form, for the cookie and the form field."""

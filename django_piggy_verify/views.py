@@ -17,7 +17,8 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
 )
-from django.utils.translation import gettext as _
+from django.middleware.csrf import get_token
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView
 
 from django_piggy_verify import devices, pending, tokens, verification
@@ -26,13 +27,9 @@ from django_piggy_verify.exceptions import (
     ContactUnknown,
     ProviderError,
 )
-from django_piggy_verify.flow import (
-    FlowView,
-    ProtectedView,
-    state,
-    unavailable_response,
-)
+from django_piggy_verify.flow import FlowView, state
 from django_piggy_verify.forms import CodeForm, EmailForm
+from django_piggy_verify.guards import RETRY_AFTER_OUTAGE, ProtectedView
 from django_piggy_verify.negotiation import cross_out, error_response, prefers_json
 from django_piggy_verify.pending import Login
 
@@ -74,6 +71,12 @@ class EmailView(FormPage):
     form_class = EmailForm
     template_name = "piggy_verify/email.html"
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form, or hand a script what its POSTs need."""
+        if prefers_json(request):
+            return JsonResponse({"csrf_token": get_token(request)})
+        return super().get(request, *args, **kwargs)
+
     def get_initial(self) -> dict[str, Any]:
         """Fill in `next`, and after an expired login the address once more."""
         initial = {**super().get_initial(), "next": self.get_next()}
@@ -101,7 +104,7 @@ class EmailView(FormPage):
 
     def unknown(self, form: Form) -> HttpResponse:
         """Say that the address is no contact's, where the project allows it."""
-        message = _("We know no member with this email address.")
+        message = form.fields["email"].error_messages["unknown_contact"]
         form.add_error("email", ValidationError(message, code="unknown_contact"))
         return self.form_invalid(form)
 
@@ -155,7 +158,8 @@ class CodeView(LoginPage, FormPage):
     Asks for the code, checks it, and logs in.
 
     Context of the template: `form`, `recipient`, `resend_in` and `expires_in`
-    (seconds), `login` (for the hidden field of that name in further forms).
+    (seconds), `is_resent` (whether it shows that another code was sent), `login`
+    (for the hidden field of that name in further forms).
     """
 
     form_class = CodeForm
@@ -175,7 +179,10 @@ class CodeView(LoginPage, FormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add what the page says about the login in progress."""
         login = self.open_login
-        return super().get_context_data(**state(login), login=login, **kwargs)
+        is_resent = login.is_resent and self.request.method != "POST"
+        return super().get_context_data(
+            **state(login), is_resent=is_resent, login=login, **kwargs
+        )
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Log the user in, fetch the auth token, and lead on."""
@@ -238,23 +245,30 @@ class AuthTokenView(ProtectedView):
     """
 
     http_method_names = ["get", "options"]
+    messages = {
+        **ProtectedView.messages,
+        "login_required": _("Log in first."),
+        "not_found": _("There is no auth token."),
+    }
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Answer ``auth_token`` and ``expires_at`` (ISO 8601, aware)."""
         if not conf.expose_auth_token:
             return self.not_found()
         if not request.user.is_authenticated:
-            return error_response(403, "login_required", _("Log in first."))
+            return self.error(403, "login_required")
         try:
             served = tokens.serve(request.user)
         except ContactUnknown:
             return self.not_found()
         except ProviderError:
-            return unavailable_response(_("Try again in a moment."))
+            return self.error(
+                503, "provider_unavailable", retry_after=RETRY_AFTER_OUTAGE
+            )
         return JsonResponse(
             {"auth_token": served.token, "expires_at": served.expires_at}
         )
 
     def not_found(self) -> HttpResponse:
         """Say that there is no token; an `Http404` would lose what forbids caching."""
-        return error_response(404, "not_found", _("There is no auth token."))
+        return self.error(404, "not_found")

@@ -81,7 +81,7 @@ def wait_for_title(page, title):
 def test_a_contact_logs_in_by_keyboard_alone(page, piggy_sandbox, shot):
     shot("email")
     type_into(page, "email", ADDRESS)
-    wait_for_title(page, "Type the code")
+    wait_for_title(page, "Check your email")
     shot("code")
 
     type_into(page, "code", piggy_sandbox.last_code(ADDRESS))
@@ -91,18 +91,18 @@ def test_a_contact_logs_in_by_keyboard_alone(page, piggy_sandbox, shot):
 
 def test_after_a_wrong_code_the_focus_is_on_the_error(page, shot):
     type_into(page, "email", ADDRESS)
-    wait_for_title(page, "Type the code")
+    wait_for_title(page, "Check your email")
 
     type_into(page, "code", "wrong")
 
-    wait_for_title(page, "Error: Type the code")
+    wait_for_title(page, "Error: Check your email")
     shot("error")
     assert "There is a problem" in page.switch_to.active_element.text
 
 
 def test_an_outage_has_a_page_with_a_way_back(page, piggy_sandbox, shot):
     type_into(page, "email", ADDRESS)
-    wait_for_title(page, "Type the code")
+    wait_for_title(page, "Check your email")
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
     type_into(page, "code", "123456")
     wait_for_title(page, "Logging in does not work right now")
@@ -111,12 +111,12 @@ def test_an_outage_has_a_page_with_a_way_back(page, piggy_sandbox, shot):
 
     page.find_element(By.LINK_TEXT, "Try again").click()
 
-    wait_for_title(page, "Type the code")
+    wait_for_title(page, "Check your email")
 
 
 def test_another_address_can_be_used_and_next_is_kept(page):
     type_into(page, "email", "typo@example.com")
-    wait_for_title(page, "Type the code")
+    wait_for_title(page, "Check your email")
 
     page.find_element(By.XPATH, "//button[contains(., 'different')]").click()
 

@@ -134,7 +134,7 @@ def test_the_fields_of_a_subclass_show_all_that_they_have():
     assert 'for="id_bare"' not in page
     assert 'id="id_email_helptext">The one on your <b>card</b>.' in page
     assert 'aria-describedby="id_email_helptext id_email_error"' in page
-    assert 'id="id_email_error"><li>This field is required.' in page
+    assert 'id="id_email_error"><li>Enter your email address.' in page
     assert "Card:</legend>" in page
     assert '<input type="hidden" name="next" id="id_next">' in page
 

@@ -1,0 +1,109 @@
+"""
+What every page of the flow is guarded by, whatever it shows.
+
+The guards wrap the view itself, so that no override of `dispatch` loses them.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Final
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import connections, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import classonlymethod
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import View
+
+from django_piggy_verify import durations
+from django_piggy_verify.negotiation import error_response
+
+RETRY_AFTER_OUTAGE: Final = 30
+"""Seconds after which a visitor may try again when the provider is down."""
+
+_View = Callable[..., HttpResponseBase]
+
+
+class ProtectedView(View):
+    """A view with the guards that every page of the flow has."""
+
+    messages: Mapping[str, str | Promise] = {
+        "csrf_failed": _("Your browser has not sent what this page needs."),
+        "method_not_allowed": _("This page cannot be asked for in this way."),
+        "provider_unavailable": _(
+            "This does not work right now. Try again in %(wait)s."
+        ),
+    }
+    """What scripts are told, by the code of the error."""
+
+    @classonlymethod
+    def as_view(
+        cls,
+        **initkwargs: Any,
+    ) -> _View:
+        """Answer the view: never cached, CSRF-protected, anonymous, in autocommit."""
+        view = cls._csrf_checked(super().as_view(**initkwargs), initkwargs)
+        for guard in (
+            never_cache,
+            sensitive_post_parameters("email", "code", "login"),
+            login_not_required,
+            # The middleware would answer what fails the check above with its own
+            # bare page, also where a script asks, or where cookies are blocked.
+            csrf_exempt,
+        ):
+            view = guard(view)
+        # No transaction may be open while the provider is called.
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
+
+    @classonlymethod
+    def _csrf_checked(cls, view: _View, initkwargs: dict[str, Any]) -> _View:
+        """Have Django check the CSRF token, and answer a failure ourselves."""
+
+        def let_through(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            request._piggy_verify_let_through = True  # type: ignore[attr-defined]
+            return view(request, *args, **kwargs)
+
+        checked = csrf_protect(let_through)
+
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            response: HttpResponseBase = checked(request, *args, **kwargs)
+            if hasattr(request, "_piggy_verify_let_through"):
+                return response
+            page = cls(**initkwargs)
+            page.setup(request, *args, **kwargs)
+            response = page.interrupted(403, "csrf_failed")
+            patch_vary_headers(response, ["Accept"])
+            return response
+
+        return answer
+
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Say which methods there are."""
+        refusal = super().http_method_not_allowed(request, *args, **kwargs)
+        response = self.interrupted(405, "method_not_allowed")
+        response["Allow"] = refusal["Allow"]
+        return response
+
+    def interrupted(self, status: int, code: str) -> HttpResponse:
+        """Answer a request that none of the pages makes."""
+        return self.error(status, code)
+
+    def error(self, status: int, code: str, *, retry_after: int = 0) -> HttpResponse:
+        """Tell a script what went wrong, and in how many seconds to try again."""
+        message = str(self.messages[code])
+        if not retry_after:
+            return error_response(status, code, message)
+        wait = durations.in_words(retry_after)
+        response = error_response(status, code, message % {"wait": wait})
+        response["Retry-After"] = str(retry_after)
+        return response

@@ -1,0 +1,52 @@
+// Optional: counts down the wait for a new code, and keeps a form from being sent twice.
+"use strict";
+{
+  const PATIENCE = 15_000; // Milliseconds: longer than an answer takes.
+
+  const inWords = (number, unit) =>
+    new Intl.NumberFormat(document.documentElement.lang || undefined, {
+      style: "unit",
+      unit,
+      unitDisplay: "long",
+    }).format(number);
+
+  const duration = (seconds) =>
+    seconds < 120 ? inWords(seconds, "second")
+    : seconds < 7200 ? inWords(Math.ceil(seconds / 60), "minute")
+    : inWords(Math.ceil(seconds / 3600), "hour");
+
+  for (const box of document.querySelectorAll("[data-piggy-verify-wait]")) {
+    const [waiting, over] = box.children;
+    const time = waiting.querySelector("time");
+    const end = Date.now() + 1000 * parseInt(time.dateTime.slice("PT".length), 10);
+    const timer = setInterval(() => {
+      const left = Math.ceil((end - Date.now()) / 1000);
+      if (left > 0) {
+        time.textContent = duration(left);
+      } else {
+        clearInterval(timer);
+        waiting.hidden = true;
+        over.hidden = false;
+      }
+    }, 1000);
+  }
+
+  addEventListener("submit", (event) => {
+    const button = event.submitter;
+    const words = button?.dataset.piggyVerifyBusy;
+    if (!words) return;
+    if (button.hasAttribute("aria-disabled")) {
+      event.preventDefault();
+      return;
+    }
+    const label = button.textContent;
+    const restore = () => {
+      button.textContent = label;
+      button.removeAttribute("aria-disabled");
+    };
+    button.textContent = words;
+    button.setAttribute("aria-disabled", "true");
+    setTimeout(restore, PATIENCE);
+    addEventListener("pagehide", restore, { once: true });
+  });
+}

@@ -1,0 +1,137 @@
+"""What no page of the flow does without: the CSRF check, and an answer one can read."""
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+
+from django_piggy_verify.views import EmailView
+from tests.steps import ADDRESS, JSON, ask_for_code, calls, is_logged_in
+from tests.urls import urlpatterns
+
+FORMS = ["", "code/", "code/resend/", "cancel/"]
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+
+
+@pytest.fixture
+def strict(contact):
+    """A browser whose posts are checked, as all are outside of tests."""
+    return Client(enforce_csrf_checks=True)
+
+
+@pytest.fixture(params=[True, False], ids=["middleware", "none"])
+def middleware(request, settings):
+    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != CSRF]
+    settings.MIDDLEWARE += [CSRF] * request.param
+
+
+@pytest.mark.parametrize("page", FORMS)
+def test_a_post_without_a_token_does_nothing(strict, middleware, page, piggy_sandbox):
+    response = strict.post(f"/login/{page}", {"email": ADDRESS})
+
+    assert response.status_code == 403
+    assert "no-store" in response["Cache-Control"]
+    assert calls(piggy_sandbox) == []
+
+
+def test_a_right_code_without_a_token_logs_nobody_in(strict, piggy_sandbox):
+    token = strict.get("/login/").cookies["csrftoken"].value
+    ask_for_code(strict, csrfmiddlewaretoken=token)
+
+    strict.post("/login/code/", {"code": piggy_sandbox.last_code(ADDRESS)})
+
+    assert not is_logged_in(strict)
+    assert calls(piggy_sandbox) == ["send"]
+
+
+@pytest.mark.parametrize("header", ["https://evil.example", "null"])
+def test_a_post_from_elsewhere_does_nothing(strict, middleware, piggy_sandbox, header):
+    token = strict.get("/login/").cookies["csrftoken"].value
+    fields = {"email": ADDRESS, "csrfmiddlewaretoken": token}
+
+    response = strict.post("/login/", fields, headers={"origin": header})
+
+    assert response.status_code == 403
+    assert calls(piggy_sandbox) == []
+
+
+def test_without_a_token_the_page_says_what_to_do(strict, middleware):
+    page = strict.post("/login/", {"email": ADDRESS, "next": "/members/"})
+
+    assert "allow cookies for this site" in page.text
+    assert 'href="/login/?next=%2Fmembers%2F"' in page.text
+
+
+@pytest.mark.parametrize("page", FORMS)
+def test_a_script_without_a_token_is_told_so(strict, middleware, page):
+    response = strict.post(f"/login/{page}", {}, "application/json", headers=JSON)
+
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "csrf_failed"
+    assert "Accept" in response["Vary"]
+
+
+def test_a_token_in_a_header_is_enough(strict, middleware, piggy_sandbox):
+    token = strict.get("/login/", headers=JSON).json()["csrf_token"]
+    headers = {**JSON, "x-csrftoken": token}
+
+    response = strict.post(
+        "/login/", {"email": ADDRESS}, "application/json", headers=headers
+    )
+
+    assert response.status_code == 202
+
+
+def test_a_token_in_the_form_is_enough(strict, middleware):
+    token = strict.get("/login/").cookies["csrftoken"].value
+
+    response = ask_for_code(strict, csrfmiddlewaretoken=token)
+
+    assert response.url == "/login/code/"
+
+
+def test_a_failed_check_is_logged_where_django_logs_it(strict, caplog):
+    strict.post("/login/")
+
+    assert "django.security.csrf" in [each.name for each in caplog.records]
+
+
+@pytest.mark.parametrize("page", ["code/resend/", "cancel/"])
+def test_a_page_for_posts_only_leads_back_whoever_opens_it(client, code, page):
+    response = client.get(f"/login/{page}?next=/members/")
+
+    assert response.status_code == 405
+    assert response["Allow"] == "POST, OPTIONS"
+    assert 'href="/login/?next=%2Fmembers%2F"' in response.text
+
+
+@pytest.mark.parametrize("page", [*FORMS, "token/"])
+def test_a_script_is_told_which_methods_there_are(client, db, page):
+    response = client.delete(f"/login/{page}", headers=JSON)
+
+    assert response.status_code == 405
+    assert response.json()["error"]["code"] == "method_not_allowed"
+    assert "OPTIONS" in response["Allow"]
+
+
+class LaxView(EmailView):
+    def dispatch(self, *args, **kwargs):
+        return HttpResponse("done")
+
+
+def test_a_subclass_cannot_lose_the_check(strict, middleware, settings):
+    settings.ROOT_URLCONF = (*urlpatterns, path("lax/", LaxView.as_view()))
+
+    assert strict.post("/lax/").status_code == 403
+    assert strict.get("/lax/").text == "done"
+
+
+def test_a_page_of_its_own_may_word_it(strict, settings):
+    class Page(EmailView):
+        messages = {**EmailView.messages, "csrf_failed": "Come in by the door."}
+
+    settings.ROOT_URLCONF = (path("own/", Page.as_view()),)
+
+    response = strict.post("/own/", headers=JSON)
+
+    assert response.json()["error"]["message"] == "Come in by the door."
