@@ -16,10 +16,12 @@ PACKAGE = Path("django_piggy_verify")
 WANTED_IN_WHEEL = (
     "django_piggy_verify/py.typed",
     "django_piggy_verify/testing/*.py",
+    "django_piggy_verify/locale/nl/LC_MESSAGES/django.mo",
     "django_piggy_verify/management/commands/*.py",
     "django_piggy_verify/migrations/0001_*.py",
     "django_piggy_verify/sandbox/urls.py",
     "django_piggy_verify/static/piggy_verify/*.css",
+    "django_piggy_verify/static/piggy_verify/*.js",
     "django_piggy_verify/templates/piggy_verify/*.html",
     "django_piggy_verify/templatetags/piggy_verify.py",
     "*.dist-info/licenses/LICENSE",

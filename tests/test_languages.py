@@ -1,0 +1,162 @@
+"""The catalogues: complete, compiled, polite; and the pages that are made with them."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import polib
+import pytest
+from django.core.management import call_command
+from django.utils import translation
+
+import django_piggy_verify
+from django_piggy_verify.durations import in_words
+from django_piggy_verify.sandbox import Fault
+from tests.steps import ask_for_code, type_code
+
+PACKAGE = Path(django_piggy_verify.__file__).parent
+LANGUAGES = ["de", "en", "es", "fr", "nl"]
+REQUIRED = "PIGGY_VERIFY_REQUIRE_SERVICES" in os.environ
+IN_TEMPLATES = re.compile(r"%\(\w+\)[sd]|</?\w+[^>]*>")
+FAMILIAR = {
+    "de": r"\b(du|dich|dir|dein\w*)\b",
+    "es": r"\b(tú|tu|tus|te|ti|contigo)\b",
+    "fr": r"\b(tu|te|toi|ton|ta|tes)\b",
+    "nl": r"\b(je|jij|jou|jouw)\b",
+}
+
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+every_translation = pytest.mark.parametrize("language", FAMILIAR)
+
+
+def catalogue(language, folder=PACKAGE):
+    return polib.pofile(str(folder / f"locale/{language}/LC_MESSAGES/django.po"))
+
+
+def texts(entry):
+    return [entry.msgstr, *entry.msgstr_plural.values()][bool(entry.msgid_plural) :]
+
+
+def sources(entry):
+    return {entry.msgid, entry.msgid_plural or entry.msgid}
+
+
+def kept(text):
+    return sorted(IN_TEMPLATES.findall(text))
+
+
+def test_there_are_the_languages_that_are_promised():
+    assert sorted(path.name for path in (PACKAGE / "locale").iterdir()) == LANGUAGES
+
+
+@every_language
+def test_every_string_is_translated(language):
+    entries = list(catalogue(language))
+
+    assert entries
+    assert [each.msgid for each in entries if not all(texts(each))] == []
+    assert [each.msgid for each in entries if each.fuzzy or each.obsolete] == []
+
+
+@every_language
+def test_no_string_is_missing(language, tmp_path, monkeypatch):
+    if not REQUIRED and shutil.which("xgettext") is None:
+        pytest.skip("needs GNU gettext")
+    copy = shutil.copytree(PACKAGE, tmp_path / "package")
+    monkeypatch.chdir(copy)
+    call_command("makemessages", locale=[language], no_obsolete=True, verbosity=0)
+
+    extracted = {(each.msgid, each.msgid_plural) for each in catalogue(language, copy)}
+    assert extracted == {
+        (each.msgid, each.msgid_plural) for each in catalogue(language)
+    }
+
+
+@every_language
+def test_a_translation_keeps_what_is_filled_in_and_marked_up(language):
+    for entry in catalogue(language):
+        wanted = [sorted(IN_TEMPLATES.findall(each)) for each in sources(entry)]
+        assert all(
+            sorted(IN_TEMPLATES.findall(each)) in wanted for each in texts(entry)
+        )
+
+
+@every_language
+def test_what_is_compiled_is_what_is_written(language):
+    path = PACKAGE / f"locale/{language}/LC_MESSAGES/django.mo"
+
+    compiled = {each.msgid: texts(each) for each in polib.mofile(str(path))}
+    assert compiled == {each.msgid: texts(each) for each in catalogue(language)}
+
+
+@every_translation
+def test_nobody_is_spoken_to_familiarly(language):
+    words = "\n".join(text for each in catalogue(language) for text in texts(each))
+
+    assert re.findall(FAMILIAR[language], words, re.IGNORECASE) == []
+
+
+@every_language
+def test_one_is_told_from_many(language):
+    with translation.override(language):
+        one, two = in_words(1), in_words(2)
+
+    assert one.removeprefix("1") != two.removeprefix("2")
+
+
+@pytest.fixture
+def pages(client, contact, settings, piggy_sandbox):
+    """Answer every page of the flow, in a language."""
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "django.middleware.locale.LocaleMiddleware",
+    ]
+
+    def walk(language):
+        client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+        yield client.get("/login/?expired=1")
+        yield ask_for_code(client, "nobody")
+        ask_for_code(client)
+        yield client.get("/login/code/")
+        yield type_code(client, "wrong")
+        yield client.get("/login/code/resend/")
+        piggy_sandbox.switches.fault = Fault.OUTAGE
+        yield type_code(client, "123456")
+        piggy_sandbox.switches.fault = None
+        settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/2m"}
+        yield type_code(client, "wrong")
+        settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+        yield type_code(client, "wrong")
+        settings.PIGGY_VERIFY_RATE_LIMITS = {}
+        settings.PIGGY_VERIFY_CREATE_USERS = False
+        ask_for_code(client)
+        yield type_code(client, piggy_sandbox.last_code("ann@example.com"))
+
+    return walk
+
+
+@every_translation
+def test_no_page_shows_a_string_of_another_language(pages, language):
+    foreign = {
+        each.msgid
+        for each in catalogue(language)
+        if len(each.msgid.split()) > 1 and "%(" not in each.msgid
+    }
+
+    for page in pages(language):
+        assert f'<html lang="{language}" dir="ltr">' in page.text
+        assert [each for each in foreign if each in page.text] == []
+
+
+@pytest.mark.parametrize("language", ["ar", "he"])
+def test_a_page_reads_from_right_to_left_where_its_language_does(pages, language):
+    for page in pages(language):
+        assert f'<html lang="{language}" dir="rtl">' in page.text
+
+
+def test_scripts_are_answered_in_their_language(client, db):
+    with translation.override("nl"):
+        answer = client.post("/login/", headers={"accept": "application/json"})
+
+    assert answer.json()["error"]["message"] == "Vul uw e-mailadres in."
