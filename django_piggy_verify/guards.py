@@ -89,9 +89,8 @@ class ProtectedView(View):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Say which methods there are."""
-        refusal = super().http_method_not_allowed(request, *args, **kwargs)
         response = self.interrupted(405, "method_not_allowed")
-        response["Allow"] = refusal["Allow"]
+        response["Allow"] = self.options(request)["Allow"]
         return response
 
     def interrupted(self, status: int, code: str) -> HttpResponse:

@@ -12,8 +12,7 @@ from django.utils import translation
 
 import django_piggy_verify
 from django_piggy_verify.durations import in_words
-from django_piggy_verify.sandbox import Fault
-from tests.steps import ask_for_code, type_code
+from tests.tour import every_page
 
 PACKAGE = Path(django_piggy_verify.__file__).parent
 LANGUAGES = ["de", "en", "es", "fr", "nl"]
@@ -115,23 +114,7 @@ def pages(client, contact, settings, piggy_sandbox):
 
     def walk(language):
         client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
-        yield client.get("/login/?expired=1")
-        yield ask_for_code(client, "nobody")
-        ask_for_code(client)
-        yield client.get("/login/code/")
-        yield type_code(client, "wrong")
-        yield client.get("/login/code/resend/")
-        piggy_sandbox.switches.fault = Fault.OUTAGE
-        yield type_code(client, "123456")
-        piggy_sandbox.switches.fault = None
-        settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/2m"}
-        yield type_code(client, "wrong")
-        settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
-        yield type_code(client, "wrong")
-        settings.PIGGY_VERIFY_RATE_LIMITS = {}
-        settings.PIGGY_VERIFY_CREATE_USERS = False
-        ask_for_code(client)
-        yield type_code(client, piggy_sandbox.last_code("ann@example.com"))
+        return every_page(client, piggy_sandbox, settings)
 
     return walk
 

@@ -1,0 +1,25 @@
+"""A visitor who gets to see every page of the flow, in most of its states."""
+
+from django_piggy_verify.sandbox import Fault
+from tests.steps import ADDRESS, ask_for_code, type_code
+
+
+def every_page(browser, sandbox, settings):
+    """Answer one response after the other; the sandbox knows the address."""
+    yield browser.get("/login/?expired=1")
+    yield ask_for_code(browser, "nobody")
+    ask_for_code(browser)
+    yield browser.get("/login/code/")
+    yield type_code(browser, "wrong")
+    yield browser.get("/login/code/resend/")
+    sandbox.switches.fault = Fault.OUTAGE
+    yield type_code(browser, "123456")
+    sandbox.switches.fault = None
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/2m"}
+    yield type_code(browser, "wrong")
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    yield type_code(browser, "wrong")
+    settings.PIGGY_VERIFY_RATE_LIMITS = {}
+    settings.PIGGY_VERIFY_CREATE_USERS = False
+    ask_for_code(browser)
+    yield type_code(browser, sandbox.last_code(ADDRESS))
