@@ -23,6 +23,9 @@ from django_piggy_verify.models import Tally
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.tallies import Change, Counted
 
+_DIGITS: Final = 44
+"""Hexadecimal digits of a key: the longest name of a limit has room beside them."""
+
 _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -50,13 +53,30 @@ class Claim:
     """The limit's name."""
 
     key: str
-    """The tally's primary key: a keyed hash of limit and subject, hexadecimal."""
+    """The tally's primary key: a keyed hash of limit and subject, and the limit."""
 
     rate: Rate
     """How many are let through."""
 
     retry_after: int | None = None
     """Seconds to report where waiting for the window's end is not what helps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far one subject is under one limit."""
+
+    limit: str
+    """The limit's name."""
+
+    number: int
+    """How many are counted in the window that runs."""
+
+    allowed: int
+    """How many are let through in one window."""
+
+    ends_at: datetime | None
+    """When the window ends; None while none runs."""
 
 
 def parse_rate(text: str) -> Rate:
@@ -77,9 +97,23 @@ def claim(
 ) -> Claim:
     """Answer the claim of `subject`; without `rate`, that of the settings."""
     text = Secret(f"{limit}\0{subject}")  # a code may be in it
-    key = salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
+    digest = salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
+    # The hash comes first: rows are locked in the order of their keys, and only
+    # that of digits and small letters is the same here and in every collation.
+    key = f"{digest[:_DIGITS]}:{limit}"
     rate = rate or parse_rate(str(conf.rate_limits[limit]))
     return Claim(limit=limit, key=key, rate=rate, retry_after=retry_after)
+
+
+def limit_of(key: str) -> str:
+    """Answer the limit that a tally with this key counts under."""
+    return key.partition(":")[2]
+
+
+def allowed(limit: str) -> int:
+    """Answer how many the settings let through; what they do not name, once."""
+    written = conf.rate_limits.get(limit, 1)
+    return written if isinstance(written, int) else parse_rate(written).count
 
 
 class Exhausted(Exception):
@@ -119,6 +153,12 @@ def waits(claims: Sequence[Claim]) -> dict[str, int]:
     return _waits(claims, tallies.find(_keys(claims)), timezone.now())
 
 
+def standings(claims: Sequence[Claim]) -> list[Standing]:
+    """Answer how far the subject of each claim is, counting nothing."""
+    rows, now = tallies.find(_keys(claims)), timezone.now()
+    return [_standing(each, rows.get(each.key), now) for each in claims]
+
+
 @conflicts.tried_again
 def settle(
     windows: Windows,
@@ -153,6 +193,13 @@ def _counted(claim: Claim, row: Counted, now: datetime) -> Change:
 
 def _end(claim: Claim, now: datetime) -> datetime:
     return now + timedelta(seconds=claim.rate.period)
+
+
+def _standing(claim: Claim, row: Counted | None, now: datetime) -> Standing:
+    number, ends_at = row if row and row.ends_at > now else (0, None)
+    return Standing(
+        limit=claim.limit, number=number, allowed=claim.rate.count, ends_at=ends_at
+    )
 
 
 def _waits(

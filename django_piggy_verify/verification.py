@@ -21,7 +21,7 @@ from django_piggy_verify.exceptions import (
     ProviderError,
     TooManyAttempts,
 )
-from django_piggy_verify.limits import Claim, Exhausted, Rate, Windows
+from django_piggy_verify.limits import Claim, Exhausted, Rate, Standing, Windows
 from django_piggy_verify.pending import Login
 from django_piggy_verify.providers import get_provider, log_failure
 from django_piggy_verify.providers.base import Challenge, Identity
@@ -102,9 +102,17 @@ def require_tries(request: HttpRequest) -> None:
 
 def unlock(recipient: str) -> int:
     """Forget what was counted for `recipient`; answer how many limits that was."""
-    return limits.forget(
-        [*_send_claims(recipient, None), *_check_claims_of_recipient(recipient, None)]
-    )
+    return limits.forget(_claims_of_recipient(recipient))
+
+
+def counts_of(recipient: str) -> list[Standing]:
+    """
+    Answer what was counted for `recipient`, under every limit of an address.
+
+    Nothing of the browsers that the member has logged in with before, which count
+    wrong codes of their own.
+    """
+    return limits.standings(_claims_of_recipient(recipient))
 
 
 def _send(recipient: str, request: HttpRequest | None) -> None:
@@ -160,6 +168,14 @@ def _send_claims(recipient: str, request: HttpRequest | None) -> list[Claim]:
     return [
         *(limits.claim(name, subject) for name in names),
         *_address_claims("send_ip", request),
+    ]
+
+
+def _claims_of_recipient(recipient: str) -> list[Claim]:
+    """Answer the claims that need no request: not of one browser or client address."""
+    return [
+        *_send_claims(recipient, None),
+        *_check_claims_of_recipient(recipient, None),
     ]
 
 

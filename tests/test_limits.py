@@ -8,9 +8,11 @@ from django.db import OperationalError, connection, connections, transaction
 from django.http import HttpRequest
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import given, strategies as st
 
 from django_piggy_verify import clients, conflicts, limits
+from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 from django_piggy_verify.conflicts import Overtaken
 from django_piggy_verify.exceptions import TooManyAttempts
 from django_piggy_verify.limits import Exhausted, Rate
@@ -197,7 +199,7 @@ def test_rows_are_made_in_one_order(db):
         with CaptureQueriesContext(connection) as captured:
             limits.take(order)
         insert = next(each["sql"] for each in captured if "INSERT" in each["sql"])
-        made.append(re.findall(r"\b[0-9a-f]{64}\b", insert))
+        made.append(re.findall(r"\b[0-9a-f]{44}:\w+", insert))
         limits.forget(order)
 
     assert made[0] == made[1] == sorted([ann.key, bob.key])
@@ -367,8 +369,56 @@ def test_no_address_is_stored(client, contact):
 
     assert Tally.objects.count() == 4
     for tally in Tally.objects.all():
-        assert len(tally.key) == 64
+        assert re.fullmatch("[0-9a-f]{44}:[a-z_]+", tally.key)
         assert "ann" not in str(tally)
+
+
+@pytest.mark.parametrize("limit", [*DEFAULT_RATE_LIMITS, "code_use"])
+def test_a_key_has_room_for_the_name_of_its_limit(limit):
+    key = claim(limit).key
+    Tally(key=key, count=1, ends_at=timezone.now()).clean_fields()
+
+    assert limits.limit_of(key) == limit
+
+
+def test_keys_are_in_the_order_of_their_hashes():
+    """By the limits' names, databases would differ: some pass over underscores."""
+    keys = [claim(limit).key for limit in DEFAULT_RATE_LIMITS]
+
+    assert sorted(keys) == sorted(keys, key=re.compile("[0-9a-f]{44}").findall)
+
+
+def test_a_count_is_told_with_its_limit_and_its_window(db, time_machine):
+    time_machine.move_to(0, tick=False)
+    windows = limits.take([claim()])
+
+    [standing] = limits.standings([claim()])
+
+    assert (standing.number, standing.allowed) == (1, 2)
+    assert standing.ends_at == windows[claim().key]
+
+
+def test_a_window_that_is_over_counts_nothing(db, time_machine):
+    time_machine.move_to(0, tick=False)
+    limits.take([claim()])
+    time_machine.shift(60)
+
+    [standing] = limits.standings([claim()])
+
+    assert (standing.number, standing.ends_at) == (0, None)
+
+
+def test_what_was_never_counted_is_told_as_well(db):
+    [standing] = limits.standings([claim()])
+
+    assert (standing.number, standing.ends_at) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "count"), [("send_ip", 20), ("check_login", 5), ("code_use", 1)]
+)
+def test_how_many_are_allowed_is_what_the_settings_say(limit, count):
+    assert limits.allowed(limit) == count
 
 
 def test_a_new_secret_key_starts_all_counts_anew(db, settings):
