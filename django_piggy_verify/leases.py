@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -82,9 +82,9 @@ def take(contact: Contact) -> Lease | None:
     return Lease(contact, until) if is_ours else None
 
 
-def cancel(user_id: int | str) -> None:
-    """Take the leases on this user's contacts from whoever has them."""
-    Contact.objects.filter(user_id=user_id).update(
+def cancel(**whose: Any) -> None:
+    """Take the leases on these contacts, found by look-ups, from whoever has them."""
+    Contact.objects.filter(**whose).update(
         fetch_until=timezone.now(), fetch_state=FetchState.IDLE
     )
 

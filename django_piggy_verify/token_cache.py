@@ -10,8 +10,9 @@ from functools import cache
 from typing import Any, Final
 
 from django.db import connections, router
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, TextChoices
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import conflicts, encryption
 from django_piggy_verify.conf import conf
@@ -20,6 +21,15 @@ from django_piggy_verify.secret import Secret
 
 REFRESH_AHEAD: Final = 30
 """Seconds before its expiry at which a token is refreshed, or a tenth of its life."""
+
+
+class Freshness(TextChoices):
+    """How long a stored token will serve, in a word."""
+
+    NONE = "none", _("none")
+    FRESH = "fresh", _("fresh")
+    EXPIRING = "expiring", _("expiring")
+    EXPIRED = "expired", _("expired")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +48,33 @@ class Served:
     @property
     def is_due(self) -> bool:
         """Whether this caller should fetch the next one, while it still serves."""
-        ahead = timedelta(seconds=min(REFRESH_AHEAD, conf.auth_token_ttl / 10))
         now = timezone.now()
         is_busy = self.at_rest_from is not None and self.at_rest_from > now
-        return self.expires_at - now < ahead and not is_busy
+        return self.expires_at < _due_until(now) and not is_busy
+
+
+def freshness(expires_at: datetime | None) -> Freshness:
+    """Answer that of a token which expires then; of none, that there is none."""
+    now = timezone.now()
+    if expires_at is None:
+        return Freshness.NONE
+    if expires_at <= now:
+        return Freshness.EXPIRED
+    return Freshness.EXPIRING if expires_at < _due_until(now) else Freshness.FRESH
+
+
+def contacts_with(wanted: Freshness) -> Q:
+    """Answer the same as a condition on contacts."""
+    now = timezone.now()
+    due_until = _due_until(now)
+    return {
+        Freshness.NONE: Q(auth_token=None),
+        Freshness.EXPIRED: Q(auth_token__expires_at__lte=now),
+        Freshness.EXPIRING: Q(
+            auth_token__expires_at__gt=now, auth_token__expires_at__lt=due_until
+        ),
+        Freshness.FRESH: Q(auth_token__expires_at__gte=due_until),
+    }[wanted]
 
 
 def find(user_id: Any, provider: str) -> Served | None:
@@ -87,9 +120,15 @@ def store(contact: Contact, served: Served, *, fetched_at: datetime) -> None:
     )
 
 
-def drop(**whose: Any) -> None:
-    """Delete the stored tokens that these look-ups find."""
-    AuthToken.objects.filter(**whose).delete()
+def drop(**whose: Any) -> int:
+    """Delete the stored tokens that these look-ups find; answer how many."""
+    return AuthToken.objects.filter(**whose).delete()[0]
+
+
+def _due_until(now: datetime) -> datetime:
+    """Answer up to which expiry a token is to be refreshed now."""
+    ahead = min(REFRESH_AHEAD, conf.auth_token_ttl / 10)
+    return now + timedelta(seconds=ahead)
 
 
 @cache

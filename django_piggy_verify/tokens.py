@@ -6,6 +6,7 @@ nobody's business but the provider's.
 """
 
 import logging
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -100,13 +101,18 @@ def prepare(user: AbstractBaseUser) -> None:
 
 
 def forget_at_logout(user: AbstractBaseUser | None) -> None:
-    """
-    Drop the cached tokens of a user who logs out, as the settings want it.
+    """Drop the cached tokens of a user who logs out, as the settings want it."""
+    if user is not None and conf.forget_token_on_logout:
+        _forget(user_id=user.pk)
 
-    One that is being fetched at this moment will not be stored.
-    """
-    if user is None or not conf.forget_token_on_logout:
-        return
+
+def forget(contact: Contact) -> int:
+    """Drop the cached token of `contact`; answer how many there were, one or none."""
+    return _forget(id=contact.pk)
+
+
+def _forget(**whose: Any) -> int:
+    """Drop the tokens of these contacts; one that is being fetched is not stored."""
     with transaction.atomic(using=router.db_for_write(Contact)):
-        leases.cancel(user.pk)
-        token_cache.drop(contact__user_id=user.pk)
+        leases.cancel(**whose)
+        return token_cache.drop(**{f"contact__{name}": whose[name] for name in whose})

@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from django_piggy_verify import leases, token_cache
+from django_piggy_verify import leases, token_cache, tokens
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     PiggyVerifyError,
@@ -235,12 +235,27 @@ def test_who_has_lost_the_lease_stores_nothing(user, piggy_sandbox, monkeypatch)
     fetch = PiggyProvider.fetch_auth_token
 
     def log_out_meanwhile(self, uid):
-        elsewhere(leases.cancel, user.pk)
+        elsewhere(lambda: leases.cancel(user_id=user.pk))
         return fetch(self, uid)
 
     monkeypatch.setattr(PiggyProvider, "fetch_auth_token", log_out_meanwhile)
 
     assert get_auth_token(user)
+    assert not AuthToken.objects.exists()
+
+
+def test_what_is_forgotten_during_the_fetch_is_not_stored(
+    user, piggy_sandbox, monkeypatch
+):
+    fetch = PiggyProvider.fetch_auth_token
+
+    def forget_meanwhile(self, uid):
+        tokens.forget(Contact.objects.get())
+        return fetch(self, uid)
+
+    monkeypatch.setattr(PiggyProvider, "fetch_auth_token", forget_meanwhile)
+    get_auth_token(user)
+
     assert not AuthToken.objects.exists()
 
 

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils import timezone
 
+from django_piggy_verify import token_cache, tokens
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     ProviderRefused,
@@ -15,6 +16,8 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.secret import Secret
+from django_piggy_verify.token_cache import Freshness, Served
 from django_piggy_verify.tokens import get_auth_token
 from tests.steps import calls, log_in
 
@@ -237,3 +240,68 @@ def test_whatever_goes_wrong_with_the_token_the_login_stands(
 
     assert log_in(client, piggy_sandbox).url == "/members/"
     assert "No auth token at login" in caplog.text
+
+
+IN_A_WORD = [
+    (900, 30, Freshness.FRESH),
+    (900, 29, Freshness.EXPIRING),
+    (900, 1, Freshness.EXPIRING),
+    (900, 0, Freshness.EXPIRED),
+    (60, 6, Freshness.FRESH),
+    (60, 5, Freshness.EXPIRING),
+]
+
+
+@pytest.fixture
+def noon(time_machine):
+    time_machine.move_to("2026-11-21T12:00:00Z", tick=False)
+    return timezone.now()
+
+
+@pytest.mark.parametrize(("ttl", "left", "word"), IN_A_WORD)
+def test_a_token_is_called_by_how_long_it_serves(noon, settings, ttl, left, word):
+    settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = ttl
+
+    assert token_cache.freshness(noon + timedelta(seconds=left)) is word
+
+
+@pytest.mark.parametrize(("ttl", "left", "word"), IN_A_WORD[:4])
+def test_the_database_calls_a_token_the_same(user, noon, ttl, left, word):
+    AuthToken.objects.update(expires_at=noon + timedelta(seconds=left))
+
+    found = [
+        each
+        for each in Freshness
+        if Contact.objects.filter(token_cache.contacts_with(each)).exists()
+    ]
+    assert found == [word]
+
+
+def test_a_contact_without_a_token_is_called_so_in_the_database(user):
+    AuthToken.objects.all().delete()
+
+    assert Contact.objects.filter(token_cache.contacts_with(Freshness.NONE)).exists()
+
+
+@pytest.mark.parametrize(("ttl", "left", "word"), IN_A_WORD)
+def test_an_expiring_token_is_refreshed_ahead(noon, settings, ttl, left, word):
+    settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = ttl
+    expires_at = noon + timedelta(seconds=left)
+
+    served = Served(token=Secret("any"), expires_at=expires_at)
+
+    assert served.is_due == (word is not Freshness.FRESH)
+
+
+def test_one_contacts_token_is_forgotten_and_no_other(user, token, piggy_sandbox):
+    log_in_another(piggy_sandbox)
+
+    assert tokens.forget(user.piggy_contacts.get()) == 1
+
+    assert AuthToken.objects.exclude(contact__user=user).count() == 1
+    assert not AuthToken.objects.filter(contact__user=user).exists()
+
+
+def log_in_another(sandbox):
+    sandbox.add_contact("bob@example.com")
+    log_in(Client(), sandbox, "bob@example.com")
