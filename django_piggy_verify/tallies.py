@@ -65,7 +65,12 @@ def give_back(key: str, window: datetime) -> Change:
 
 def clear(key: str) -> Change:
     """Begin anew, and end whatever window it is."""
-    return Change(key, "1 = 1", [], "0", _long_ago())
+    return Change(key, "1 = 1", [], "0", long_ago())
+
+
+def long_ago() -> datetime:
+    """Answer the end of what was cleared: aware, but for ``USE_TZ = False``."""
+    return datetime(1970, 1, 1, tzinfo=timezone.now().tzinfo)
 
 
 def find(keys: Sequence[str]) -> Mapping[str, Counted]:
@@ -165,8 +170,3 @@ def _rows() -> QuerySet[Tally, Any]:
 
 def _database() -> str:
     return router.db_for_write(Tally)
-
-
-def _long_ago() -> datetime:
-    """Answer a time as `timezone.now` does: aware, but for ``USE_TZ = False``."""
-    return datetime(1970, 1, 1, tzinfo=timezone.now().tzinfo)

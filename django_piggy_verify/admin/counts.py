@@ -1,0 +1,87 @@
+"""What was counted, by limit: how much of how much, and until when; never of whom."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import display_for_value
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_piggy_verify import conflicts, limits, tallies
+from django_piggy_verify.admin.base import LIMITS, Filter, ReadOnlyAdmin
+from django_piggy_verify.models import Tally
+
+
+class LimitFilter(Filter):
+    """Counts by their limit."""
+
+    title = _("limit")
+    parameter_name = "limit"
+    words = tuple(LIMITS.items())
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Tally]
+    ) -> QuerySet[Tally]:
+        """Narrow the list down, by the end of the keys."""
+        if self.value() is None:
+            return queryset
+        return queryset.filter(key__endswith=f":{self.value()}")
+
+
+class WindowFilter(Filter):
+    """Counts by whether their window is over."""
+
+    title = _("window")
+    parameter_name = "window"
+    words = (("running", _("running")), ("over", _("over")))
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Tally]
+    ) -> QuerySet[Tally]:
+        """Narrow the list down, by the server's clock."""
+        match self.value():
+            case "running":
+                return queryset.filter(ends_at__gt=timezone.now())
+            case "over":
+                return queryset.filter(ends_at__lte=timezone.now())
+        return queryset
+
+
+@admin.register(Tally)
+class TallyAdmin(ReadOnlyAdmin):
+    """The table of counts; to delete a row is to forget what it counts."""
+
+    list_display = ("limit", "count", "allowed", "window_ends_at", "is_over")
+    list_filter = (LimitFilter, WindowFilter)
+    ordering = ("-ends_at",)
+    fields = list_display
+
+    @admin.display(description=_("limit"))
+    def limit(self, tally: Tally) -> str:
+        """Answer what is counted, in words."""
+        limit = limits.limit_of(tally.key)
+        return str(LIMITS.get(limit, limit))
+
+    @admin.display(description=_("allowed"))
+    def allowed(self, tally: Tally) -> int:
+        """Answer how many the settings let through now."""
+        return limits.allowed(limits.limit_of(tally.key))
+
+    @admin.display(description=_("window ends at"), ordering="ends_at")
+    def window_ends_at(self, tally: Tally) -> str:
+        """Answer when it ends, or has ended; nothing where a right code cleared it."""
+        is_cleared = tally.ends_at == tallies.long_ago()
+        return display_for_value(None if is_cleared else tally.ends_at, "-")
+
+    @admin.display(description=_("over"), boolean=True)
+    def is_over(self, tally: Tally) -> bool:
+        """Whether the window is over, so that the next try begins a new one."""
+        return tally.ends_at <= timezone.now()
+
+    @conflicts.tried_again
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete the rows in the order in which a login locks them."""
+        with conflicts.in_order(Tally, queryset.values_list("pk", flat=True)) as rows:
+            rows.delete()
