@@ -48,16 +48,32 @@ class ContactAdmin(ReadOnlyAdmin):
     search_fields = ("email", "uid")
     date_hierarchy = "verified_at"
     actions = ("forget_tokens", "unlock")
-    fields = (
-        "user",
-        "provider",
-        "uid",
-        "email",
-        "phone",
-        "created_at",
-        "verified_at",
-        "token_state",
-        "limits",
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "user",
+                    "provider",
+                    "uid",
+                    "email",
+                    "phone",
+                    "created_at",
+                    "verified_at",
+                    "token_state",
+                )
+            },
+        ),
+        (
+            _("Limits"),
+            {
+                "fields": ("limits",),
+                "description": _(
+                    "What is counted for this address. Browsers that the member has "
+                    "logged in with before count wrong codes of their own."
+                ),
+            },
+        ),
     )
 
     @admin.display(description=_("auth token"))
@@ -66,7 +82,7 @@ class ContactAdmin(ReadOnlyAdmin):
         token: AuthToken | None = getattr(contact, "auth_token", None)
         return str(token_cache.freshness(token.expires_at if token else None).label)
 
-    @admin.display(description=_("limits"))
+    @admin.display(description=_("counted"))
     def limits(self, contact: Contact) -> str:
         """Answer how far the contact's address is under each limit, line by line."""
         from django_piggy_verify import verification  # noqa: PLC0415

@@ -25,7 +25,7 @@ class LimitFilter(Filter):
         self, request: HttpRequest, queryset: QuerySet[Tally]
     ) -> QuerySet[Tally]:
         """Narrow the list down, by the end of the keys."""
-        if self.value() is None:
+        if not self.value():
             return queryset
         return queryset.filter(key__endswith=f":{self.value()}")
 
