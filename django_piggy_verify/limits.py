@@ -110,10 +110,10 @@ def limit_of(key: str) -> str:
     return key.partition(":")[2]
 
 
-def allowed(limit: str) -> int:
-    """Answer how many the settings let through; what they do not name, once."""
-    written = conf.rate_limits.get(limit, 1)
-    return written if isinstance(written, int) else parse_rate(written).count
+def allowed(limit: str) -> int | None:
+    """Answer how many the settings let through; None for what they do not name."""
+    written = conf.rate_limits.get(limit)
+    return parse_rate(written).count if isinstance(written, str) else written
 
 
 class Exhausted(Exception):

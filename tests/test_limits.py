@@ -415,7 +415,7 @@ def test_what_was_never_counted_is_told_as_well(db):
 
 
 @pytest.mark.parametrize(
-    ("limit", "count"), [("send_ip", 20), ("check_login", 5), ("code_use", 1)]
+    ("limit", "count"), [("send_ip", 20), ("check_login", 5), ("code_use", None)]
 )
 def test_how_many_are_allowed_is_what_the_settings_say(limit, count):
     assert limits.allowed(limit) == count

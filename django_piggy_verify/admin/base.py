@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 LIMITS: Final = {
-    "send_cooldown": _("codes sent to an address: pause between two"),
+    "send_cooldown": _("codes sent to an address within the pause"),
     "send_recipient": _("codes sent to an address"),
     "send_recipient_day": _("codes sent to an address in a day"),
     "send_ip": _("codes asked for by a client address"),
@@ -16,7 +16,6 @@ LIMITS: Final = {
     "check_recipient": _("wrong codes for an address"),
     "check_recipient_day": _("wrong codes for an address in a day"),
     "check_ip": _("wrong codes from a client address"),
-    "code_use": _("uses of one code"),
 }
 """What each limit counts."""
 

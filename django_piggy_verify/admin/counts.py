@@ -65,7 +65,7 @@ class TallyAdmin(ReadOnlyAdmin):
         return str(LIMITS.get(limit, limit))
 
     @admin.display(description=_("allowed"))
-    def allowed(self, tally: Tally) -> int:
+    def allowed(self, tally: Tally) -> int | None:
         """Answer how many the settings let through now."""
         return limits.allowed(limits.limit_of(tally.key))
 
@@ -79,6 +79,10 @@ class TallyAdmin(ReadOnlyAdmin):
     def is_over(self, tally: Tally) -> bool:
         """Whether the window is over, so that the next try begins a new one."""
         return tally.ends_at <= timezone.now()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave out used codes: one whose row is deleted would serve again."""
+        return super().get_queryset(request).exclude(key__endswith=":code_use")
 
     @conflicts.tried_again
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
