@@ -115,8 +115,8 @@ class Tally(models.Model):
     ends_at = models.DateTimeField(_("window ends at"), db_index=True)
 
     class Meta:
-        verbose_name = _("tally")
-        verbose_name_plural = _("tallies")
+        verbose_name = _("count of attempts")
+        verbose_name_plural = _("counts of attempts")
 
     def __str__(self) -> str:
         return f"{self.count} until {self.ends_at:%Y-%m-%d %H:%M:%S %Z}"

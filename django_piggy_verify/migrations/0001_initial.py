@@ -34,8 +34,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "tally",
-                "verbose_name_plural": "tallies",
+                "verbose_name": "count of attempts",
+                "verbose_name_plural": "counts of attempts",
             },
         ),
         migrations.CreateModel(
