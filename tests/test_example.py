@@ -1,44 +1,31 @@
 """The example as a newcomer runs it: a process of its own, and real HTTP."""
 
 import html
-import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
 import requests
 
-import django_piggy_verify
+from tests.demo import (
+    EXAMPLE,
+    PATIENCE,
+    Demo,
+    environment,
+    running_demo,
+    taken_port,
+)
 
-EXAMPLE = Path(__file__).parents[1] / "example_project"
-PACKAGE = Path(django_piggy_verify.__file__).parents[1]
-PATIENCE = 60
 PUBLIC = {
     "DEBUG": "False",
     "SECRET_KEY": "long enough for a key, and with enough different signs: 0123",
     "ALLOWED_HOSTS": "shop.example.com",
     "PIGGY_VERIFY_API_KEY": "live-key",
 }
-
-
-def environment(folder: Path, **variables: str) -> dict[str, str]:
-    """Little, so that neither a .env nor the environment of the tests matters."""
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(PACKAGE),
-        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "DEBUG": "True",
-        "PIGGY_VERIFY_API_KEY": "",
-        "PIGGY_VERIFY_BASE_URL": "",
-        **variables,
-    }
 
 
 def manage(folder: Path, *words: str, **variables: str) -> tuple[int, str]:
@@ -52,58 +39,6 @@ def manage(folder: Path, *words: str, **variables: str) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout
-
-
-class Demo:
-    """A running demo, and what it has printed."""
-
-    def __init__(self, process: subprocess.Popen[bytes], console: Path) -> None:
-        self.process = process
-        self.console = console
-
-    def wait_for(self, pattern: str) -> str:
-        """Answer the first group of `pattern` once it was printed."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            is_over = self.process.poll() is not None
-            printed = self.console.read_text()
-            if match := re.search(pattern, printed):
-                return match[1]
-            if is_over:
-                break
-            time.sleep(0.05)
-        return pytest.fail(f"no {pattern!r} in:\n{self.console.read_text()}")
-
-    def url(self) -> str:
-        url = self.wait_for(r"Shop: +(\S+)\n")
-        self.wait_for(r"(Quit the server)")
-        return url
-
-
-@contextmanager
-def running_demo(folder: Path, *options: str, **variables: str) -> Iterator[Demo]:
-    console = folder / "console.txt"
-    command = [sys.executable, str(EXAMPLE / "manage.py"), "demo", *options]
-    with (
-        console.open("wb") as output,
-        subprocess.Popen(
-            command,
-            env=environment(folder, **variables),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            yield Demo(process, console)
-        finally:
-            process.kill()
-
-
-@contextmanager
-def taken_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
