@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from docutils import nodes
+from docutils.core import publish_doctree
 
 from django_piggy_verify.sandbox import Fault
 from tests.steps import ADDRESS
@@ -136,6 +138,32 @@ def test_nothing_is_refused_under_a_strict_content_security_policy(
 
     errors = [line["message"] for line in page.get_log("browser")]
     assert [each for each in errors if "Content Security Policy" in each] == []
+
+
+def test_the_front_end_of_the_docs_logs_in(page, piggy_sandbox):
+    ask = "askForCode(arguments[0], '/members/?a=1').then(arguments[1])"
+    names = "window.frontEnd = { resend, typeCode }"
+    sent = page.execute_async_script(f"{front_end()}\n{names}\n{ask}", ADDRESS)
+    again = page.execute_async_script(
+        "frontEnd.resend(arguments[0]).then(arguments[1])", sent["recipient"]
+    )
+
+    page.execute_async_script(
+        "frontEnd.typeCode(arguments[0], arguments[1]).then(arguments[2])",
+        piggy_sandbox.last_code(ADDRESS),
+        again["recipient"],
+    )
+
+    assert (sent["status"], again["status"]) == (202, 202)
+    WebDriverWait(page, 10).until(expected_conditions.url_contains("/members/?a=1"))
+
+
+def front_end():
+    """Answer what docs/json.rst has a front end do, as one script."""
+    text = (Path(__file__).parents[1] / "docs" / "json.rst").read_text()
+    page = publish_doctree(text, settings_overrides={"syntax_highlight": "none"})
+    blocks = page.findall(nodes.literal_block)
+    return "\n".join(b.astext() for b in blocks if "javascript" in b["classes"])
 
 
 def strict_policy(get_response):

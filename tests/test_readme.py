@@ -22,6 +22,7 @@ from django_piggy_verify import exceptions, signals, urls
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, Conf
 from django_piggy_verify.tokens import get_auth_token
+from tests import openapi
 from tests.steps import log_in
 
 ROOT = Path(__file__).parents[1]
@@ -220,6 +221,22 @@ def test_every_error_is_in_the_tree() -> None:
 
     classes = {name for name, _ in inspect.getmembers(exceptions, inspect.isclass)}
     assert classes == set(re.findall(r"^    [ +|-]*([A-Z]\w+)", tree, re.MULTILINE))
+
+
+def test_every_error_that_scripts_get_is_listed_with_its_status(
+    pages: list[nodes.document],
+) -> None:
+    listed = {
+        name: int(row[0]) for name, row in table(pages, "Code of an error").items()
+    }
+
+    document = openapi.load()
+    documented = {each.code: each.status for each in openapi.answers(document)}
+    assert set(listed) == set(document["components"]["schemas"]["ErrorCode"]["enum"])
+    assert (
+        listed.items()
+        >= {code: documented[code] for code in documented if code}.items()
+    )
 
 
 def test_every_command_is_described() -> None:
