@@ -81,6 +81,10 @@ schemathesis.openapi.format(
 schema = schemathesis.openapi.from_path(
     DOCUMENT, config=schemathesis.Config.from_dict(CONFIG)
 )
+guarded = schemathesis.openapi.from_path(
+    DOCUMENT,
+    config=schemathesis.Config.from_dict({"phases": {"coverage": {"enabled": False}}}),
+).exclude(operation_id="begin")
 
 
 class Visitor:
@@ -208,6 +212,16 @@ def test_whatever_is_sent_the_answer_is_documented(
     case.call_and_validate(excluded_checks=lenient(case), **visitor.how())
 
     visitor.session.cookies = before
+
+
+@guarded.parametrize()
+@settings(BOUNDED, max_examples=10)
+def test_made_up_cookies_and_tokens_open_nothing(case: Case, open_shop: Demo) -> None:
+    case.call_and_validate(
+        base_url=f"{open_shop.url()}login",
+        headers={"Accept": "application/json"},
+        timeout=PATIENCE,
+    )
 
 
 def test_wherever_the_links_lead_the_answers_are_documented(open_shop: Demo) -> None:
