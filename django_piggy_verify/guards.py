@@ -29,6 +29,22 @@ RETRY_AFTER_OUTAGE: Final = 30
 _View = Callable[..., HttpResponseBase]
 
 
+def _read_as_utf_8(view: _View) -> _View:
+    """
+    Read what was sent as UTF-8, as every form sends it.
+
+    Of a charset that its headers claim Django makes a bare 400, or of "hex" a 500; if
+    there is a query as well, before anybody can do something about it.
+    """
+
+    @wraps(view)
+    def read(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        request.encoding = "utf-8"
+        return view(request, *args, **kwargs)
+
+    return read
+
+
 class ProtectedView(View):
     """A view with the guards that every page of the flow has."""
 
@@ -49,6 +65,7 @@ class ProtectedView(View):
         """Answer the view: never cached, CSRF-protected, anonymous, in autocommit."""
         view = cls._csrf_checked(super().as_view(**initkwargs), initkwargs)
         for guard in (
+            _read_as_utf_8,
             never_cache,
             sensitive_post_parameters("email", "code", "login"),
             login_not_required,

@@ -135,3 +135,27 @@ def test_a_page_of_its_own_may_word_it(strict, settings):
     response = strict.post("/own/", headers=JSON)
 
     assert response.json()["error"]["message"] == "Come in by the door."
+
+
+@pytest.mark.parametrize("charset", ["hex", "undefined", "utf-16", "no-such"])
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_a_request_is_read_as_utf_8_whatever_it_claims(client, contact, kind, charset):
+    posted = {
+        "application/x-www-form-urlencoded": f"email={ADDRESS}",
+        "multipart/form-data; boundary=x": (
+            f'--x\r\nContent-Disposition: form-data; name="email"\r\n\r\n{ADDRESS}\r\n'
+            "--x--\r\n"
+        ),
+    }
+
+    response = client.generic(
+        "POST",
+        "/login/",
+        posted[kind],
+        content_type=f"{kind}; charset={charset}",
+        headers=JSON,
+    )
+
+    assert response.status_code == 202
