@@ -55,7 +55,7 @@ class FlowView(ProtectedView):
     ) -> HttpResponseBase:
         """Handle the request; failures of the use cases become pages."""
         try:
-            response = self.turned_away() or super().dispatch(request, *args, **kwargs)
+            response = self._instead() or super().dispatch(request, *args, **kwargs)
         except TooManyAttempts as refusal:
             response = self.limited(refusal)
             if prefers_json(request):
@@ -67,10 +67,15 @@ class FlowView(ProtectedView):
         patch_vary_headers(response, ["Accept"])
         return response
 
+    def _instead(self) -> HttpResponse | None:
+        """Ask `turned_away`, but not where the page is asked about itself."""
+        method = str(self.request.method).lower()
+        if method == "options" or method not in self.http_method_names:
+            return None
+        return self.turned_away()
+
     def turned_away(self) -> HttpResponse | None:
         """Answer what a visitor gets instead of this page, if anything."""
-        if str(self.request.method).lower() not in self.http_method_names:
-            return self.http_method_not_allowed(self.request)
         if self.redirect_authenticated_user and self.request.user.is_authenticated:
             return self.send_on(self.get_next())
         return None

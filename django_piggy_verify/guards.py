@@ -39,7 +39,9 @@ def _read_as_utf_8(view: _View) -> _View:
 
     @wraps(view)
     def read(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        request.encoding = "utf-8"
+        # Left alone otherwise: a middleware may have read the form, which is then gone.
+        if (request.encoding or "utf-8").lower() != "utf-8":
+            request.encoding = "utf-8"
         return view(request, *args, **kwargs)
 
     return read

@@ -244,7 +244,7 @@ class AuthTokenView(ProtectedView):
     Answers 404 unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
     """
 
-    http_method_names = ["get", "options"]
+    http_method_names = ["get", "head", "options"]
     messages = {
         **ProtectedView.messages,
         "login_required": _("Log in first."),

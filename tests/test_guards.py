@@ -159,3 +159,34 @@ def test_a_request_is_read_as_utf_8_whatever_it_claims(client, contact, kind, ch
     )
 
     assert response.status_code == 202
+
+
+def test_what_a_middleware_has_read_is_not_lost(client, contact, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.reads_the_form"]
+
+    assert ask_for_code(client).url == "/login/code/"
+
+
+def reads_the_form(get_response):
+    def middleware(request):
+        assert request.POST
+        return get_response(request)
+
+    return middleware
+
+
+@pytest.mark.parametrize("page", [*FORMS, "token/"])
+def test_options_tells_the_methods_whatever_is_in_progress(client, db, page):
+    response = client.options(f"/login/{page}", headers=JSON)
+
+    assert response.status_code == 200
+    assert "OPTIONS" in response["Allow"]
+
+
+def test_head_is_answered_wherever_get_is(client, db):
+    status = {
+        page: client.head(f"/login/{page}").status_code
+        for page in ("", "code/", "token/")
+    }
+
+    assert status == {"": 200, "code/": 302, "token/": 404}
