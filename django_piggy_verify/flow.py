@@ -5,7 +5,7 @@ Every outcome is one method of `FlowView`, in HTML and in JSON; none of them
 decides anything.
 """
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -29,10 +29,13 @@ from django_piggy_verify.exceptions import (
     ProviderError,
     TooManyAttempts,
 )
-from django_piggy_verify.guards import RETRY_AFTER_OUTAGE, ProtectedView
+from django_piggy_verify.guards import ProtectedView
 from django_piggy_verify.negotiation import form_data, prefers_json
 from django_piggy_verify.pending import Login
 from django_piggy_verify.secret import Secret
+
+RETRY_AFTER_OUTAGE: Final = 30
+"""Seconds after which a visitor may try again when the provider is down."""
 
 
 class FlowView(ProtectedView):

@@ -1,30 +1,36 @@
 """
-What every page of the flow is guarded by, whatever it shows.
+What every page of the flow is guarded by, and what a script is told of an error.
 
 The guards wrap the view itself, so that no override of `dispatch` loses them.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
-from typing import Any, Final
+from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    UnreadablePostError,
+)
+from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
-from django.utils.decorators import classonlymethod
+from django.utils.decorators import classonlymethod, decorator_from_middleware
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from django_piggy_verify import durations
 from django_piggy_verify.negotiation import error_response
-
-RETRY_AFTER_OUTAGE: Final = 30
-"""Seconds after which a visitor may try again when the provider is down."""
 
 _View = Callable[..., HttpResponseBase]
 
@@ -45,6 +51,15 @@ def _read_as_utf_8(view: _View) -> _View:
         return view(request, *args, **kwargs)
 
     return read
+
+
+def _csrf_middleware() -> type[CsrfViewMiddleware]:
+    """Answer the project's own check of CSRF tokens, if it has one, or Django's."""
+    for path in settings.MIDDLEWARE:
+        found = import_string(path)
+        if isinstance(found, type) and issubclass(found, CsrfViewMiddleware):
+            return found
+    return CsrfViewMiddleware
 
 
 class ProtectedView(View):
@@ -83,26 +98,36 @@ class ProtectedView(View):
 
     @classonlymethod
     def _csrf_checked(cls, view: _View, initkwargs: dict[str, Any]) -> _View:
-        """Have Django check the CSRF token, and answer a failure ourselves."""
-
-        def let_through(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            request._piggy_verify_let_through = True  # type: ignore[attr-defined]
-            return view(request, *args, **kwargs)
-
-        checked = csrf_protect(let_through)
+        """Have the CSRF token checked, and answer a failure ourselves."""
 
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            response: HttpResponseBase = checked(request, *args, **kwargs)
-            if hasattr(request, "_piggy_verify_let_through"):
-                return response
-            page = cls(**initkwargs)
-            page.setup(request, *args, **kwargs)
-            response = page.interrupted(403, "csrf_failed")
-            patch_vary_headers(response, ["Accept"])
+            passed: list[bool] = []
+
+            def let_through(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                passed.append(True)
+                return view(request, *args, **kwargs)
+
+            # Made anew each time: a check keeps the settings that it has read.
+            check = decorator_from_middleware(_csrf_middleware())
+            response: HttpResponseBase = check(let_through)(request, *args, **kwargs)
+            if not passed:
+                with suppress(UnreadablePostError):  # then nobody waits for an answer
+                    response = cls._csrf_failed(initkwargs, request)
             return response
 
         return answer
+
+    @classonlymethod
+    def _csrf_failed(
+        cls, initkwargs: dict[str, Any], request: HttpRequest
+    ) -> HttpResponse:
+        page = cls(**initkwargs)
+        # Not that of a subclass: it is not meant for what others have forged.
+        View.setup(page, request)
+        response: HttpResponse = page.interrupted(403, "csrf_failed")
+        patch_vary_headers(response, ["Accept"])
+        return response
 
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -118,10 +143,9 @@ class ProtectedView(View):
 
     def error(self, status: int, code: str, *, retry_after: int = 0) -> HttpResponse:
         """Tell a script what went wrong, and in how many seconds to try again."""
-        message = str(self.messages[code])
-        if not retry_after:
-            return error_response(status, code, message)
         wait = durations.in_words(retry_after)
-        response = error_response(status, code, message % {"wait": wait})
-        response["Retry-After"] = str(retry_after)
+        message = str(self.messages[code]).replace("%(wait)s", wait)
+        response = error_response(status, code, message)
+        if retry_after:
+            response["Retry-After"] = str(retry_after)
         return response

@@ -27,9 +27,9 @@ from django_piggy_verify.exceptions import (
     ContactUnknown,
     ProviderError,
 )
-from django_piggy_verify.flow import FlowView, state
+from django_piggy_verify.flow import RETRY_AFTER_OUTAGE, FlowView, state
 from django_piggy_verify.forms import CodeForm, EmailForm
-from django_piggy_verify.guards import RETRY_AFTER_OUTAGE, ProtectedView
+from django_piggy_verify.guards import ProtectedView
 from django_piggy_verify.negotiation import cross_out, error_response, prefers_json
 from django_piggy_verify.pending import Login
 
@@ -117,7 +117,7 @@ class LoginPage(FlowView):
     have begun another login since.
     """
 
-    login: Login | None
+    login: Login | None = None
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Find the login in progress."""

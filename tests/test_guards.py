@@ -1,7 +1,8 @@
 """What no page of the flow does without: the CSRF check, and an answer one can read."""
 
 import pytest
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseForbidden
+from django.middleware.csrf import CsrfViewMiddleware
 from django.test import Client
 from django.urls import path
 
@@ -124,6 +125,87 @@ def test_a_subclass_cannot_lose_the_check(strict, middleware, settings):
 
     assert strict.post("/lax/").status_code == 403
     assert strict.get("/lax/").text == "done"
+
+
+class HardenedMiddleware(CsrfViewMiddleware):
+    def process_view(self, request, *args):
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return HttpResponseForbidden()
+        return super().process_view(request, *args)
+
+
+def test_a_check_of_the_project_is_the_one_that_counts(strict, settings):
+    hardened = f"{__name__}.{HardenedMiddleware.__name__}"
+    settings.MIDDLEWARE = [
+        hardened if each == CSRF else each for each in settings.MIDDLEWARE
+    ]
+    token = strict.get("/login/").cookies["csrftoken"].value
+    fields = {"email": ADDRESS, "csrfmiddlewaretoken": token}
+
+    refused = strict.post("/login/", fields, headers={"sec-fetch-site": "cross-site"})
+
+    assert refused.status_code == 403
+    assert strict.post("/login/", fields).status_code == 302
+
+
+def test_origins_that_are_trusted_later_are_trusted(strict, settings):
+    token = strict.get("/login/", headers=JSON).json()["csrf_token"]
+    headers = {**JSON, "x-csrftoken": token, "origin": "https://a.example.com"}
+    before = strict.post("/login/", {"email": ADDRESS}, headers=headers)
+
+    settings.CSRF_TRUSTED_ORIGINS = ["https://*.example.com"]
+
+    after = strict.post("/login/", {"email": ADDRESS}, headers=headers)
+    assert (before.status_code, after.status_code) == (403, 202)
+
+
+class Broken:
+    """A body whose sender is gone."""
+
+    def read(self, *args):
+        raise OSError("gone")
+
+    readline = read
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", *JSON.values()])
+@pytest.mark.parametrize("accept", [*JSON.values(), "text/html"])
+def test_a_body_that_breaks_off_is_no_error_of_ours(strict, kind, accept):
+    body = {"CONTENT_LENGTH": "100", "wsgi.input": Broken()}
+
+    response = strict.post("/login/", {}, kind, headers={"accept": accept}, **body)
+
+    assert response.status_code == 403
+
+
+def test_a_subclass_does_not_see_what_is_forged(strict, settings):
+    class Page(EmailView):
+        def setup(self, *args, **kwargs):
+            pytest.fail("set up")
+
+    settings.ROOT_URLCONF = (*urlpatterns, path("own/", Page.as_view()))
+
+    assert strict.post("/own/").status_code == 403
+
+
+def test_the_arguments_of_the_view_count_when_the_check_fails(strict, settings):
+    page = EmailView.as_view(interrupted_template_name="piggy_verify/refused.html")
+    settings.ROOT_URLCONF = (*urlpatterns, path("own/", page))
+
+    assert "You cannot log in this way" in strict.post("/own/").text
+
+
+def test_a_message_may_hold_a_per_cent_sign(client, contact, settings):
+    class Page(EmailView):
+        messages = {**EmailView.messages, "too_many_attempts": "100% in %(wait)s"}
+
+    settings.ROOT_URLCONF = (*urlpatterns, path("own/", Page.as_view()))
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
+    ask_for_code(client)
+
+    answer = client.post("/own/", {"email": "ben@example.com"}, headers=JSON)
+
+    assert answer.json()["error"]["message"] == "100% in 60 minutes"
 
 
 def test_a_page_of_its_own_may_word_it(strict, settings):
