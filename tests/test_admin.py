@@ -235,6 +235,14 @@ def test_an_action_is_noted_in_the_log(admin_client, admin_user, user, action, w
 
 
 @pytest.mark.parametrize("action", ACTIONS)
+def test_what_changed_nothing_is_not_noted(admin_client, user, action):
+    act(admin_client, action)
+    act(admin_client, action)
+
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize("action", ACTIONS)
 def test_no_action_calls_the_provider(admin_client, user, piggy_sandbox, action):
     before = calls(piggy_sandbox)
 
@@ -265,6 +273,15 @@ def test_staff_who_may_only_look_cannot_act(staff, user, action):
     assert AuthToken.objects.exists()
     assert not LogEntry.objects.exists()
     assert verification.unlock(ADDRESS) == 5
+
+
+def test_staff_who_may_only_look_cannot_delete(staff, contact_page):
+    url = contact_page.replace("change", "delete")
+
+    page = staff("view").post(url, {"post": "yes"})
+
+    assert page.status_code == 403
+    assert Contact.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -315,11 +332,12 @@ def test_a_contacts_page_takes_one_query_for_all_limits(admin_client, contact_pa
 
 
 def test_the_limits_tell_what_is_counted_of_how_many(admin_client, db):
-    count("send_recipient", number=2)
+    count("send_recipient_day", number=2)
 
     [[limit, number, allowed, *_]] = rows(admin_client.get(COUNTS))
 
-    assert (limit, number, allowed) == ("codes sent to an address", "2", "3")
+    assert limit == "codes sent to an address in a day"
+    assert (number, allowed) == ("2", "10")
 
 
 def test_the_limits_do_not_tell_whose_they_are(admin_client, user):

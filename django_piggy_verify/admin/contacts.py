@@ -8,7 +8,12 @@ from django.contrib.admin.utils import display_for_value
 from django.contrib.auth import get_permission_codename
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext, gettext_lazy as _, ngettext
+from django.utils.translation import (
+    gettext,
+    gettext_lazy as _,
+    ngettext,
+    pgettext_lazy,
+)
 
 from django_piggy_verify import token_cache
 from django_piggy_verify.admin.base import LIMITS, Filter, ReadOnlyAdmin
@@ -40,7 +45,8 @@ class ContactAdmin(ReadOnlyAdmin):
     Contacts, searchable by address and id, with the state of their token.
 
     Its actions ask for the permission to change contacts: they change none, but
-    what is stored about them. None calls the provider.
+    what is stored about them. None calls the provider. What they call is imported
+    by them: finding the admin must not load the whole flow.
     """
 
     list_display = ("email", "provider", "uid", "user", "verified_at", "token_state")
@@ -65,7 +71,7 @@ class ContactAdmin(ReadOnlyAdmin):
             },
         ),
         (
-            _("Limits"),
+            pgettext_lazy("counts", "Limits"),
             {
                 "fields": ("limits",),
                 "description": _(
@@ -82,7 +88,7 @@ class ContactAdmin(ReadOnlyAdmin):
         token: AuthToken | None = getattr(contact, "auth_token", None)
         return str(token_cache.freshness(token.expires_at if token else None).label)
 
-    @admin.display(description=_("counted"))
+    @admin.display(description=pgettext_lazy("counts", "counted"))
     def limits(self, contact: Contact) -> str:
         """Answer how far the contact's address is under each limit, line by line."""
         from django_piggy_verify import verification  # noqa: PLC0415
@@ -139,8 +145,9 @@ class ContactAdmin(ReadOnlyAdmin):
         """Act on one contact after the other, and note each in the admin's log."""
         count = 0
         for contact in contacts:
-            count += act(contact)
-            self.log_change(request, contact, done)
+            if changed := act(contact):
+                self.log_change(request, contact, done)
+                count += changed
         return count
 
 

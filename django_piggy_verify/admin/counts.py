@@ -7,7 +7,7 @@ from django.contrib.admin.utils import display_for_value
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from django_piggy_verify import conflicts, limits, tallies
 from django_piggy_verify.admin.base import LIMITS, Filter, ReadOnlyAdmin
@@ -17,7 +17,7 @@ from django_piggy_verify.models import Tally
 class LimitFilter(Filter):
     """Counts by their limit."""
 
-    title = _("limit")
+    title = pgettext_lazy("counts", "limit")
     parameter_name = "limit"
     words = tuple(LIMITS.items())
 
@@ -33,9 +33,12 @@ class LimitFilter(Filter):
 class WindowFilter(Filter):
     """Counts by whether their window is over."""
 
-    title = _("window")
+    title = pgettext_lazy("counts", "window")
     parameter_name = "window"
-    words = (("running", _("running")), ("over", _("over")))
+    words = (
+        ("running", pgettext_lazy("counts", "running")),
+        ("over", pgettext_lazy("counts", "over")),
+    )
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Tally]
@@ -58,13 +61,13 @@ class TallyAdmin(ReadOnlyAdmin):
     ordering = ("-ends_at",)
     fields = list_display
 
-    @admin.display(description=_("limit"))
+    @admin.display(description=pgettext_lazy("counts", "limit"))
     def limit(self, tally: Tally) -> str:
         """Answer what is counted, in words."""
         limit = limits.limit_of(tally.key)
         return str(LIMITS.get(limit, limit))
 
-    @admin.display(description=_("allowed"))
+    @admin.display(description=pgettext_lazy("counts", "allowed"))
     def allowed(self, tally: Tally) -> int | None:
         """Answer how many the settings let through now."""
         return limits.allowed(limits.limit_of(tally.key))
@@ -75,7 +78,7 @@ class TallyAdmin(ReadOnlyAdmin):
         is_cleared = tally.ends_at == tallies.long_ago()
         return display_for_value(None if is_cleared else tally.ends_at, "-")
 
-    @admin.display(description=_("over"), boolean=True)
+    @admin.display(description=pgettext_lazy("counts", "over"), boolean=True)
     def is_over(self, tally: Tally) -> bool:
         """Whether the window is over, so that the next try begins a new one."""
         return tally.ends_at <= timezone.now()
