@@ -25,7 +25,7 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
 class FetchState(models.TextChoices):
     """What is known of the last fetch of a contact's token, while it counts."""
 
-    IDLE = "", _("none")
+    IDLE = "", _("at rest")
     FETCHING = "fetching", _("under way")
     UNAVAILABLE = "unavailable", _("provider unavailable")
     REFUSED = "refused", _("refused by the provider")

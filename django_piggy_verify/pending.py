@@ -57,8 +57,8 @@ class Login:
 
     @property
     def expires_in(self) -> int:
-        """Whole seconds until it is too old; 0 or less if it is."""
-        return self.sent_at + conf.login_ttl - int(time.time())
+        """Whole seconds until it is too old; 0 if it is."""
+        return max(0, self.sent_at + conf.login_ttl - int(time.time()))
 
     @property
     def resend_in(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import connections, router
 from django.db.models import Q, QuerySet, TextChoices
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_piggy_verify import conflicts, encryption
 from django_piggy_verify.conf import conf
@@ -26,10 +26,10 @@ REFRESH_AHEAD: Final = 30
 class Freshness(TextChoices):
     """How long a stored token will serve, in a word."""
 
-    NONE = "none", _("none")
-    FRESH = "fresh", _("fresh")
-    EXPIRING = "expiring", _("expiring")
-    EXPIRED = "expired", _("expired")
+    NONE = "none", pgettext_lazy("auth token", "none")
+    FRESH = "fresh", pgettext_lazy("auth token", "fresh")
+    EXPIRING = "expiring", pgettext_lazy("auth token", "expiring")
+    EXPIRED = "expired", pgettext_lazy("auth token", "expired")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from tests.tour import every_page
 PACKAGE = Path(django_piggy_verify.__file__).parent
 LANGUAGES = ["de", "en", "es", "fr", "nl"]
 REQUIRED = "PIGGY_VERIFY_REQUIRE_SERVICES" in os.environ
-IN_TEMPLATES = re.compile(r"%\(\w+\)[sd]|</?\w+[^>]*>")
+IN_TEMPLATES = re.compile(r"%\(\w+\)[sd]|</?\w+[^>]*>|[\"<>]")
 FAMILIAR = {
     "de": r"\b(du|dich|dir|dein\w*)\b",
     "es": r"\b(tú|tu|tus|te|ti|contigo)\b",
@@ -38,7 +38,7 @@ def texts(entry):
 
 
 def sources(entry):
-    return {entry.msgid, entry.msgid_plural or entry.msgid}
+    return entry.msgctxt, {entry.msgid, entry.msgid_plural or entry.msgid}
 
 
 def kept(text):
@@ -75,18 +75,28 @@ def test_no_string_is_missing(language, tmp_path, monkeypatch):
 @every_language
 def test_a_translation_keeps_what_is_filled_in_and_marked_up(language):
     for entry in catalogue(language):
-        wanted = [sorted(IN_TEMPLATES.findall(each)) for each in sources(entry)]
-        assert all(
-            sorted(IN_TEMPLATES.findall(each)) in wanted for each in texts(entry)
-        )
+        wanted = [kept(each) for each in sources(entry)[1]]
+        assert all(kept(each) in wanted for each in texts(entry))
 
 
 @every_language
 def test_what_is_compiled_is_what_is_written(language):
     path = PACKAGE / f"locale/{language}/LC_MESSAGES/django.mo"
 
-    compiled = {each.msgid: texts(each) for each in polib.mofile(str(path))}
-    assert compiled == {each.msgid: texts(each) for each in catalogue(language)}
+    compiled = [(sources(each), texts(each)) for each in polib.mofile(str(path))]
+    written = [(sources(each), texts(each)) for each in catalogue(language)]
+    assert sorted(compiled, key=repr) == sorted(written, key=repr)
+
+
+@every_language
+def test_no_other_catalogue_has_the_last_word(language):
+    """Django keeps one catalogue for all apps, and others may say it their way."""
+    with translation.override(language):
+        for each in (each for each in catalogue(language) if not each.msgid_plural):
+            said = translation.pgettext(each.msgctxt or "", each.msgid)
+            if not each.msgctxt:
+                said = translation.gettext(each.msgid)
+            assert said == each.msgstr
 
 
 @every_translation

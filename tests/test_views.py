@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,6 +11,7 @@ from django.views.debug import ExceptionReporter
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.signals import code_rejected
 from django_piggy_verify.tokens import get_auth_token
 from django_piggy_verify.views import CodeView
 from tests.steps import (
@@ -449,7 +451,7 @@ def test_pages_are_never_cached(page, method, client, db):
     assert "private" in response["Cache-Control"]
 
 
-NEWEST = "We have sent another code."
+NEWEST = "we have sent another code."
 
 
 def test_the_page_says_that_another_code_was_sent(client, contact, time_machine):
@@ -484,6 +486,61 @@ def test_beside_an_error_no_other_code_is_mentioned(client, contact, time_machin
     client.post("/login/code/resend/")
 
     assert NEWEST not in type_code(client, "wrong").text
+
+
+def test_the_notice_stays_when_the_next_resend_is_held_back(
+    client, contact, time_machine
+):
+    time_machine.move_to(0)
+    ask_for_code(client)
+    for wait in (60, 5):
+        time_machine.shift(wait)
+        client.post("/login/code/resend/")
+
+    assert NEWEST in client.get("/login/code/").text
+
+
+def test_the_page_says_how_long_there_is_to_the_nearest_minute(
+    client, contact, time_machine
+):
+    time_machine.move_to(0, tick=False)
+    ask_for_code(client)
+    time_machine.shift(271)
+
+    assert "You have about 5 minutes to enter it." in client.get("/login/code/").text
+
+
+def test_no_time_is_named_when_there_is_none_left(
+    client, code, time_machine, piggy_sandbox
+):
+    def overtake(**kwargs):
+        time_machine.move_to(time.time() + 700)
+
+    code_rejected.connect(overtake)
+    page = type_code(client, "wrong").text
+    code_rejected.disconnect(overtake)
+
+    assert "There is a problem" in page
+    assert "You have about" not in page
+
+
+def test_the_wait_is_a_plain_number_for_the_script(client, contact, settings):
+    settings.USE_THOUSAND_SEPARATOR = True
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_cooldown": "1/1h"}
+    ask_for_code(client)
+
+    assert 'datetime="PT3600S">60 minutes</time>' in client.get("/login/code/").text
+
+
+def test_a_login_that_is_used_up_is_told_from_other_limits(client, code, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    type_code(client, "wrong")
+
+    assert "The code was wrong too often." in type_code(client, "wrong").text
+
+
+def test_search_engines_are_told_to_leave_the_pages_out(client):
+    assert '<meta name="robots" content="noindex">' in client.get("/login/").text
 
 
 SCRIPT = 'src="/static/piggy_verify/piggy_verify.js" defer'

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 choices=[
-                    ("", "none"),
+                    ("", "at rest"),
                     ("fetching", "under way"),
                     ("unavailable", "provider unavailable"),
                     ("refused", "refused by the provider"),

@@ -1,7 +1,7 @@
 // Optional: counts down the wait for a new code, and keeps a form from being sent twice.
 "use strict";
 {
-  const PATIENCE = 15_000; // Milliseconds: longer than an answer takes.
+  const PATIENCE = 30_000; // Milliseconds: longer than two calls of the API take.
 
   const inWords = (number, unit) =>
     new Intl.NumberFormat(document.documentElement.lang || undefined, {
@@ -34,7 +34,7 @@
   addEventListener("submit", (event) => {
     const button = event.submitter;
     const words = button?.dataset.piggyVerifyBusy;
-    if (!words) return;
+    if (!words || event.defaultPrevented) return;
     if (button.hasAttribute("aria-disabled")) {
       event.preventDefault();
       return;
