@@ -1,6 +1,7 @@
 """The routes."""
 
 from django.apps import apps
+from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from django.views.generic import TemplateView
@@ -12,6 +13,8 @@ urlpatterns = [
     path("members/", views.members, name="members"),
     path("login/", include("django_piggy_verify.urls")),
     path("logout/", LogoutView.as_view(), name="logout"),
+    # Staff come in by password, as ever: `manage.py createsuperuser` makes one.
+    path("admin/", admin.site.urls),
 ]
 if apps.is_installed("django_piggy_verify.sandbox"):
     urlpatterns += [path("sandbox/", include("django_piggy_verify.sandbox.urls"))]
