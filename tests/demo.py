@@ -32,6 +32,19 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
     }
 
 
+def manage(folder: Path, *words: str, **variables: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE / "manage.py"), *words],
+        env=environment(folder, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
 class Demo:
     """A running demo, and what it has printed."""
 
@@ -88,3 +101,9 @@ def running_demo(folder: Path, *options: str, **variables: str) -> Iterator[Demo
 def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
+
+
+def free_port() -> str:
+    with taken_port() as port:
+        pass
+    return str(port)

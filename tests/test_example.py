@@ -2,8 +2,6 @@
 
 import html
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
@@ -15,7 +13,8 @@ from tests.demo import (
     EXAMPLE,
     PATIENCE,
     Demo,
-    environment,
+    free_port,
+    manage,
     running_demo,
     taken_port,
 )
@@ -28,25 +27,10 @@ PUBLIC = {
 }
 
 
-def manage(folder: Path, *words: str, **variables: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLE / "manage.py"), *words],
-        env=environment(folder, **variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    return done.returncode, done.stdout
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with taken_port() as free_port:
-        pass
     folder = tmp_path_factory.mktemp("example")
-    with running_demo(folder, "--port", str(free_port)) as demo:
+    with running_demo(folder, "--port", free_port()) as demo:
         yield demo
 
 

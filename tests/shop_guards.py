@@ -1,0 +1,25 @@
+"""What stands at the doors of the example while a browser visits it."""
+
+from shop.backends import ShopBackend
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def strict_policy(get_response):
+    def middleware(request):
+        response = get_response(request)
+        response["Content-Security-Policy"] = POLICY
+        return response
+
+    return middleware
+
+
+class Doorman(ShopBackend):
+    """Lets nobody in whose address begins with "refused"."""
+
+    def can_log_in(self, request, user):
+        is_refused = user.email.startswith("refused")
+        return super().can_log_in(request, user) and not is_refused
