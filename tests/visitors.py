@@ -51,6 +51,7 @@ LAUNCH: dict[str, Any] = {
         "--disable-sync",
     ],
 }
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.shop_settings", "PROXY_COUNT": "1"}
 NUMBERS = count(1)
 CODE_FORM = "form[action$='/code/']"
 RESEND_FORM = "form[action$='/resend/']"
@@ -96,13 +97,9 @@ class Shop:
 
 @contextmanager
 def running_shop(folder: Path, **variables: str) -> Iterator[Shop]:
-    variables = {
-        "DJANGO_SETTINGS_MODULE": "tests.shop_settings",
-        "PROXY_COUNT": "1",
-        **variables,
-    }
+    options = ("--port", free_port())
     with (
-        running_demo(folder, "--port", free_port(), **variables) as demo,
+        running_demo(folder, *options, **SETTINGS, **variables) as demo,
         requests.Session() as session,
     ):
         session.trust_env = False
@@ -110,9 +107,10 @@ def running_shop(folder: Path, **variables: str) -> Iterator[Shop]:
 
 
 @contextmanager
-def running_chromium() -> Iterator[Browser]:
+def running_chromium(*flags: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**LAUNCH)
+        options = LAUNCH | {"args": [*LAUNCH["args"], *flags]}
+        browser = playwright.chromium.launch(**options)
         yield browser
         browser.close()
 
