@@ -22,10 +22,10 @@ WIDTH = 800
 NARROW = 320
 DESK = {"width": 1400, "height": 440}
 COLORS = 48
-NAMES = """
-    ann ben cleo dan eva finn gina hugo ida jan kim lea max nora otto pia rosa sam
-    tess ulf vera
-""".split()
+NAMES = (
+    *("ann", "ben", "cleo", "dan", "eva", "finn", "gina", "hugo", "ida", "jan", "kim"),
+    *("lea", "max", "nora", "otto", "pia", "rosa", "sam", "tess", "ulf", "vera"),
+)
 # Grey edges of letters need fewer colours.
 FLAGS = ["--disable-lcd-text", "--hide-scrollbars"]
 STAFF = {"USERNAME": "staff", "EMAIL": "staff@example.com", "PASSWORD": "for a picture"}
@@ -54,16 +54,19 @@ def admin_login(visitor: Visitor) -> None:
     visitor.go("admin/")
 
 
-OTHERS: dict[str, tuple[Callable[[Visitor], None], dict[str, Any]]] = {
+Picture = tuple[Callable[[Visitor], None], dict[str, Any]]
+
+PICTURES: dict[str, Picture] = {
+    **{name: (drive, {}) for name, drive in STATES.items()},
     "code-dark": (STATES["code"], {"color_scheme": "dark"}),
     "code-error-dark": (STATES["code-error"], {"color_scheme": "dark"}),
     "code-narrow": (STATES["code"], {"viewport": {"width": NARROW}}),
+    "code-dutch": (STATES["code"], {"locale": "nl"}),
     "code-rtl": (STATES["code"], {"locale": "he"}),
     "admin-login": (admin_login, {}),
-    "admin-list": (admin_list, {"viewport": DESK}),
+    "admin-list": (admin_list, {"viewport": DESK | {"width": 1600}}),
     "admin-contact": (admin_contact, {"viewport": DESK}),
 }
-PICTURES = {name: (drive, {}) for name, drive in STATES.items()} | OTHERS
 
 
 def take(name: str, folder: Path, chromium: Browser, shop: Shop) -> None:
