@@ -153,6 +153,15 @@ def test_every_file_that_a_page_names_is_there(path: Path) -> None:
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
+def test_every_picture_is_shown_with_words_for_it(pages: list[nodes.document]) -> None:
+    shown = [image for page in pages for image in page.findall(nodes.image)]
+    pictures = {path.name: path for path in (ROOT / "docs/screenshots").iterdir()}
+
+    assert {Path(image["uri"]).name for image in shown} == set(pictures)
+    assert all(image["alt"] for image in shown)
+    assert max(path.stat().st_size for path in pictures.values()) < 30_000
+
+
 def test_every_setting_is_listed_and_no_other(pages: list[nodes.document]) -> None:
     listed = table(pages, "Setting")
 
