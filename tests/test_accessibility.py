@@ -48,8 +48,10 @@ SMALL = """
     .filter(([, box]) => box.width < 24 || box.height < 24)
     .map(([html, box]) => `${box.width} x ${box.height}: ${html}`)
 """
+# Without the icon that Chromium asks every host for, once.
 WEIGHTS = """
-    performance.getEntries().filter(e => e.decodedBodySize)
+    performance.getEntries()
+    .filter(e => e.decodedBodySize && e.initiatorType != "other")
     .map(e => [e.initiatorType, e.decodedBodySize])
 """
 BUDGET = 15_000
