@@ -162,7 +162,7 @@ def test_a_new_code_can_be_had_after_the_wait(chromium, hasty_shop, has_script):
 def test_a_new_code_that_comes_too_early_is_not_sent(visitor):
     states.code(visitor)
 
-    visitor.page.click(f"{RESEND_FORM} button")
+    visitor.press(f"{RESEND_FORM} button")
 
     wait = visitor.page.locator("[data-piggy-verify-wait] p:first-child")
     expect(wait).to_contain_text(re.compile(r"a new code in \d+ seconds\."))
@@ -175,7 +175,7 @@ def test_a_new_code_that_comes_too_early_is_not_sent(visitor):
 def test_another_address_can_be_used_and_next_is_kept(visitor):
     visitor.go(KEPT)
     visitor.type_address("typo@example.com")
-    visitor.page.click(f"{CANCEL_FORM} button")
+    visitor.press(f"{CANCEL_FORM} button")
     expect(visitor.page).to_have_title(re.compile("^Log in"))
     expect(visitor.page.locator("input[name=email]")).to_have_value("")
 

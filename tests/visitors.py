@@ -140,18 +140,23 @@ class Visitor:
 
     def type_address(self, address: str) -> None:
         self.page.fill("input[name=email]", address)
-        self.page.click("main button")
+        self.press("main button")
 
     def type_code(self, code: str) -> None:
         self.page.fill("input[name=code]", code)
-        self.page.click(f"{CODE_FORM} button")
+        self.press(f"{CODE_FORM} button")
+
+    def press(self, selector: str) -> None:
+        """Press what leads to another page, and wait for that."""
+        with self.page.expect_navigation():
+            self.page.click(selector)
 
     def right_code(self) -> str:
         return self.shop.demo.last_code(self.address)
 
     def ask_again(self) -> None:
         """Press the button until it is time: before that, it sends nothing."""
-        self._until(NOTICE, self._press_resend)
+        self._until(NOTICE, lambda: self.press(f"{RESEND_FORM} button"))
 
     def reload_until(self, selector: str) -> None:
         """Wait for what only the server can show."""
@@ -162,10 +167,6 @@ class Visitor:
         while not self.page.locator(selector).count():
             assert time.monotonic() < deadline, self.page.content()
             act()
-
-    def _press_resend(self) -> None:
-        with self.page.expect_navigation():
-            self.page.click(f"{RESEND_FORM} button")
 
     def _note_request(self, request: Request) -> None:
         if request.method == "POST":
