@@ -28,7 +28,9 @@ KEPT = "login/?next=%2F%3Fkept"
 LATER = 4102444800  # in 2100: a clock is paused at a time to come
 FRONT_END = "{ askForCode, resend, typeCode }"
 VISIBLE = {"use_inner_text": True}
-BOTH = pytest.mark.parametrize("visitor", [True, False], indirect=True, ids=["js", ""])
+BOTH = pytest.mark.parametrize(
+    "visitor", [True, False], indirect=True, ids=["js", "no-js"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +140,7 @@ def test_a_pasted_code_may_come_in_any_dress(visitor, dress):
     expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
 
 
-@pytest.mark.parametrize("has_script", [True, False], ids=["js", ""])
+@pytest.mark.parametrize("has_script", [True, False], ids=["js", "no-js"])
 def test_a_new_code_can_be_had_after_the_wait(chromium, hasty_shop, has_script):
     with visiting(chromium, hasty_shop, java_script_enabled=has_script) as visitor:
         states.code(visitor)
@@ -193,7 +195,7 @@ def test_the_code_page_without_a_login_explains_itself(visitor):
     expect(visitor.page.locator("input[name=next]")).to_have_value("/?kept")
 
 
-@pytest.mark.parametrize("has_script", [True, False], ids=["js", ""])
+@pytest.mark.parametrize("has_script", [True, False], ids=["js", "no-js"])
 def test_after_too_long_the_address_is_still_there(
     chromium, forgetful_shop, has_script
 ):
