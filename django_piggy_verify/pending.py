@@ -8,6 +8,7 @@ back by keeping an old cookie, such as a count, does not live here.
 
 import time
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Final, Self
 
 from django.core import signing
@@ -49,7 +50,7 @@ class Login:
     sent_at: int
     """When the last code was asked for, in seconds since the epoch."""
 
-    resend_at: int
+    resend_at: float
     """When the next code may be asked for, in seconds since the epoch."""
 
     is_resent: bool = False
@@ -62,8 +63,8 @@ class Login:
 
     @property
     def resend_in(self) -> int:
-        """Whole seconds until another code may be sent."""
-        return max(0, self.resend_at - int(time.time()))
+        """Whole seconds until another code may be sent, rounded up."""
+        return max(0, ceil(self.resend_at - time.time()))
 
     @property
     def is_open(self) -> bool:
@@ -72,11 +73,11 @@ class Login:
 
     def sent_again(self, *, resend_in: int) -> Self:
         """Answer this login with a fresh deadline."""
-        now = int(time.time())
+        now = time.time()
         resend_at = now + resend_in
         # What the cooldown holds back leaves its end where it was, to a second.
         is_resent = self.is_resent or resend_at > self.resend_at + 1
-        return replace(self, sent_at=now, resend_at=resend_at, is_resent=is_resent)
+        return replace(self, sent_at=int(now), resend_at=resend_at, is_resent=is_resent)
 
     def __str__(self) -> str:
         """Answer the signed form, for the cookie and the form field."""
@@ -89,14 +90,14 @@ def begin(
 ) -> Login:
     """Answer a new login in progress for a code that was just asked for."""
     earlier = _read(request.COOKIES.get(COOKIE, ""))
-    now = int(time.time())
+    now = time.time()
     next_url = iri_to_uri(next_url)
     return Login(
         id=get_random_string(22),
         browser=earlier.browser if earlier else get_random_string(22),
         recipient=recipient,
         next=next_url if len(next_url) <= MAX_NEXT else "",
-        sent_at=now,
+        sent_at=int(now),
         resend_at=now + resend_in,
     )
 

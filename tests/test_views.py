@@ -500,6 +500,20 @@ def test_the_notice_stays_when_the_next_resend_is_held_back(
     assert NEWEST in client.get("/login/code/").text
 
 
+def test_a_wait_that_is_over_is_over(client, contact, time_machine, piggy_sandbox):
+    time_machine.move_to(0.9, tick=False)
+    ask_for_code(client)
+    time_machine.move_to(60.8, tick=False)
+    waiting = client.get("/login/code/").context["resend_in"]
+    time_machine.move_to(60.9, tick=False)
+    over = client.get("/login/code/").context["resend_in"]
+
+    client.post("/login/code/resend/")
+
+    assert (waiting, over) == (1, 0)
+    assert calls(piggy_sandbox) == ["send", "send"]
+
+
 def test_the_page_says_how_long_there_is_to_the_nearest_minute(
     client, contact, time_machine
 ):
