@@ -153,7 +153,7 @@ def test_a_new_code_can_be_had_after_the_wait(chromium, hasty_shop, has_script):
 
         visitor.ask_again()
 
-        expect(visitor.page.locator(NOTICE)).to_contain_text("We have sent another")
+        expect(visitor.page.locator(NOTICE)).to_contain_text("we have sent another")
         first, second = visitor.shop.codes(visitor.address)
         visitor.type_code(second)
         expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
