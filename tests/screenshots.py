@@ -24,7 +24,7 @@ DESK = {"width": 1400, "height": 440}
 COLORS = 48
 NAMES = (
     *("ann", "ben", "cleo", "dan", "eva", "finn", "gina", "hugo", "ida", "jan", "kim"),
-    *("lea", "max", "nora", "otto", "pia", "rosa", "sam", "tess", "ulf", "vera"),
+    *("lea", "max", "nora", "otto", "pia", "rosa", "sam", "tess", "ulf", "vera", "wim"),
 )
 # Grey edges of letters need fewer colours.
 FLAGS = ["--disable-lcd-text", "--hide-scrollbars"]
@@ -50,6 +50,11 @@ def admin_contact(visitor: Visitor) -> None:
     visitor.page.wait_for_selector(".readonly")
 
 
+def admin_counts(visitor: Visitor) -> None:
+    admin_list(visitor)
+    visitor.go("admin/piggy_verify/tally/?window=running")
+
+
 def admin_login(visitor: Visitor) -> None:
     visitor.go("admin/")
 
@@ -66,6 +71,7 @@ PICTURES: dict[str, Picture] = {
     "admin-login": (admin_login, {}),
     "admin-list": (admin_list, {"viewport": DESK | {"width": 1600}}),
     "admin-contact": (admin_contact, {"viewport": DESK}),
+    "admin-counts": (admin_counts, {"viewport": DESK}),
 }
 
 

@@ -159,7 +159,7 @@ def test_every_picture_is_shown_with_words_for_it(pages: list[nodes.document]) -
 
     assert {Path(image["uri"]).name for image in shown} == set(pictures)
     assert all(image["alt"] for image in shown)
-    assert max(path.stat().st_size for path in pictures.values()) < 30_000
+    assert max(path.stat().st_size for path in pictures.values()) < 40_000
 
 
 def test_every_setting_is_listed_and_no_other(pages: list[nodes.document]) -> None:
