@@ -8,7 +8,7 @@ One small function per check; the code that reads a setting does not validate it
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.apps import apps
@@ -29,7 +29,7 @@ _ID = "piggy_verify."
 _Check = Callable[..., Iterator[CheckMessage]]
 
 
-def check_credentials(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_credentials() -> Iterator[CheckMessage]:
     """E001: without a key or client credentials no call can succeed."""
     key = conf.api_key
     has_key = key.strip() if isinstance(key, str) else key
@@ -43,7 +43,7 @@ def check_credentials(**_kwargs: Any) -> Iterator[CheckMessage]:
     )
 
 
-def check_backend(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_backend() -> Iterator[CheckMessage]:
     """E002: nobody can be logged in without the backend or a subclass of it."""
     try:
         is_there = any(isinstance(each, PiggyBackend) for each in get_backends())
@@ -57,7 +57,7 @@ def check_backend(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-def check_addresses(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_addresses() -> Iterator[CheckMessage]:
     """E003: the bearer token goes to https addresses without user or query only."""
     addresses = {
         "PIGGY_VERIFY_BASE_URL": conf.base_url,
@@ -74,7 +74,7 @@ def check_addresses(**_kwargs: Any) -> Iterator[CheckMessage]:
             )
 
 
-def check_numbers(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_numbers() -> Iterator[CheckMessage]:
     """E004: durations are positive, the floor and the proxy count may be zero."""
     least = {
         "TIMEOUT": (conf.timeout, 0.001),
@@ -90,7 +90,7 @@ def check_numbers(**_kwargs: Any) -> Iterator[CheckMessage]:
         yield _bad_value("TRUSTED_PROXY_COUNT", "a whole number, 0 or more")
 
 
-def check_encryption_keys(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_encryption_keys() -> Iterator[CheckMessage]:
     """E005: a key that cannot be read would make every token a cache miss."""
     keys = conf.encryption_keys
     if not isinstance(keys, (list, tuple)) or not all(map(_is_key, keys)):
@@ -102,7 +102,7 @@ def check_encryption_keys(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-def check_rate_limits(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_rate_limits() -> Iterator[CheckMessage]:
     """E006: a limit that is misspelled protects nobody."""
     if not isinstance(getattr(settings, "PIGGY_VERIFY_RATE_LIMITS", {}), dict):
         yield Error("PIGGY_VERIFY_RATE_LIMITS is no dictionary.", id=f"{_ID}E006")
@@ -118,7 +118,7 @@ def check_rate_limits(**_kwargs: Any) -> Iterator[CheckMessage]:
             )
 
 
-def check_provider(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_provider() -> Iterator[CheckMessage]:
     """E007: the provider must be there and take its options."""
     try:
         get_provider()
@@ -131,7 +131,7 @@ def check_provider(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-def check_route(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_route() -> Iterator[CheckMessage]:
     """E008 and E009: the files and addresses of the way to the provider."""
     if conf.ca_bundle is not None and not Path(str(conf.ca_bundle)).is_file():
         yield Error("PIGGY_VERIFY_CA_BUNDLE is no file.", id=f"{_ID}E008")
@@ -139,7 +139,7 @@ def check_route(**_kwargs: Any) -> Iterator[CheckMessage]:
         yield Error("PIGGY_VERIFY_PROXY is no http or https address.", id=f"{_ID}E009")
 
 
-def check_sandbox(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_sandbox() -> Iterator[CheckMessage]:
     """E010: the sandbox shows codes to everybody."""
     if not settings.DEBUG and _is_routed("piggy_verify_sandbox:mailbox"):
         yield Error(
@@ -150,7 +150,7 @@ def check_sandbox(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-def check_flags(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_flags() -> Iterator[CheckMessage]:
     """E011: a text is no flag: "False", from an environment, would mean yes."""
     flags = {
         "CREATE_USERS": conf.create_users,
@@ -165,7 +165,7 @@ def check_flags(**_kwargs: Any) -> Iterator[CheckMessage]:
             yield Error(f"PIGGY_VERIFY_{name} is not a boolean.", id=f"{_ID}E011")
 
 
-def check_urls(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_urls() -> Iterator[CheckMessage]:
     """W001: without the URLs there is no page to log in on."""
     if not _is_routed("piggy_verify:email"):
         yield Caution(
@@ -175,7 +175,7 @@ def check_urls(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-def check_cookies(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_cookies() -> Iterator[CheckMessage]:
     """W002, with ``--deploy``: cookies that are sent over http can be stolen."""
     if not settings.SESSION_COOKIE_SECURE or not settings.CSRF_COOKIE_SECURE:
         yield Caution(
@@ -185,7 +185,7 @@ def check_cookies(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-def check_proxies(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_proxies() -> Iterator[CheckMessage]:
     """W003, with ``--deploy``: behind a proxy all visitors share one address."""
     if settings.SECURE_PROXY_SSL_HEADER and not conf.trusted_proxy_count:
         yield Caution(
@@ -196,7 +196,7 @@ def check_proxies(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-def check_axes(**_kwargs: Any) -> Iterator[CheckMessage]:
+def check_axes() -> Iterator[CheckMessage]:
     """
     W004: by itself axes counts each spelling apart, and keeps what it counted.
 
