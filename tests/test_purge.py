@@ -244,8 +244,18 @@ def test_a_log_sees_the_outcome_only(rows):
     )
 
 
+@pytest.fixture
+def terminal():
+    """Ctrl-C as a terminal has it, also where the tests run in the background."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_it_after_the_statement_under_way(rows, number, capsys):
+def test_an_interrupt_ends_it_after_the_statement_under_way(
+    terminal, rows, number, capsys
+):
     usual = signal.getsignal(number)
 
     def interrupt():
@@ -287,7 +297,7 @@ def test_a_worker_that_runs_it_is_told_to_stop_as_ever(rows, request):
     assert Tally.objects.count() == 1
 
 
-def test_a_second_interrupt_ends_it_at_once(rows):
+def test_a_second_interrupt_ends_it_at_once(terminal, rows):
     def interrupt():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
