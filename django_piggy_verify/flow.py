@@ -48,7 +48,7 @@ class FlowView(ProtectedView):
     interrupted_template_name = "piggy_verify/interrupted.html"
     messages = {
         **ProtectedView.messages,
-        "login_expired": _("This login was open for too long. Ask for a new code."),
+        "login_expired": _("There is no login to go on with. Ask for a new code."),
         "too_many_attempts": _("There were too many attempts. Try again in %(wait)s."),
         "login_refused": _("You cannot log in to this account with a code."),
     }
@@ -158,8 +158,9 @@ class FlowView(ProtectedView):
             retry_after=refusal.retry_after,
             limit=refusal.limit,
         )
-        if refusal.limit == "check_login":
-            pending.forget(response)
+        login = pending.attached_to(self.request)
+        if login and refusal.limit == "check_login":
+            pending.remember(self.request, response, login.closed())
         return response
 
     def unavailable(self) -> HttpResponse:

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import codes, lockout, recipients
 from django_piggy_verify.pending import Login
@@ -108,7 +108,7 @@ class CodeForm(forms.Form):
     """
 
     code = CodeField(
-        label=pgettext_lazy("login", "Code"),
+        label=_("Code from the email"),
         widget=CodeInput(
             attrs={
                 "autocomplete": "one-time-code",

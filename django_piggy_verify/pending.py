@@ -54,7 +54,10 @@ class Login:
     """When the next code may be asked for, in seconds since the epoch."""
 
     is_resent: bool = False
-    """Whether its last code is not its first."""
+    """Whether another code was sent when one was last asked for."""
+
+    is_held_back: bool = False
+    """Whether none was, because it was too early."""
 
     @property
     def expires_in(self) -> int:
@@ -76,8 +79,18 @@ class Login:
         now = time.time()
         resend_at = now + resend_in
         # What the cooldown holds back leaves its end where it was, to a second.
-        is_resent = self.is_resent or resend_at > self.resend_at + 1
-        return replace(self, sent_at=int(now), resend_at=resend_at, is_resent=is_resent)
+        is_resent = resend_at > self.resend_at + 1
+        return replace(
+            self,
+            sent_at=int(now),
+            resend_at=resend_at,
+            is_resent=is_resent,
+            is_held_back=not is_resent,
+        )
+
+    def closed(self) -> Self:
+        """Answer this login, too old from now on."""
+        return replace(self, sent_at=0)
 
     def __str__(self) -> str:
         """Answer the signed form, for the cookie and the form field."""

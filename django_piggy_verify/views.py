@@ -158,8 +158,8 @@ class CodeView(LoginPage, FormPage):
     Asks for the code, checks it, and logs in.
 
     Context of the template: `form`, `recipient`, `resend_in` and `expires_in`
-    (seconds), `is_resent` (whether it shows that another code was sent), `login`
-    (for the hidden field of that name in further forms).
+    (seconds), `is_resent` and `is_held_back` (what came of asking for another code,
+    once), `login` (for the hidden field of that name in further forms).
     """
 
     form_class = CodeForm
@@ -179,9 +179,13 @@ class CodeView(LoginPage, FormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add what the page says about the login in progress."""
         login = self.open_login
-        is_resent = login.is_resent and self.request.method != "POST"
+        is_news = self.request.method != "POST"
         return super().get_context_data(
-            **state(login), is_resent=is_resent, login=login, **kwargs
+            **state(login),
+            is_resent=login.is_resent and is_news,
+            is_held_back=login.is_held_back and is_news,
+            login=login,
+            **kwargs,
         )
 
     def form_valid(self, form: Form) -> HttpResponse:

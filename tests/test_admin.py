@@ -378,13 +378,13 @@ def test_the_limits_are_found_by_their_window(
     assert listed(page) == found
 
 
-def test_a_window_is_called_over_when_it_is(admin_client, db):
+def test_a_window_is_called_running_while_it_is(admin_client, db):
     count()
-    assert 'alt="False"' in body(admin_client.get(COUNTS))
+    assert 'alt="True"' in body(admin_client.get(COUNTS))
 
     end_all()
 
-    assert 'alt="True"' in body(admin_client.get(COUNTS))
+    assert 'alt="False"' in body(admin_client.get(COUNTS))
 
 
 def test_the_newest_limits_come_first(admin_client, db):

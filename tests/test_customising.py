@@ -151,7 +151,7 @@ def test_a_form_of_the_project_words_the_fields(own_views, client, contact):
 
     assert ">Six digits</label>" in page
     assert 'inputmode="numeric"' in page
-    assert "Those were not they." in page
+    assert "That is not the code." in page
 
 
 def test_a_view_of_the_project_words_what_scripts_are_told(

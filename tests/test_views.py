@@ -488,7 +488,7 @@ def test_beside_an_error_no_other_code_is_mentioned(client, contact, time_machin
     assert NEWEST not in type_code(client, "wrong").text
 
 
-def test_the_notice_stays_when_the_next_resend_is_held_back(
+def test_a_code_that_is_asked_for_too_early_is_not_claimed(
     client, contact, time_machine
 ):
     time_machine.move_to(0)
@@ -497,7 +497,61 @@ def test_the_notice_stays_when_the_next_resend_is_held_back(
         time_machine.shift(wait)
         client.post("/login/code/resend/")
 
-    assert NEWEST in client.get("/login/code/").text
+    page = client.get("/login/code/").text
+    assert "We have not sent another code yet: you can ask for one in 55 s" in page
+    assert NEWEST not in page
+
+
+def test_a_wait_that_is_over_is_mentioned_no_more(client, contact, time_machine):
+    time_machine.move_to(0)
+    ask_for_code(client)
+    client.post("/login/code/resend/")
+    time_machine.shift(60)
+
+    assert "We have not sent another" not in client.get("/login/code/").text
+
+
+def test_who_asks_for_too_many_codes_can_still_enter_the_last(
+    client, code, time_machine, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_recipient": "1/15m"}
+    time_machine.move_to(time.time() + 60)
+
+    page = client.post("/login/code/resend/").text
+
+    assert 'href="/login/code/">Enter the code from the newest email</a>' in page
+    assert type_code(client, code).url == "/members/"
+
+
+def test_without_a_login_in_progress_there_is_no_code_to_enter(
+    client, contact, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/15m"}
+    ask_for_code(client, "ben@example.com")
+
+    page = ask_for_code(client).text
+
+    assert "Too many codes were asked for" in page
+    assert "newest email" not in page
+
+
+def test_after_too_many_wrong_codes_the_address_is_still_there(client, code, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    type_code(client, "wrong")
+    type_code(client, "wrong")
+
+    assert client.get("/login/code/").url.startswith("/login/?expired=1")
+    assert f'value="{ADDRESS}"' in client.get("/login/").text
+
+
+def test_an_attempt_is_mentioned_only_where_there_was_one(client, code, piggy_sandbox):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+
+    typed, asked = type_code(client, code), ask_for_code(Client(), "ben@example.com")
+
+    assert (typed.status_code, asked.status_code) == (503, 503)
+    assert "No attempt was used up." in typed.text
+    assert "attempt" not in asked.text
 
 
 def test_a_wait_that_is_over_is_over(client, contact, time_machine, piggy_sandbox):
@@ -550,7 +604,7 @@ def test_a_login_that_is_used_up_is_told_from_other_limits(client, code, setting
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
     type_code(client, "wrong")
 
-    assert "The code was wrong too often." in type_code(client, "wrong").text
+    assert "too many wrong codes for one login" in type_code(client, "wrong").text
 
 
 def test_search_engines_are_told_to_leave_the_pages_out(client):

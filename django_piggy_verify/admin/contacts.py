@@ -49,7 +49,7 @@ class ContactAdmin(ReadOnlyAdmin):
     by them: finding the admin must not load the whole flow.
     """
 
-    list_display = ("email", "provider", "uid", "user", "verified_at", "token_state")
+    list_display = ("email", "verified_at", "token_state", "user", "uid", "provider")
     list_filter = ("provider", TokenFilter)
     search_fields = ("email", "uid")
     date_hierarchy = "verified_at"

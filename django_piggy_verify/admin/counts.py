@@ -56,7 +56,7 @@ class WindowFilter(Filter):
 class TallyAdmin(ReadOnlyAdmin):
     """The table of counts; to delete a row is to forget what it counts."""
 
-    list_display = ("limit", "count", "allowed", "window_ends_at", "is_over")
+    list_display = ("limit", "count", "allowed", "window_ends_at", "is_running")
     list_filter = (LimitFilter, WindowFilter)
     ordering = ("-ends_at",)
     fields = list_display
@@ -78,10 +78,10 @@ class TallyAdmin(ReadOnlyAdmin):
         is_cleared = tally.ends_at == tallies.long_ago()
         return display_for_value(None if is_cleared else tally.ends_at, "-")
 
-    @admin.display(description=pgettext_lazy("counts", "over"), boolean=True)
-    def is_over(self, tally: Tally) -> bool:
-        """Whether the window is over, so that the next try begins a new one."""
-        return tally.ends_at <= timezone.now()
+    @admin.display(description=pgettext_lazy("counts", "running"), boolean=True)
+    def is_running(self, tally: Tally) -> bool:
+        """Whether the window still runs; if not, the next try begins a new one."""
+        return tally.ends_at > timezone.now()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave out used codes: one whose row is deleted would serve again."""

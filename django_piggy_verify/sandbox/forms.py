@@ -35,7 +35,8 @@ class SwitchesForm(forms.Form):
     )
     fault_on = forms.TypedMultipleChoiceField(
         label="Fault and error code on",
-        help_text="None chosen: on all calls.",
+        help_text="None chosen: on all calls. Of a send, an outage looks like 'code "
+        "sent': a 500 may depend on the contact. Choose maintenance to see its page.",
         choices=[(call, call) for call in CALLS],
         widget=forms.CheckboxSelectMultiple,
         required=False,
