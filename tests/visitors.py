@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -155,18 +155,15 @@ class Visitor:
         return self.shop.demo.last_code(self.address)
 
     def ask_again(self) -> None:
-        """Press the button until it is time: before that, it sends nothing."""
-        self._until(NOTICE, lambda: self.press(f"{RESEND_FORM} button"))
+        self.press(f"{RESEND_FORM} button")
+        self.page.wait_for_selector(NOTICE)
 
     def reload_until(self, selector: str) -> None:
         """Wait for what only the server can show."""
-        self._until(selector, self.page.reload)
-
-    def _until(self, selector: str, act: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not self.page.locator(selector).count():
             assert time.monotonic() < deadline, self.page.content()
-            act()
+            self.page.reload()
 
     def _note_request(self, request: Request) -> None:
         if request.method == "POST":
