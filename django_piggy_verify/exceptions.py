@@ -31,7 +31,7 @@ class ContactUnknown(PiggyVerifyError):
 
 class TooManyAttempts(PiggyVerifyError):
     """
-    A limit is reached; nothing was sent or checked.
+    A limit is reached; nothing was sent, nor checked but for a lock-out.
 
     `limit` is its name as in ``PIGGY_VERIFY_RATE_LIMITS``, or ``lockout`` where
     django-axes turned the visitor away; `retry_after` is the whole seconds

@@ -150,17 +150,23 @@ class FlowView(ProtectedView):
         return HttpResponseRedirect(self.get_start_url(self.get_next(), expired="1"))
 
     def limited(self, refusal: TooManyAttempts) -> HttpResponse:
-        """Say that a limit is reached, and when to try again."""
+        """Say that a limit is reached, when to try again, and how to go on."""
+        login = pending.attached_to(self.request)
+        ends_login = refusal.limit in {"check_login", "lockout"}
+        can_go_on = login is not None and login.is_open and not ends_login
         response = self._failure(
             429,
             "too_many_attempts",
             self.limited_template_name,
             retry_after=refusal.retry_after,
             limit=refusal.limit,
+            code_url=self.get_page_url("code") if can_go_on else "",
         )
-        login = pending.attached_to(self.request)
-        if login and refusal.limit == "check_login":
-            pending.remember(self.request, response, login.closed())
+        if login and can_go_on:
+            # The link leads to this page's address, whatever another tab asked for.
+            pending.remember(self.request, response, login)
+        elif login and refusal.limit == "check_login":
+            pending.close(self.request, response, login)
         return response
 
     def unavailable(self) -> HttpResponse:

@@ -54,7 +54,7 @@ class Login:
     """When the next code may be asked for, in seconds since the epoch."""
 
     is_resent: bool = False
-    """Whether another code was sent when one was last asked for."""
+    """Whether there is a newer code than when one was last asked for."""
 
     is_held_back: bool = False
     """Whether none was, because it was too early."""
@@ -78,7 +78,8 @@ class Login:
         """Answer this login with a fresh deadline."""
         now = time.time()
         resend_at = now + resend_in
-        # What the cooldown holds back leaves its end where it was, to a second.
+        # What the cooldown holds back leaves its end where it was, to a second, unless
+        # somebody else has asked since: then there is a newer email, too.
         is_resent = resend_at > self.resend_at + 1
         return replace(
             self,
@@ -87,10 +88,6 @@ class Login:
             is_resent=is_resent,
             is_held_back=not is_resent,
         )
-
-    def closed(self) -> Self:
-        """Answer this login, too old from now on."""
-        return replace(self, sent_at=0)
 
     def __str__(self) -> str:
         """Answer the signed form, for the cookie and the form field."""
@@ -139,6 +136,13 @@ def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> 
     """Keep `login` in the browser's cookie."""
     max_age = conf.login_ttl + _GRACE
     cookies.keep(request, response, (COOKIE, str(login)), max_age=max_age)
+
+
+def close(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
+    """Have `login` be too old, unless the browser has begun another since."""
+    current = _read(request.COOKIES.get(COOKIE, ""))
+    if current and current.id == login.id:
+        remember(request, response, replace(login, sent_at=0))
 
 
 def forget(response: HttpResponseBase) -> None:

@@ -26,6 +26,7 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     ProviderError,
+    TooManyAttempts,
 )
 from django_piggy_verify.flow import RETRY_AFTER_OUTAGE, FlowView, state
 from django_piggy_verify.forms import CodeForm, EmailForm
@@ -97,6 +98,12 @@ class EmailView(FormPage):
             resend_in = verification.send_code(recipient, request=self.request)
         except ContactUnknown:
             return self.unknown(form)
+        except TooManyAttempts:
+            login = pending.find(self.request)
+            if login and login.recipient == recipient:
+                # The code that was mailed before can still be entered.
+                pending.attach(self.request, login)
+            raise
         login = pending.begin(
             self.request, recipient, next_url=self.get_safe_next(), resend_in=resend_in
         )
@@ -158,8 +165,8 @@ class CodeView(LoginPage, FormPage):
     Asks for the code, checks it, and logs in.
 
     Context of the template: `form`, `recipient`, `resend_in` and `expires_in`
-    (seconds), `is_resent` and `is_held_back` (what came of asking for another code,
-    once), `login` (for the hidden field of that name in further forms).
+    (seconds), `is_resent` and `is_held_back` (what came of last asking for another
+    code), `login` (for the hidden field of that name in further forms).
     """
 
     form_class = CodeForm

@@ -317,6 +317,8 @@ def test_without_the_middleware_our_own_page_says_it(client, locked, settings):
 
     assert (page.status_code, page["Retry-After"]) == (429, "3600")
     assert "Try again in 60 minutes." in page.text
+    assert "not checked" not in page.text
+    assert 'href="/login/code/"' not in page.text
 
 
 @pytest.mark.parametrize("headers", [{}, JSON], ids=["html", "json"])
