@@ -5,7 +5,6 @@ Which user that is, is decided here and in the four hooks; the code itself is
 judged in `verification`.
 """
 
-import logging
 from typing import Any, cast
 
 from django.contrib.auth import get_user_model
@@ -16,14 +15,19 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import codes, lockout, recipients, signals, verification
+from django_piggy_verify import (
+    codes,
+    events,
+    lockout,
+    recipients,
+    signals,
+    verification,
+)
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.secret import Secret
-
-logger = logging.getLogger("django_piggy_verify")
 
 _ATTEMPTS = 3
 _USERNAME_LENGTH = 20
@@ -68,9 +72,14 @@ class PiggyBackend(BaseBackend):
             identity = verification.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
-        user, is_new = self._admit(request, identity)
+        try:
+            user, is_new = self._admit(request, identity)
+        except LoginRefused as refusal:
+            events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
+            raise
         self.update_user(request, user, identity)
         lockout.remember(request, user, recipient)
+        events.CONTACT_VERIFIED.log(recipient=recipient, user_id=user.pk, is_new=is_new)
         signals.contact_verified.send_robust(
             type(self), user=user, identity=identity, is_new=is_new, request=request
         )
@@ -159,14 +168,16 @@ class PiggyBackend(BaseBackend):
                 # Another first login of the contact came first, or a random
                 # username was taken: look again.
                 conflict = error
-        raise _refusal("another row of the user model stands in the way") from conflict
+        raise LoginRefused(
+            "another row of the user model stands in the way"
+        ) from conflict
 
     def _adopt_or_create(
         self, request: HttpRequest | None, identity: Identity
     ) -> tuple[AbstractBaseUser, bool]:
         adopted = _only_user_with_email(identity) if conf.link_by_email else None
         if adopted is None and not conf.create_users:
-            raise _refusal("no user for this contact, and none may be created")
+            raise LoginRefused("no user for this contact, and none may be created")
         with transaction.atomic():
             user = adopted or self.create_user(request, identity)
             self._require_admission(request, user)
@@ -179,7 +190,7 @@ class PiggyBackend(BaseBackend):
         self, request: HttpRequest | None, user: AbstractBaseUser
     ) -> None:
         if not self.can_log_in(request, user):
-            raise _refusal("the user may not log in this way")
+            raise LoginRefused("the user may not log in this way")
 
 
 def _record(user: AbstractBaseUser, identity: Identity) -> None:
@@ -250,8 +261,3 @@ def _may_stay(user: AbstractBaseUser) -> bool:
 
 def _is_staff(user: AbstractBaseUser) -> bool:
     return getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)
-
-
-def _refusal(why: str) -> LoginRefused:
-    logger.warning("Login refused: %s", why)
-    return LoginRefused(why)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import router, transaction
 from django.utils import timezone
 
-from django_piggy_verify import conflicts, leases, signals, token_cache
+from django_piggy_verify import conflicts, events, leases, signals, token_cache
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     ContactUnknown,
@@ -22,7 +22,7 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.flights import Flights
 from django_piggy_verify.leases import Lease
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import log_failure
+from django_piggy_verify.providers import watched
 from django_piggy_verify.providers.base import TokenProvider
 from django_piggy_verify.token_cache import Served
 
@@ -129,12 +129,12 @@ def _fetch_in_transaction(
 def _ask(provider: TokenProvider, contact: Contact, asked_at: datetime) -> Served:
     expires_at = asked_at + timedelta(seconds=conf.auth_token_ttl)
     try:
-        token = provider.fetch_auth_token(contact.uid)
+        with watched("fetch"):
+            token = provider.fetch_auth_token(contact.uid)
     except ContactUnknown:
         token_cache.drop(contact=contact)
         raise
     except ProviderError as error:
-        log_failure("fetch", error)
         if error.voids_token:
             token_cache.drop(contact=contact)
         raise
@@ -142,6 +142,7 @@ def _ask(provider: TokenProvider, contact: Contact, asked_at: datetime) -> Serve
 
 
 def _tell(provider: TokenProvider, contact: Contact, served: Served) -> None:
+    events.AUTH_TOKEN_FETCHED.log(until=served.expires_at)
     signals.auth_token_fetched.send_robust(
         type(provider), contact=contact, expires_at=served.expires_at
     )

@@ -5,7 +5,7 @@ No request of a visitor and no vendor's word lives here; what a token opens is
 nobody's business but the provider's.
 """
 
-import logging
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -14,15 +14,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router, transaction
 
-from django_piggy_verify import fetching, leases, token_cache
+from django_piggy_verify import events, fetching, leases, token_cache
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import TokenProvider
 from django_piggy_verify.token_cache import Served
-
-logger = logging.getLogger("django_piggy_verify")
 
 
 def get_auth_token(
@@ -76,7 +74,7 @@ def serve(user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False) -> S
         cached = token_cache.find(user.pk, provider.name)
         if cached is None:
             raise
-    logger.info("The old auth token serves until %s", cached.expires_at)
+    events.AUTH_TOKEN_KEPT.log(until=cached.expires_at)
     return cached
 
 
@@ -90,14 +88,13 @@ def prepare(user: AbstractBaseUser) -> None:
     if not isinstance(provider, TokenProvider):
         return
     try:
-        fetching.fetch(provider, user.pk, is_renewal=True)
-    except ProviderError:
-        logger.debug("The login stands without an auth token")
+        # What the provider fails at is in the log already.
+        with suppress(ProviderError):
+            fetching.fetch(provider, user.pk, is_renewal=True)
     except ContactUnknown:
-        logger.warning("No auth token at login: the contact is not found any more")
-    except Exception:
-        # An error page would keep the session from being saved.
-        logger.exception("No auth token at login")
+        events.CONTACT_GONE.log(user_id=user.pk)
+    except Exception:  # noqa: BLE001  an error page would keep the session from being saved
+        events.AUTH_TOKEN_FAILED.log(user_id=user.pk, exc_info=True)
 
 
 def forget_at_logout(user: AbstractBaseUser | None) -> None:

@@ -5,7 +5,6 @@ Limits, replay and the silence about strangers are decided here. No template, no
 view, no vendor's word.
 """
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,15 @@ from math import ceil
 
 from django.http import HttpRequest
 
-from django_piggy_verify import clients, devices, limits, pending, recipients, signals
+from django_piggy_verify import (
+    clients,
+    devices,
+    events,
+    limits,
+    pending,
+    recipients,
+    signals,
+)
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeRejected,
@@ -23,11 +30,9 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.limits import Claim, Exhausted, Rate, Standing, Windows
 from django_piggy_verify.pending import Login
-from django_piggy_verify.providers import get_provider, log_failure
+from django_piggy_verify.providers import get_provider, watched
 from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.secret import Secret
-
-logger = logging.getLogger("django_piggy_verify")
 
 _DAY = 86400
 
@@ -49,7 +54,7 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
         except Exhausted as refusal:
             if cooldown.limit not in refusal.waits:
                 raise _too_many(refusal.waits, recipient, request) from None
-            logger.info("Nothing sent to %s: cooldown", recipients.masked(recipient))
+            events.SEND_HELD_BACK.log(recipient=recipient)
             return refusal.waits[cooldown.limit]
         try:
             _send(recipient, request)
@@ -118,18 +123,19 @@ def counts_of(recipient: str) -> list[Standing]:
 def _send(recipient: str, request: HttpRequest | None) -> None:
     provider = get_provider()
     try:
-        provider.send_code(recipient)
+        with watched("send"):
+            provider.send_code(recipient)
     except ContactUnknown:
-        logger.info("No contact has the address %s", recipients.masked(recipient))
+        events.CONTACT_UNKNOWN.log(recipient=recipient)
         if not conf.hide_unknown_contacts:
             raise
     except ProviderError as error:
-        # Telling the visitor of it would tell contacts from strangers, and the
-        # e-mail may well be on its way.
-        log_failure("send", error, is_hidden=error.may_depend_on_contact)
+        # Telling the visitor of any other would tell contacts from strangers, and
+        # the e-mail may well be on its way.
         if not error.may_depend_on_contact:
             raise
     else:
+        events.CODE_SENT.log(recipient=recipient)
         signals.code_sent.send_robust(
             type(provider), recipient=recipient, request=request
         )
@@ -137,12 +143,10 @@ def _send(recipient: str, request: HttpRequest | None) -> None:
 
 def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identity:
     try:
-        return get_provider().check_code(Challenge(recipient=recipient), code)
+        with watched("check"):
+            return get_provider().check_code(Challenge(recipient=recipient), code)
     except CodeRejected:
         _tell_rejection(recipient, request)
-        raise
-    except ProviderError as error:
-        log_failure("check", error)
         raise
 
 
@@ -224,7 +228,9 @@ def _too_many(
 ) -> TooManyAttempts:
     limit = max(waits, key=lambda name: waits[name])
     refusal = TooManyAttempts(limit=limit, retry_after=waits[limit])
-    logger.warning("%s for %s", refusal, recipients.masked(recipient))
+    events.LIMIT_REACHED.log(
+        limit=limit, retry_after=refusal.retry_after, recipient=recipient
+    )
     signals.limit_reached.send_robust(
         TooManyAttempts,
         limit=limit,
@@ -236,7 +242,7 @@ def _too_many(
 
 
 def _tell_rejection(recipient: str, request: HttpRequest | None) -> None:
-    logger.info("Code for %s rejected", recipients.masked(recipient))
+    events.CODE_REJECTED.log(recipient=recipient)
     signals.code_rejected.send_robust(
         type(get_provider()), recipient=recipient, request=request
     )
