@@ -33,3 +33,10 @@ class ReadsFromReplica:
 
     def db_for_read(self, model, **hints):
         return "replica"
+
+
+class SplitsUsersOff:
+    """A router that wants users in another database than all else."""
+
+    def db_for_write(self, model, **hints):
+        return "elsewhere" if model._meta.app_label == "auth" else None

@@ -1,0 +1,135 @@
+"""The live API: asked only when the operator wants it, about nobody who exists."""
+
+from collections.abc import Callable, Iterator
+from time import monotonic
+from urllib.parse import urlsplit
+
+from django.utils.crypto import get_random_string
+
+from django_piggy_verify.conf import conf
+from django_piggy_verify.doctor.findings import (
+    Finding,
+    good,
+    note,
+    problem,
+    unknown,
+    warning,
+)
+from django_piggy_verify.exceptions import (
+    CodeRejected,
+    ContactUnknown,
+    PiggyVerifyError,
+    ProviderError,
+    ProviderRefused,
+)
+from django_piggy_verify.models import Contact
+from django_piggy_verify.providers import get_provider
+from django_piggy_verify.providers.base import Challenge, TokenProvider
+from django_piggy_verify.secret import Secret
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def codes() -> Iterator[Finding]:
+    """Ask the API to mail a code to nobody, and about a code that nobody was mailed."""
+    began = monotonic()
+    outcome = _outcome_of(lambda: get_provider().send_code(_nobody()))
+    took = monotonic() - began
+    if isinstance(outcome, ProviderError):
+        yield _failure(outcome)
+        return
+    way = "over TLS" if urlsplit(conf.base_url).scheme == "https" else "in clear"
+    yield good(f"The API answers after {took:.2f} s, {way}, and takes the key.")
+    if isinstance(outcome, ContactUnknown):
+        yield note(
+            "It has not said that the account lacks a Contacts Portal.",
+            "Without one no code is mailed; it may say so for members only: --send.",
+        )
+    else:
+        yield warning(
+            "The API says that it has mailed a code to nobody.",
+            "Is this the API, or something in front of it?",
+        )
+    yield from _judgement()
+
+
+def _judgement() -> Iterator[Finding]:
+    challenge = Challenge(recipient=_nobody())
+    code = Secret(get_random_string(6, "0123456789"))
+    outcome = _outcome_of(lambda: get_provider().check_code(challenge, code))
+    if isinstance(outcome, ProviderError):
+        yield _failure(outcome)
+    elif isinstance(outcome, CodeRejected):
+        yield good("A wrong code is called wrong.")
+    else:
+        yield problem("The API calls a code right that nobody was mailed.")
+
+
+def auth_tokens() -> Iterator[Finding]:
+    """Ask the API for the auth token of the member who logged in last."""
+    provider = get_provider()
+    if not isinstance(provider, TokenProvider):
+        yield note("The provider hands out no auth tokens.")
+        return
+    rows = Contact.objects.filter(provider=provider.name).order_by("-verified_at")
+    contact = rows.first()
+    if contact is None:
+        yield unknown("Nobody has logged in yet, so no auth token was asked for.")
+        return
+    outcome = _outcome_of(lambda: provider.fetch_auth_token(contact.uid))
+    if isinstance(outcome, ProviderError):
+        yield _failure(outcome)
+    elif isinstance(outcome, ContactUnknown):
+        yield warning(
+            "The API does not know the member who logged in last.",
+            "Is the key another account's? Give each account a name of its own in "
+            "PIGGY_VERIFY_PROVIDER_OPTIONS.",
+        )
+    else:
+        yield good("The auth token of the member who logged in last can be read.")
+
+
+def mail_to(recipient: str) -> Callable[[], Iterator[Finding]]:
+    """Answer the examination that has a real code mailed to `recipient`."""
+
+    def mailing() -> Iterator[Finding]:
+        """Have a code mailed."""
+        outcome = _outcome_of(lambda: get_provider().send_code(recipient))
+        if isinstance(outcome, ProviderError):
+            yield _failure(outcome)
+        elif isinstance(outcome, ContactUnknown):
+            yield problem(
+                "No contact has that address, so nothing was mailed.",
+                "Take the address of a member of this account's programme.",
+            )
+        else:
+            yield good("The API says that a code is on its way: look into the mailbox.")
+
+    return mailing
+
+
+def _outcome_of(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except PiggyVerifyError as error:
+        return error
+
+
+def _failure(error: ProviderError) -> Finding:
+    """Tell a refusal, which is ours to mend, from a failure of theirs."""
+    details = f"{error} (status {error.status}, code {error.api_code})"
+    if isinstance(error, ProviderRefused):
+        return problem(
+            f"The API refuses us: {details}.",
+            "Look at the key and the account in the business dashboard.",
+        )
+    return problem(
+        f"The API cannot be used: {details}.",
+        "Look at the network, the address, the proxy and the certificates; or it is "
+        "down.",
+    )
+
+
+def _nobody() -> str:
+    """Answer an address that can be nobody's: RFC 2606 section 3."""
+    return f"piggy-verify-doctor-{get_random_string(12, _LETTERS)}@example.com"

@@ -1,0 +1,130 @@
+"""The settings, and who is asked to authenticate."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_backends
+from django.contrib.auth.backends import ModelBackend
+from django.core.checks import ERROR, CheckMessage
+
+from django_piggy_verify import checks
+from django_piggy_verify.backends import PiggyBackend
+from django_piggy_verify.conf import conf
+from django_piggy_verify.doctor.findings import (
+    Finding,
+    good,
+    note,
+    problem,
+    warning,
+)
+
+_TOLD_ELSEWHERE: Final = {checks.check_backend, checks.check_urls}
+_PLACEHOLDERS: Final = ("change", "example", "your", "xxx", "<", "...", "secret")
+
+
+def system_checks() -> Iterator[Finding]:
+    """Run the system checks."""
+    run = [each for each in checks.ALWAYS if each not in _TOLD_ELSEWHERE]
+    if not settings.DEBUG:
+        run += checks.ON_DEPLOY
+    if found := checks.run(run):
+        yield from map(_finding, found)
+    else:
+        yield good("The settings are complete and valid.")
+
+
+def environment() -> Iterator[Finding]:
+    """Look at what is meant for development only."""
+    host = urlsplit(conf.base_url).hostname
+    yield note(f"Calls to the API go to {host}.")
+    if settings.DEBUG:
+        yield note(
+            "DEBUG is on, so what matters in production only is not examined.",
+            "Run this where the site runs.",
+        )
+    elif str(settings.SECRET_KEY).startswith("django-insecure-"):
+        yield warning(
+            "SECRET_KEY is the one that startproject made.",
+            "It signs sessions and logins in progress: make a new one, and keep it.",
+        )
+
+
+def credentials() -> Iterator[Finding]:
+    """Look whether the key is one at all; it is not shown."""
+    key = conf.api_key
+    if callable(key):
+        yield good("The key comes from a callable.")
+    elif key and any(each in str(key).lower() for each in _PLACEHOLDERS):
+        yield warning(
+            "PIGGY_VERIFY_API_KEY reads like a placeholder.",
+            "A personal access token: Apps > Integrations > Personal Access Tokens "
+            "in the business dashboard.",
+        )
+    elif not key and conf.client_id:
+        yield note("Client credentials are used, which the vendor calls deprecated.")
+
+
+def openings() -> Iterator[Finding]:
+    """Name the settings that open what is closed by default."""
+    if conf.allow_staff:
+        yield warning(
+            "Staff and superusers may log in by code (PIGGY_VERIFY_ALLOW_STAFF).",
+            "Whoever reads their mail is in the admin.",
+        )
+    if not conf.hide_unknown_contacts:
+        yield warning(
+            "Strangers are told that they are none "
+            "(PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS).",
+            "Anybody can find out who is a member.",
+        )
+    elif not conf.send_floor and not settings.DEBUG:
+        yield warning(
+            "PIGGY_VERIFY_SEND_FLOOR is 0.",
+            "How long a send takes tells strangers from members.",
+        )
+    if conf.link_by_email:
+        yield note("A new contact adopts the user with its address.")
+    if conf.expose_auth_token:
+        yield note("The auth token is handed to the browser.")
+    if not conf.create_users:
+        yield note("Contacts without a user are turned away: none are created.")
+
+
+def backends() -> Iterator[Finding]:
+    """Look who is asked to authenticate, and in which order."""
+    loaded = list(get_backends())
+    ours = [each for each in loaded if isinstance(each, PiggyBackend)]
+    if not ours:
+        yield problem(
+            "AUTHENTICATION_BACKENDS has no PiggyBackend: no code is ever checked.",
+            "Add 'django_piggy_verify.backends.PiggyBackend' or a subclass.",
+        )
+        return
+    if len(ours) > 1:
+        yield problem(
+            f"AUTHENTICATION_BACKENDS has {len(ours)} PiggyBackends.",
+            "A code is good once: the second one refuses what the first let through. "
+            "Keep one.",
+        )
+    elif earlier := loaded[: loaded.index(ours[0])]:
+        yield note(
+            f"{_names(earlier)} come before {_names(ours)}, and may turn a login away.",
+        )
+    else:
+        yield good(f"{_names(ours)} is the first to be asked.")
+    if not any(isinstance(each, ModelBackend) for each in loaded):
+        yield note(
+            "There is no ModelBackend: nobody has permissions.",
+            "Staff need it, or another one, to log in by password.",
+        )
+
+
+def _finding(message: CheckMessage) -> Finding:
+    make = problem if message.level >= ERROR else warning
+    return make(f"{message.msg} ({message.id})", message.hint or "")
+
+
+def _names(backends: list[Any]) -> str:
+    return ", ".join(type(each).__name__ for each in backends)

@@ -1,0 +1,143 @@
+"""The database, its clock, and the encryption of what it keeps."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+
+from django_piggy_verify import conflicts, encryption, limits
+from django_piggy_verify.doctor.findings import (
+    Finding,
+    good,
+    problem,
+    unknown,
+    warning,
+)
+from django_piggy_verify.limits import Rate
+from django_piggy_verify.models import AuthToken, Contact
+
+TOLERANCE: Final = 2.0
+"""Seconds by which two clocks may differ."""
+
+SAMPLE: Final = 100
+"""How many of the newest stored tokens are opened."""
+
+_SECONDS_BY_ITS_CLOCK: Final = {
+    "postgresql": "SELECT EXTRACT(EPOCH FROM CLOCK_TIMESTAMP())",
+    "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+}
+
+
+def database() -> Iterator[Finding]:
+    """Look whether the database answers, and has the tables."""
+    connection = _connection()
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        yield problem(f"The database does not answer: {type(error).__name__}.")
+        return
+    if missing := _missing_migrations(connection):
+        apps = ", ".join(f"{number} of {app}" for app, number in missing.items())
+        yield problem(f"Migrations are missing: {apps}.", "Run manage.py migrate.")
+    else:
+        yield good(f"The database answers, and has the tables ({connection.vendor}).")
+
+
+def routers() -> Iterator[Finding]:
+    """Look whether contacts and users are in one database."""
+    ours, theirs = router.db_for_write(Contact), router.db_for_write(get_user_model())
+    if ours != theirs:
+        yield problem(
+            f"Contacts are in the database {ours!r}, users in {theirs!r}.",
+            "A contact's row refers to a user: keep both in one.",
+        )
+    if not connections[ours].settings_dict["AUTOCOMMIT"]:
+        yield warning(
+            f"AUTOCOMMIT is off for the database {ours!r}.",
+            "Counts of wrong codes are lost with a transaction that is rolled back.",
+        )
+
+
+def counting() -> Iterator[Finding]:
+    """Count an attempt."""
+    claim = limits.claim("doctor", get_random_string(20), rate=Rate(1, 60))
+    limits.take([claim])
+    counted = limits.standings([claim])[0].number
+    limits.forget([claim])
+    if counted == 1:
+        yield good("Attempts are counted.")
+    else:
+        yield problem("What was counted is not there when it is read.")
+
+
+def tokens() -> Iterator[Finding]:
+    """Encrypt and open auth tokens."""
+    sealed = encryption.encrypt("doctor", bound_to="doctor")
+    if encryption.decrypt(sealed, bound_to="doctor") != "doctor":
+        yield problem("What was encrypted cannot be opened.")
+        return
+    rows = conflicts.current(AuthToken).select_related("contact")
+    rows = rows.filter(expires_at__gt=timezone.now()).order_by("-expires_at")[:SAMPLE]
+    lost = sum(not _opens(each) for each in rows)
+    if lost:
+        yield warning(
+            f"{lost} of the {len(rows)} newest auth tokens cannot be opened.",
+            "They are fetched anew when they are wanted. Keep old keys in "
+            "PIGGY_VERIFY_ENCRYPTION_KEYS or SECRET_KEY_FALLBACKS until "
+            "piggy_verify_rekey has run.",
+        )
+    else:
+        yield good("Auth tokens can be encrypted and opened.")
+
+
+def clock() -> Iterator[Finding]:
+    """Compare the clocks of this machine and of the database."""
+    connection = _connection()
+    query = _SECONDS_BY_ITS_CLOCK.get(connection.vendor)
+    if query is None:
+        yield unknown(f"How to ask {connection.vendor} for its time is not known.")
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        [theirs] = cursor.fetchone()
+    apart = timedelta(seconds=round(abs(time.time() - float(theirs))))
+    if apart.total_seconds() > TOLERANCE:
+        yield warning(
+            f"The clocks of this machine and of the database are {apart} apart.",
+            "Windows of limits go by the clock of the server that began them: run ntp.",
+        )
+    else:
+        yield good("The clocks of this machine and of the database agree.")
+    if not settings.USE_TZ:
+        yield warning(
+            "USE_TZ is off: times are stored in local time.",
+            "When daylight saving time ends, a window may last for an hour more.",
+        )
+
+
+def _connection() -> BaseDatabaseWrapper:
+    return connections[router.db_for_write(Contact)]
+
+
+def _missing_migrations(connection: BaseDatabaseWrapper) -> Counter[str]:
+    """Answer how many migrations each app lacks that a login needs."""
+    needed = {"piggy_verify", "sessions", get_user_model()._meta.app_label}
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    labels = (migration.app_label for migration, _ in plan)
+    return Counter(each for each in labels if each in needed)
+
+
+def _opens(row: AuthToken) -> bool:
+    sealed = bytes(row.ciphertext)
+    return encryption.decrypt(sealed, bound_to=row.contact.binding) is not None

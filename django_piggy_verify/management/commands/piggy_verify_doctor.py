@@ -1,0 +1,138 @@
+"""Say whether this installation can log anybody in."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError
+
+from django_piggy_verify import recipients
+from django_piggy_verify.doctor import (
+    api,
+    configuration,
+    pages,
+    statistics,
+    storage,
+)
+from django_piggy_verify.doctor.findings import Examination, Finding, Outcome, examine
+from django_piggy_verify.doctor.statistics import Figure
+
+AREAS: Final[Mapping[str, Sequence[Examination]]] = {
+    "Settings": (
+        configuration.system_checks,
+        configuration.environment,
+        configuration.credentials,
+        configuration.openings,
+    ),
+    "Backends": (configuration.backends,),
+    "Pages": (pages.routes, pages.middleware, pages.first_page),
+    "Sessions": (pages.sessions, pages.cookies),
+    "Database": (
+        storage.database,
+        storage.routers,
+        storage.counting,
+        storage.tokens,
+        storage.clock,
+    ),
+}
+LIVE: Final[Sequence[Examination]] = (api.codes, api.auth_tokens)
+
+_Findings = Sequence[tuple[str, Finding]]
+
+
+class Command(BaseCommand):
+    """
+    Changes nothing but for a session and a count of its own, which it deletes.
+
+    Exit status: 1 if a problem was found, else 0.
+    """
+
+    help = "Says in plain words whether members can log in here."
+    # It says what is wrong, instead of failing for it.
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take what to examine besides, and how to tell it."""
+        parser.add_argument(
+            "--live", action="store_true", help="ask the API as well, about nobody"
+        )
+        parser.add_argument(
+            "--send", metavar="ADDRESS", help="the same, and mail this member a code"
+        )
+        parser.add_argument(
+            "--stats", action="store_true", help="add the figures of the last day"
+        )
+        parser.add_argument("--json", action="store_true", help="for scripts")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Examine, tell, and exit."""
+        areas = {**AREAS}
+        if options["live"] or options["send"]:
+            areas["API"] = LIVE
+        if options["send"]:
+            areas["Mail"] = (api.mail_to(_recipient(options["send"])),)
+        findings = list(examine(areas))
+        figures = statistics.figures() if options["stats"] else None
+        if options["json"]:
+            self._dump(findings, figures)
+        else:
+            self._tell(findings, figures)
+        if _problems(findings):
+            sys.exit(1)
+
+    def _tell(self, findings: _Findings, figures: Sequence[Figure] | None) -> None:
+        told = ""
+        for area, finding in findings:
+            if area != told:
+                self.stdout.write(area)
+                told = area
+            mark = f"{finding.outcome.value:<8}"
+            self.stdout.write(f"  {self._styled(finding, mark)} {finding.text}")
+            if finding.hint:
+                self.stdout.write(f"{'':11}{finding.hint}")
+        if figures is not None:
+            self.stdout.write("The last day")
+        for each in figures or ():
+            number = "-" if each.value is None else each.value
+            self.stdout.write(f"  {number:>8} {each.meaning}")
+        self.stdout.write(_verdict(findings))
+
+    def _styled(self, finding: Finding, text: str) -> str:
+        styles = {
+            Outcome.GOOD: self.style.SUCCESS,
+            Outcome.WARNING: self.style.WARNING,
+            Outcome.PROBLEM: self.style.ERROR,
+        }
+        return str(styles.get(finding.outcome, str)(text))
+
+    def _dump(self, findings: _Findings, figures: Sequence[Figure] | None) -> None:
+        report = {
+            "can_log_in": not _problems(findings),
+            "findings": [{"area": area, **asdict(each)} for area, each in findings],
+        }
+        if figures is not None:
+            report["statistics"] = {each.name: each.value for each in figures}
+        self.stdout.write(json.dumps(report, indent=2))
+
+
+def _problems(findings: _Findings) -> int:
+    return sum(each.outcome is Outcome.PROBLEM for _, each in findings)
+
+
+def _verdict(findings: _Findings) -> str:
+    if number := _problems(findings):
+        noun = "problem" if number == 1 else "problems"
+        return f"Members cannot log in here: {number} {noun}."
+    if any(area == "API" for area, _ in findings):
+        return "Members can log in here."
+    return "Members can log in here, unless the API objects: --live asks it."
+
+
+def _recipient(address: str) -> str:
+    try:
+        return recipients.normalise(address)
+    except ValueError as error:
+        raise CommandError("That is no email address.") from error

@@ -1,0 +1,458 @@
+"""What `piggy_verify_doctor` says of an installation that is sound, and of others."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection
+from django.db.backends.utils import CursorWrapper
+from django.test import Client
+from django.utils import timezone
+
+from django_piggy_verify.models import AuthToken, Tally
+from django_piggy_verify.providers.base import Identity
+from django_piggy_verify.providers.piggy import PiggyProvider
+from django_piggy_verify.sandbox import Fault
+from tests.evidence import SECRET_KEY, SECRETS, found_in
+from tests.steps import ADDRESS, STRANGER, ask_for_code, calls, type_code
+
+OURS = "django_piggy_verify.backends.PiggyBackend"
+DJANGOS = "django.contrib.auth.backends.ModelBackend"
+LOCAL_MEMORY = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+NO_CACHE = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+pytestmark = pytest.mark.django_db
+
+
+class Gullible(PiggyProvider):
+    """Takes everybody for a contact."""
+
+    def send_code(self, recipient):
+        return None
+
+    def check_code(self, challenge, code):
+        return Identity(provider="piggy", uid="1", email=challenge.recipient)
+
+
+@pytest.fixture(autouse=True)
+def production(settings):
+    """Settings that are fit for a public server."""
+    settings.DEBUG = False
+    settings.PIGGY_VERIFY_API_KEY = "0123456789abcdef"
+    settings.PIGGY_VERIFY_SEND_FLOOR = 1.0
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.ROOT_URLCONF = "tests.public_urls"
+
+
+def run(*arguments):
+    """Answer what the command prints, and its exit status."""
+    printed, status = StringIO(), 0
+    try:
+        call_command("piggy_verify_doctor", *arguments, "--no-color", stdout=printed)
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    return printed.getvalue(), status
+
+
+def report(*arguments):
+    printed, status = run("--json", *arguments)
+    answer = json.loads(printed)
+    assert answer["can_log_in"] == (status == 0)
+    return answer
+
+
+def found(outcome, *arguments):
+    """Answer the sentences that tell findings of this outcome."""
+    findings = report(*arguments)["findings"]
+    return [each["text"] for each in findings if each["outcome"] == outcome]
+
+
+def test_a_sound_installation_has_nothing_but_good_findings():
+    printed, status = run()
+
+    assert status == 0
+    assert {line.split()[0] for line in printed.splitlines() if line[:2] == "  "} == {
+        "good",
+        "note",
+    }
+    assert printed.endswith(
+        "Members can log in here, unless the API objects: --live asks it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"PIGGY_VERIFY_API_KEY": None}, "(piggy_verify.E001)"),
+        ({"PIGGY_VERIFY_TIMEOUT": "10"}, "(piggy_verify.E004)"),
+        ({"AUTHENTICATION_BACKENDS": [DJANGOS]}, "has no PiggyBackend"),
+        ({"AUTHENTICATION_BACKENDS": [OURS, OURS]}, "has 2 PiggyBackends"),
+        ({"AUTHENTICATION_BACKENDS": ["no.such.Backend"]}, "ModuleNotFoundError"),
+        ({"ROOT_URLCONF": "django.contrib.auth.urls"}, "pages are not routed"),
+        ({"MIDDLEWARE": []}, "MIDDLEWARE has no SessionMiddleware"),
+        ({"TEMPLATES": []}, "the site for its first page: TemplateDoesNotExist"),
+        ({"ALLOWED_HOSTS": []}, "answers with status 400"),
+        (
+            {
+                "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+                "CACHES": NO_CACHE,
+            },
+            "Sessions are not kept",
+        ),
+        (
+            {"DATABASE_ROUTERS": ["tests.meanwhile.SplitsUsersOff"]},
+            "Contacts are in the database 'default', users in 'elsewhere'",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_keeps_members_out_is_a_problem(settings, changes, text):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    problems = found("problem")
+
+    assert any(text in each for each in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"PIGGY_VERIFY_API_KEY": "change-me"}, "reads like a placeholder"),
+        ({"PIGGY_VERIFY_ALLOW_STAFF": True}, "Staff and superusers may log in"),
+        ({"PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS": False}, "Strangers are told"),
+        ({"PIGGY_VERIFY_SEND_FLOOR": 0}, "PIGGY_VERIFY_SEND_FLOOR is 0"),
+        ({"SECRET_KEY": "django-insecure-" + "x" * 50}, "the one that startproject"),
+        ({"SESSION_COOKIE_SECURE": False}, "(piggy_verify.W002)"),
+        ({"SESSION_COOKIE_HTTPONLY": False}, "scripts of the page can read"),
+        ({"SESSION_COOKIE_SAMESITE": "None"}, "lets other sites send"),
+        ({"LOGIN_URL": "/admin/login/"}, "LOGIN_URL leads elsewhere"),
+        ({"LOGIN_REDIRECT_URL": "/accounts/profile/"}, "where there is no page"),
+        ({"USE_TZ": False}, "USE_TZ is off"),
+        (
+            {
+                "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+                "CACHES": LOCAL_MEMORY,
+            },
+            "in the memory of one process",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_is_unsafe_or_will_trouble_somebody_is_a_warning(settings, changes, text):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    answer = report()
+
+    warnings = [e["text"] for e in answer["findings"] if e["outcome"] == "warning"]
+    assert any(text in each for each in warnings), warnings
+    assert answer["can_log_in"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"DEBUG": True}, "DEBUG is on"),
+        ({"DEBUG": True, "CSRF_COOKIE_SECURE": False}, "may travel over http"),
+        ({"PIGGY_VERIFY_LINK_BY_EMAIL": True}, "adopts the user"),
+        ({"PIGGY_VERIFY_EXPOSE_AUTH_TOKEN": True}, "handed to the browser"),
+        ({"PIGGY_VERIFY_CREATE_USERS": False}, "none are created"),
+        ({"AUTHENTICATION_BACKENDS": [OURS]}, "There is no ModelBackend"),
+        ({"AUTHENTICATION_BACKENDS": [DJANGOS, OURS]}, "ModelBackend come before"),
+        ({"SESSION_COOKIE_AGE": 90 * 86400}, "more than 30 days"),
+        (
+            {
+                "PIGGY_VERIFY_API_KEY": None,
+                "PIGGY_VERIFY_CLIENT_ID": "id",
+                "PIGGY_VERIFY_CLIENT_SECRET": "secret",
+                "PIGGY_VERIFY_TOKEN_URL": "https://api.example/oauth/token",
+            },
+            "Client credentials are used",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_one_may_want_to_know_is_a_note(settings, changes, text):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    notes = found("note")
+
+    assert any(text in each for each in notes), notes
+
+
+def test_a_key_from_a_callable_is_not_called_a_placeholder(settings):
+    settings.PIGGY_VERIFY_API_KEY = lambda: "change-me"
+
+    assert "The key comes from a callable." in found("good")
+
+
+@pytest.mark.parametrize("hosts", [["*"], [".example.com"], ["shop.example"]])
+def test_the_first_page_is_asked_for_under_a_name_of_the_site(settings, hosts):
+    settings.ALLOWED_HOSTS = hosts
+
+    assert "The first page can be shown." in found("good")
+
+
+def test_a_target_on_another_site_is_not_looked_for(settings):
+    settings.LOGIN_REDIRECT_URL = "https://elsewhere.example/"
+
+    assert found("warning") == []
+
+
+def test_function_based_middleware_is_passed_over(settings):
+    settings.MIDDLEWARE = ["tests.test_doctor.plain_middleware", *settings.MIDDLEWARE]
+
+    assert found("problem") == []
+
+
+def plain_middleware(get_response):
+    return get_response
+
+
+def test_missing_tables_are_named_by_the_app_that_lacks_them(monkeypatch):
+    monkeypatch.setattr(
+        "django.db.migrations.recorder.MigrationRecorder.applied_migrations",
+        lambda _recorder: {},
+    )
+
+    [text] = found("problem")
+
+    assert "2 of piggy_verify" in text
+    assert "1 of sessions" in text
+    assert "admin" not in text
+
+
+def test_a_database_that_does_not_answer_is_said_to_be_so(monkeypatch):
+    def fail(*args):
+        raise DatabaseError
+
+    monkeypatch.setattr(connection, "ensure_connection", fail)
+
+    assert "The database does not answer: DatabaseError." in found("problem")
+
+
+def test_a_count_that_is_not_kept_is_a_problem(monkeypatch):
+    monkeypatch.setattr("django_piggy_verify.limits.take", lambda _claims: {})
+
+    assert "What was counted is not there when it is read." in found("problem")
+
+
+def test_autocommit_that_is_off_is_a_warning(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "AUTOCOMMIT", False)
+
+    assert any("AUTOCOMMIT is off" in each for each in found("warning"))
+
+
+def test_encryption_that_does_not_open_is_a_problem(monkeypatch):
+    monkeypatch.setattr(
+        "django_piggy_verify.encryption.decrypt", lambda *_args, **_kwargs: None
+    )
+
+    assert "What was encrypted cannot be opened." in found("problem")
+
+
+def test_tokens_that_no_key_opens_are_counted(user, settings):
+    settings.SECRET_KEY = "another one, of which nothing was told: 0123456789"
+
+    warnings = found("warning")
+
+    assert any("1 of the 1 newest auth tokens" in each for each in warnings)
+
+
+def test_a_clock_that_is_wrong_is_a_warning():
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        warnings = found("warning")
+
+    assert any("are 1:00:00 apart" in each for each in warnings), warnings
+
+
+def test_a_database_whose_time_cannot_be_asked_for_is_said_to_be_so(monkeypatch):
+    monkeypatch.setattr(connection, "vendor", "oracle")
+
+    assert found("unknown") == ["How to ask oracle for its time is not known."]
+
+
+def test_what_it_wrote_to_try_is_gone():
+    run()
+
+    assert not Session.objects.exists()
+    assert not Tally.objects.exists()
+
+
+def test_the_api_is_not_asked_unless_it_is_wanted(piggy_sandbox):
+    run("--stats")
+
+    assert calls(piggy_sandbox) == []
+
+
+def test_an_api_that_works_is_called_so(piggy_sandbox):
+    printed, status = run("--live")
+
+    assert status == 0
+    assert "in clear, and takes the key." in printed
+    assert "A wrong code is called wrong." in printed
+    assert printed.endswith("Members can log in here.\n")
+    assert piggy_sandbox.mails == ()
+
+
+@pytest.mark.parametrize(
+    ("switches", "text"),
+    [
+        ({"fault": Fault.UNAUTHORIZED}, "refuses us: the key is refused (status 401"),
+        ({"fault": Fault.MAINTENANCE}, "cannot be used: no answer that can be used"),
+        ({"fault": Fault.MALFORMED}, "cannot be used: the answer cannot be read"),
+        ({"error_code": 55032}, "refuses us: the account has no Contacts Portal"),
+        ({"error_code": 7002}, "refuses us: the account is inactive"),
+        (
+            {"fault": Fault.MAINTENANCE, "fault_on": frozenset({"verify"})},
+            "cannot be used: no answer that can be used",
+        ),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if type(value) is dict else "",
+)
+def test_an_api_that_does_not_work_is_a_problem(piggy_sandbox, switches, text):
+    for name, value in switches.items():
+        setattr(piggy_sandbox.switches, name, value)
+
+    problems = found("problem", "--live")
+
+    assert len(problems) == 1
+    assert text in problems[0]
+
+
+def test_an_api_that_takes_anybody_for_a_contact_is_found_out(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.test_doctor.Gullible"
+
+    answer = report("--live")
+
+    texts = [each["text"] for each in answer["findings"]]
+    assert "The API says that it has mailed a code to nobody." in texts
+    assert "The API calls a code right that nobody was mailed." in texts
+    assert not answer["can_log_in"]
+
+
+def test_before_the_first_login_there_is_no_token_to_ask_for(piggy_sandbox):
+    [text] = found("unknown", "--live")
+
+    assert "Nobody has logged in yet" in text
+
+
+def test_the_token_of_the_last_member_is_asked_for(user, piggy_sandbox):
+    AuthToken.objects.all().delete()
+
+    assert any("logged in last can be read" in e for e in found("good", "--live"))
+    assert not AuthToken.objects.exists()
+
+
+def test_a_member_of_another_account_is_a_warning(user, piggy_sandbox):
+    piggy_sandbox.remove_contact(ADDRESS)
+
+    warnings = found("warning", "--live")
+
+    assert any("does not know the member" in each for each in warnings)
+
+
+def test_a_token_that_cannot_be_had_is_a_problem(user, piggy_sandbox):
+    piggy_sandbox.switches.error_code = 3000
+    piggy_sandbox.switches.fault_on = frozenset({"auth-token"})
+
+    [text] = found("problem", "--live")
+
+    assert "the token is expired" in text
+
+
+def test_a_provider_without_tokens_is_asked_for_none(
+    piggy_sandbox, settings, monkeypatch
+):
+    monkeypatch.delattr(PiggyProvider, "fetch_auth_token")
+
+    assert "The provider hands out no auth tokens." in found("note", "--live")
+
+
+def test_a_member_can_be_mailed(piggy_sandbox):
+    piggy_sandbox.add_contact(ADDRESS)
+
+    printed, status = run("--send", " Ann@EXAMPLE.com ")
+
+    assert status == 0
+    assert "a code is on its way" in printed
+    assert [mail.recipient for mail in piggy_sandbox.mails] == [ADDRESS]
+
+
+def test_nobody_else_can_be_mailed(piggy_sandbox):
+    assert "No contact has that address, so nothing was mailed." in found(
+        "problem", "--send", STRANGER
+    )
+
+
+def test_a_mail_that_cannot_be_ordered_is_a_problem(piggy_sandbox):
+    piggy_sandbox.add_contact(ADDRESS)
+    piggy_sandbox.switches.error_code = 55032
+
+    assert any("no Contacts Portal" in e for e in found("problem", "--send", ADDRESS))
+
+
+def test_what_is_no_address_is_not_sent():
+    with pytest.raises(CommandError, match="no email address"):
+        run("--send", "ann")
+
+
+def test_no_secret_is_printed(piggy_sandbox, settings, user):
+    settings.PIGGY_VERIFY_API_KEY = SECRETS["key"]
+    settings.PIGGY_VERIFY_CLIENT_SECRET = SECRETS["client secret"]
+    settings.PIGGY_VERIFY_PROXY = f"http://me:{SECRETS['proxy password']}@127.0.0.1:9"
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [SECRETS["ring key"]]
+    settings.SECRET_KEY = SECRET_KEY
+
+    for arguments in ((), ("--json",)):
+        printed, _status = run(*arguments, "--send", ADDRESS, "--stats")
+        assert found_in(printed) == set()
+
+
+def test_the_figures_tell_what_happened(client, user, piggy_sandbox):
+    stranger = Client()
+    ask_for_code(stranger, STRANGER)
+    type_code(stranger, "000000000")
+    type_code(stranger, "000000001")
+
+    assert report("--stats")["statistics"] == {
+        "members_logged_in": 1,
+        "members_new": 1,
+        "sends": 2,
+        "wrong_codes": 2,
+        "auth_tokens": 1,
+        "at_limit": 2,
+        "api_seconds": None,
+    }
+
+
+def test_the_figures_are_of_the_last_day(user):
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
+        figures = report("--stats")["statistics"]
+
+    assert set(figures.values()) == {0, None}
+
+
+def test_the_figures_say_who_waits_for_which_limit(client, code):
+    printed, _status = run("--stats")
+
+    assert "       1 at a limit at this moment: 1 send_cooldown\n" in printed
+    assert "       - how long the API takes" in printed
+
+
+def test_without_tables_there_are_no_figures(monkeypatch):
+    def fail(*args):
+        raise DatabaseError
+
+    monkeypatch.setattr(CursorWrapper, "execute", fail)
+
+    answer = report("--stats")
+
+    assert answer["statistics"] == {}
+    assert not answer["can_log_in"]
