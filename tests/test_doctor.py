@@ -135,6 +135,15 @@ def test_what_keeps_members_out_is_a_problem(settings, changes, text):
         ({"USE_TZ": False}, "USE_TZ is off"),
         (
             {
+                "PIGGY_VERIFY_RATE_LIMITS": {
+                    "check_recipient": "50/1h",
+                    "check_recipient_day": "101/1d",
+                }
+            },
+            "101 wrong codes a day are let through",
+        ),
+        (
+            {
                 "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
                 "CACHES": LOCAL_MEMORY,
             },
@@ -184,6 +193,19 @@ def test_what_one_may_want_to_know_is_a_note(settings, changes, text):
     notes = found("note")
 
     assert any(text in each for each in notes), notes
+
+
+@pytest.mark.parametrize(
+    ("an_hour", "in_all"),
+    [("999/1h", "100/1d"), ("4/1h", "999/1d"), ("9/1h", "100/7d")],
+)
+def test_one_limit_on_guesses_is_enough(settings, an_hour, in_all):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {
+        "check_recipient": an_hour,
+        "check_recipient_day": in_all,
+    }
+
+    assert found("warning") == []
 
 
 def test_a_key_from_a_callable_is_not_called_a_placeholder(settings):

@@ -9,7 +9,7 @@ from django.contrib.auth import get_backends
 from django.contrib.auth.backends import ModelBackend
 from django.core.checks import ERROR, CheckMessage
 
-from django_piggy_verify import checks
+from django_piggy_verify import checks, limits
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor.findings import (
@@ -20,6 +20,10 @@ from django_piggy_verify.doctor.findings import (
     warning,
 )
 
+GUESSES: Final = 100
+"""Wrong codes a day for one address that are not yet remarked upon."""
+
+_DAY: Final = 86400
 _TOLD_ELSEWHERE: Final = {checks.check_backend, checks.check_urls}
 _PLACEHOLDERS: Final = ("change", "example", "your", "xxx", "<", "...", "secret")
 
@@ -90,6 +94,19 @@ def openings() -> Iterator[Finding]:
         yield note("The auth token is handed to the browser.")
     if not conf.create_users:
         yield note("Contacts without a user are turned away: none are created.")
+
+
+def guessing() -> Iterator[Finding]:
+    """Work out how many codes may be guessed for one address."""
+    names = ("check_recipient", "check_recipient_day")
+    rates = [limits.parse_rate(str(conf.rate_limits[name])) for name in names]
+    a_day = min(each.count * _DAY // min(each.period, _DAY) for each in rates)
+    if a_day > GUESSES:
+        yield warning(
+            f"{a_day} wrong codes a day are let through for one address.",
+            "By default it is 20. A six-digit code is then met once in "
+            f"{10**6 // a_day} days: see PIGGY_VERIFY_RATE_LIMITS.",
+        )
 
 
 def backends() -> Iterator[Finding]:

@@ -26,6 +26,7 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
         configuration.environment,
         configuration.credentials,
         configuration.openings,
+        configuration.guessing,
     ),
     "Backends": (configuration.backends,),
     "Pages": (pages.routes, pages.middleware, pages.first_page),
