@@ -117,7 +117,9 @@ def _outcome_of(call: Callable[[], object]) -> object:
 
 def _failure(error: ProviderError) -> Finding:
     """Tell a refusal, which is ours to mend, from a failure of theirs."""
-    details = f"{error} (status {error.status}, code {error.api_code})"
+    known = {"status": error.status, "code": error.api_code}
+    numbers = ", ".join(f"{name} {each}" for name, each in known.items() if each)
+    details = f"{error} ({numbers})" if numbers else str(error)
     if isinstance(error, ProviderRefused):
         return problem(
             f"The API refuses us: {details}.",

@@ -68,18 +68,30 @@ def unknown(text: str, hint: str = "") -> Finding:
 def examine(
     areas: Mapping[str, Sequence[Examination]],
 ) -> Iterator[tuple[str, Finding]]:
-    """Run all examinations, and yield what they find with the name of the area."""
+    """
+    Run all examinations, and yield what they find with the name of the area.
+
+    One that fails is a problem, unless there was one before: then it most likely
+    failed for the same reason.
+    """
+    has_problem = False
+    for area, examination in _flat(areas):
+        try:
+            for finding in examination():
+                has_problem = has_problem or finding.outcome is Outcome.PROBLEM
+                yield area, finding
+        except Exception as error:  # noqa: BLE001  whatever is broken is a finding
+            make = unknown if has_problem else problem
+            has_problem = True
+            yield area, make(f"Could not {_what(examination)}: {type(error).__name__}.")
+
+
+def _flat(
+    areas: Mapping[str, Sequence[Examination]],
+) -> Iterator[tuple[str, Examination]]:
     for area, examinations in areas.items():
         for each in examinations:
-            for finding in _examine(each):
-                yield area, finding
-
-
-def _examine(examination: Examination) -> Iterator[Finding]:
-    try:
-        yield from examination()
-    except Exception as error:  # noqa: BLE001  whatever is broken here is a finding
-        yield problem(f"Failed to {_what(examination)}: {type(error).__name__}.")
+            yield area, each
 
 
 def _what(examination: Examination) -> str:

@@ -41,13 +41,18 @@ def routes() -> Iterator[Finding]:
         )
         return
     yield good(f"The pages begin at {start}.")
-    if resolve_url(settings.LOGIN_URL) != start:
+    if _address("LOGIN_URL") != start:
         yield warning(
             "LOGIN_URL leads elsewhere: pages for members do not send visitors here.",
             "LOGIN_URL = 'piggy_verify:email'",
         )
-    target = resolve_url(settings.LOGIN_REDIRECT_URL)
-    if target.startswith("/") and not _is_routed(target):
+    target = _address("LOGIN_REDIRECT_URL")
+    if target is None:
+        yield problem(
+            "LOGIN_REDIRECT_URL is no address: logging in ends with an error.",
+            "Set it to the name of a route, or to a path.",
+        )
+    elif target.startswith("/") and not _is_routed(target):
         yield warning(
             f"After logging in, members are sent to {target}, where there is no page.",
             "Set LOGIN_REDIRECT_URL.",
@@ -128,6 +133,14 @@ def _start() -> str | None:
     """Answer where the pages begin, if they are routed."""
     try:
         return reverse("piggy_verify:email")
+    except NoReverseMatch:
+        return None
+
+
+def _address(setting: str) -> str | None:
+    """Answer where a setting leads, which may name a route; None if there is none."""
+    try:
+        return resolve_url(getattr(settings, setting))
     except NoReverseMatch:
         return None
 

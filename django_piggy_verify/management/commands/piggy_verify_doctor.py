@@ -29,8 +29,6 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
         configuration.guessing,
     ),
     "Backends": (configuration.backends,),
-    "Pages": (pages.routes, pages.middleware, pages.first_page),
-    "Sessions": (pages.sessions, pages.cookies),
     "Database": (
         storage.database,
         storage.routers,
@@ -38,6 +36,8 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
         storage.tokens,
         storage.clock,
     ),
+    "Sessions": (pages.sessions, pages.cookies),
+    "Pages": (pages.routes, pages.middleware, pages.first_page),
 }
 LIVE: Final[Sequence[Examination]] = (api.codes, api.auth_tokens)
 
