@@ -5,6 +5,7 @@ Every outcome is one method of `FlowView`, in HTML and in JSON; none of them
 decides anything.
 """
 
+import re
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -33,6 +34,9 @@ from django_piggy_verify.guards import ProtectedView
 from django_piggy_verify.negotiation import form_data, prefers_json
 from django_piggy_verify.pending import Login
 from django_piggy_verify.secret import Secret
+
+_NOWHERE: Final = re.compile(r"\s*[/\\]{2}\s*([?#]|\Z)")
+"""An address of another host whose name is blank: browsers stay where they are."""
 
 RETRY_AFTER_OUTAGE: Final = 30
 """Seconds after which a visitor may try again when the provider is down."""
@@ -221,6 +225,10 @@ def state(login: Login) -> dict[str, Any]:
 def _is_safe(url: str, request: HttpRequest) -> bool:
     # Browsers drop tabs and line breaks before they read an address, and so make
     # another host of "/\t/evil.example" in a script that follows `redirect_to`.
-    return url.isprintable() and url_has_allowed_host_and_scheme(
-        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    return (
+        url.isprintable()
+        and not _NOWHERE.match(url)
+        and url_has_allowed_host_and_scheme(
+            url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        )
     )

@@ -85,6 +85,13 @@ def test_the_judge_of_these_tests_knows_how_browsers_read(address, is_ours):
     assert stays(address) == is_ours
 
 
+@pytest.mark.parametrize("next_url", ["//", "/\\", " \\/ ", "//?a", "//#a"])
+def test_who_wants_to_go_nowhere_is_led_to_the_usual_page(client, user, next_url):
+    response = client.get("/login/", {"next": next_url})
+
+    assert response["Location"] == "/members/"
+
+
 @thorough
 @given(next_url=next_urls(), scheme=schemes, headers=accepts)
 @example(next_url="/\t//evil.example", scheme="http", headers=JSON)
