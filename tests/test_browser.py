@@ -15,14 +15,11 @@ from tests.visitors import (  # isort: skip  first: it skips where there is no b
 import json
 import re
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from docutils import nodes
-from docutils.core import publish_doctree
 from playwright.sync_api import expect
 
-from tests import states
+from tests import pages, states
 
 KEPT = "login/?next=%2F%3Fkept"
 LATER = 4102444800  # in 2100: a clock is paused at a time to come
@@ -418,11 +415,9 @@ def test_the_last_digit_sends_nothing(visitor):
 
 
 def front_end():
-    """Answer what docs/json.rst has a front end do, as one script."""
-    text = (Path(__file__).parents[1] / "docs" / "json.rst").read_text()
-    page = publish_doctree(text, settings_overrides={"syntax_highlight": "none"})
-    blocks = page.findall(nodes.literal_block)
-    return "\n".join(b.astext() for b in blocks if "javascript" in b["classes"])
+    """Answer what docs/howto/front-end.rst has a front end do, as one script."""
+    page = pages.parsed(pages.DOCS / "howto" / "front-end.rst")
+    return "\n".join(pages.blocks_of(page, "javascript"))
 
 
 def test_the_front_end_of_the_docs_logs_in(chromium, shop):

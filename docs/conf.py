@@ -1,0 +1,65 @@
+"""
+How Sphinx makes the documentation: ``sphinx-build -W -n docs build/docs``.
+
+The package has to be installed. Nothing is fetched, unless READTHEDOCS is set.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+
+if not settings.configured:
+    settings.configure(
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        INSTALLED_APPS=[
+            "django.contrib.admin",
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.messages",
+            "django.contrib.sessions",
+            "django_piggy_verify",
+        ],
+        USE_TZ=True,
+    )
+    django.setup()
+
+from django_piggy_verify import __version__
+
+project = "django-piggy-verify"
+author = "The django-piggy-verify maintainers"
+version = release = __version__
+
+extensions = ["sphinx.ext.autodoc", "from_the_code"]
+html_theme = "furo"
+html_title = f"{project} {version}"
+templates_path: list[str] = []
+exclude_patterns = ["_extensions", "screenshots"]
+
+# A single backquote in a docstring is a name, of an argument as often as not.
+default_role = "literal"
+highlight_language = "text"
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+
+nitpicky = True
+# What other projects document: their own pages are looked at where there is a network.
+nitpick_ignore_regex = [
+    ("py:.*", r"(django|pytest|requests|collections|datetime|typing)\..*"),
+]
+
+if os.environ.get("READTHEDOCS"):
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3/", None),
+        "django": (
+            "https://docs.djangoproject.com/en/stable/",
+            "https://docs.djangoproject.com/en/stable/_objects/",
+        ),
+    }

@@ -1,0 +1,212 @@
+"""
+The reference in docs/: whatever is public is in it, and what it says is the code's.
+
+The index of the built documentation is looked into where there is a Sphinx.
+"""
+
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import zlib
+from collections import defaultdict
+
+import from_the_code
+import pytest
+from django.core.management import get_commands
+from django.dispatch import Signal
+from docutils import nodes
+from docutils.core import publish_doctree
+
+import django_piggy_verify
+from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
+from tests import pages
+
+REQUIRED = "PIGGY_VERIFY_REQUIRE_SERVICES" in os.environ
+PUBLIC = [
+    "backends",
+    "exceptions",
+    "flow",
+    "forms",
+    "guards",
+    "models",
+    "providers",
+    "providers.base",
+    "providers.piggy",
+    "sandbox",
+    "sandbox.server",
+    "secret",
+    "signals",
+    "testing",
+    "tokens",
+    "views",
+]
+"""The modules that projects import from, as the reference says."""
+
+PARTS = {
+    # The states of a fetch are the business of `leases`, and its fields likewise.
+    "models": {"FetchState", "ExactCharField", "binding"},
+    # For the package's own providers: it logs under its own logger.
+    "providers": {"log_failure"},
+    # The use cases of the pages, of the admin and of a log-out.
+    "tokens": {"serve", "prepare", "forget_at_logout", "forget"},
+    # Answers a part of the JSON of two pages.
+    "flow": {"state"},
+}
+"""What is in a public module and not public, and why."""
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """The names that the built documentation can be asked for, by their kind."""
+    if not REQUIRED:
+        pytest.importorskip("sphinx")
+    built = tmp_path_factory.mktemp("docs")
+    words = ["-m", "sphinx", "-W", "-n", "-q", "-b", "html", pages.DOCS, built]
+    environment = {name: os.environ[name] for name in ("PATH",)}
+    subprocess.run([sys.executable, *words], check=True, env=environment, timeout=300)
+    packed = (built / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    index = defaultdict(set)
+    for line in zlib.decompress(packed).decode().splitlines():
+        name, kind, _rest = re.split(r" (\S+:\S+) -?\d+ ", line, maxsplit=1)
+        index[kind].add(name)
+    return index
+
+
+def module(name):
+    return importlib.import_module(f"django_piggy_verify.{name}")
+
+
+def is_own(module, name, each):
+    """Whether it is made in this module for others to use, or handed on by it."""
+    if name.startswith("_") or inspect.ismodule(each):
+        return False
+    if name in getattr(module, "__all__", ()) or isinstance(each, Signal):
+        return True
+    is_code = inspect.isclass(each) or inspect.isfunction(each)
+    return is_code and each.__module__ == module.__name__
+
+
+def public_names():
+    for name in PUBLIC:
+        found = module(name)
+        names = {*vars(found), *getattr(found, "__all__", ())}
+        for each in names - PARTS.get(name, set()):
+            if is_own(found, each, getattr(found, each)):
+                yield f"django_piggy_verify.{name}.{each}"
+
+
+def documented(index):
+    return {each for kind in index if kind.startswith("py:") for each in index[kind]}
+
+
+def test_every_public_name_is_documented(index):
+    assert set(public_names()) - documented(index) == set()
+
+
+def test_every_public_module_is_documented(index):
+    assert {f"django_piggy_verify.{name}" for name in PUBLIC} <= documented(index)
+
+
+def test_every_setting_limit_check_and_command_is_documented(index):
+    app = "django_piggy_verify"
+    wanted = {
+        "setting": {
+            f"PIGGY_VERIFY_{name.upper()}" for name in from_the_code.settings()
+        },
+        "limit": set(DEFAULT_RATE_LIMITS),
+        "check": {f"piggy_verify.{each}" for each in from_the_code.check_texts()},
+        "command": {name for name, each in get_commands().items() if each == app},
+    }
+
+    assert {kind: index[f"std:{kind}"] for kind in wanted} == wanted
+
+
+def test_every_public_name_has_a_docstring():
+    silent = []
+    for path in public_names():
+        owner, _, name = path.rpartition(".")
+        each = getattr(importlib.import_module(owner), name)
+        is_code = inspect.isclass(each) or inspect.isfunction(each)
+        if is_code and not inspect.getdoc(each):
+            silent.append(path)
+
+    assert silent == []
+
+
+def test_every_module_is_public_or_not_named_by_the_reference():
+    page = (pages.DOCS / "reference" / "python.rst").read_text()
+    every = {
+        each.name
+        for each in pkgutil.walk_packages(
+            django_piggy_verify.__path__, "django_piggy_verify."
+        )
+    }
+
+    named = {name for name in every if f"module:: {name}\n" in page}
+    also = {"django_piggy_verify.pending", "django_piggy_verify.lockout"}
+    also |= {"django_piggy_verify.durations"}
+    elsewhere = {f"django_piggy_verify.{name}" for name in ("sandbox", "testing")}
+    public = {f"django_piggy_verify.{name}" for name in PUBLIC}
+    assert named == (public | also) - elsewhere - {"django_piggy_verify.sandbox.server"}
+
+
+# What the directives write
+
+
+def written(text):
+    return publish_doctree(text, settings_overrides=pages.STRICT).astext()
+
+
+def test_a_setting_is_described_with_its_default_and_its_docstring():
+    text = written(".. every-setting::")
+
+    assert "Default: 600." in text
+    assert "Seconds that a login in progress stays open" in text
+
+
+def test_the_defaults_are_not_those_of_the_project_at_hand(settings):
+    settings.PIGGY_VERIFY_LOGIN_TTL = 1
+
+    assert from_the_code.default_of("login_ttl") == 600
+
+
+def test_a_limit_that_is_not_described_is_an_error():
+    with pytest.raises(Exception, match="the limits are send_cooldown, send_recipient"):
+        written(".. every-limit::\n\n   send_cooldown: sends.")
+
+
+def test_a_check_for_deployments_is_said_to_be_one():
+    text = written(".. every-check::")
+
+    assert text.count("--deploy") == 2
+    assert "Without a key or client credentials no call can succeed." in text
+
+
+def test_the_checks_are_those_of_the_code():
+    source = (from_the_code.PACKAGE / "checks.py").read_text()
+
+    assert all(
+        f'{{_ID}}{each}"' in source or each == "E004"
+        for each in (from_the_code.check_texts())
+    )
+
+
+def test_a_command_is_described_with_its_own_options_alone():
+    text = written(".. every-command::")
+
+    assert "--dry-run" in text
+    assert "--chunk CHUNK" in text
+    assert "ADDRESS" in text
+    assert "--verbosity" not in text
+
+
+def test_the_templates_are_a_table():
+    page = publish_doctree(".. every-template::", settings_overrides=pages.STRICT)
+
+    rows = [row.astext() for row in page.findall(nodes.row)]
+    assert rows[0] == "Template\n\nBlocks"
+    assert len(rows) == 1 + len(from_the_code.blocks())
