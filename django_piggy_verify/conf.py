@@ -30,12 +30,22 @@ class Conf:
 
     @property
     def api_key(self) -> str | Callable[[], str] | None:
-        """The personal access token, or a callable that answers the current one."""
+        """
+        The personal access token, or a callable that answers the current one.
+
+        Required, unless there are client credentials. It is sent to the configured
+        address only. A callable is asked at each call, so that a key can be changed
+        without a restart; what it raises is logged by its type, as a refusal.
+        """
         return cast("str | Callable[[], str] | None", _read("API_KEY"))
 
     @property
     def client_id(self) -> str | None:
-        """The id for the deprecated client-credentials grant."""
+        """
+        The id for the deprecated client-credentials grant, instead of a key.
+
+        Needs ``PIGGY_VERIFY_CLIENT_SECRET`` and ``PIGGY_VERIFY_TOKEN_URL``.
+        """
         return cast("str | None", _read("CLIENT_ID"))
 
     @property
@@ -45,79 +55,143 @@ class Conf:
 
     @property
     def token_url(self) -> str | None:
-        """Where the client-credentials grant fetches its bearer tokens."""
+        """
+        Where the client-credentials grant fetches its bearer tokens.
+
+        Such as ``https://api.piggy.eu/oauth/token``.
+        """
         return cast("str | None", _read("TOKEN_URL"))
 
     @property
     def base_url(self) -> str:
-        """The API's address, up to and without ``/contact-verification``."""
+        """
+        The API's address, up to and without ``/contact-verification``.
+
+        https, and http with ``DEBUG`` only, for a sandbox.
+        """
         return cast(
             "str", _read("BASE_URL", "https://api.piggy.eu/api/v3/oauth/clients")
         )
 
     @property
     def ca_bundle(self) -> str | None:
-        """The path of a file of CA certificates to trust instead of the usual."""
+        """
+        The path of a file of CA certificates to trust instead of the usual.
+
+        The environment's ``REQUESTS_CA_BUNDLE`` and its like are not looked at.
+        """
         return cast("str | None", _read("CA_BUNDLE"))
 
     @property
     def proxy(self) -> str | None:
-        """The URL of an egress proxy."""
+        """
+        The URL of an egress proxy, for the calls to the API.
+
+        The environment's ``HTTPS_PROXY`` and its like are not looked at.
+        """
         return cast("str | None", _read("PROXY"))
 
     @property
     def timeout(self) -> float:
-        """Seconds for one whole call, from connecting to the last byte."""
+        """
+        Seconds for one whole call, from connecting to the last byte.
+
+        A visitor waits for that long at most, and a worker with them. Resolving the
+        API's name is not within it.
+        """
         return cast("float", _read("TIMEOUT", 10.0))
 
     @property
     def send_floor(self) -> float:
-        """Seconds that a POST of an address takes at least."""
+        """
+        Seconds that a POST of an address takes at least.
+
+        Known or unknown, so that its duration tells nothing: set it above what the
+        API takes on a bad day. The worker sleeps until it is over.
+        """
         return cast("float", _read("SEND_FLOOR", 1.0))
 
     @property
     def login_ttl(self) -> int:
-        """Seconds that a login in progress stays open."""
+        """
+        Seconds that a login in progress stays open; a resend starts them anew.
+
+        A code that was right is refused for as long.
+        """
         return cast("int", _read("LOGIN_TTL", 600))
 
     @property
     def rate_limits(self) -> Mapping[str, str | int]:
-        """The limits by name, the project's over the defaults."""
+        """
+        The limits by name, the project's over the defaults.
+
+        A dictionary of those to be changed, ``{"send_recipient": "5/15m"}``.
+        """
         return {**DEFAULT_RATE_LIMITS, **_read("RATE_LIMITS", {})}
 
     @property
     def auth_token_ttl(self) -> int:
-        """Seconds that a cached auth token is used."""
+        """
+        Seconds that a cached auth token is used.
+
+        The provider names no expiry; it is a guess on the safe side.
+        """
         return cast("int", _read("AUTH_TOKEN_TTL", 900))
 
     @property
     def encryption_keys(self) -> Sequence[str]:
-        """The key ring, newest first; empty means derived from ``SECRET_KEY``."""
+        """
+        The key ring for stored auth tokens, newest first.
+
+        Url-safe base64 of 32 bytes each, as ``Fernet.generate_key()`` makes. The first
+        encrypts, all decrypt. Without any, the keys are derived from ``SECRET_KEY``
+        and ``SECRET_KEY_FALLBACKS``.
+        """
         return cast("Sequence[str]", _read("ENCRYPTION_KEYS") or ())
 
     @property
     def create_users(self) -> bool:
-        """Whether a contact seen for the first time gets a user."""
+        """
+        Whether a contact seen for the first time gets a user.
+
+        If not, only those log in whom `find_user` or a link by e-mail finds.
+        """
         return cast("bool", _read("CREATE_USERS", True))
 
     @property
     def link_by_email(self) -> bool:
-        """Whether a new contact adopts the one user with exactly its address."""
+        """
+        Whether a new contact adopts the one user with exactly its address.
+
+        It trusts the addresses of your users, and voids the adopted user's password.
+        """
         return cast("bool", _read("LINK_BY_EMAIL", False))
 
     @property
     def allow_staff(self) -> bool:
-        """Whether staff and superusers may log in by code."""
+        """
+        Whether staff and superusers may log in by code.
+
+        Off, since whoever reads their mailbox would be in the admin.
+        """
         return cast("bool", _read("ALLOW_STAFF", False))
 
     @property
     def hide_unknown_contacts(self) -> bool:
-        """Whether a stranger's address is answered like a contact's."""
+        """
+        Whether a stranger's address is answered like a contact's.
+
+        If not, the e-mail page says so, and anybody can find out who is a member.
+        """
         return cast("bool", _read("HIDE_UNKNOWN_CONTACTS", True))
 
     @property
     def expose_auth_token(self) -> bool:
-        """Whether the ``auth-token`` page hands the token to the browser."""
+        """
+        Whether the ``auth-token`` page hands the token to the browser.
+
+        Whatever script runs on your pages can then have it.
+        """
         return cast("bool", _read("EXPOSE_AUTH_TOKEN", False))
 
     @property
@@ -127,12 +201,21 @@ class Conf:
 
     @property
     def trusted_proxy_count(self) -> int:
-        """How many proxies of the project's own append to ``X-Forwarded-For``."""
+        """
+        How many proxies of the project's own append to ``X-Forwarded-For``.
+
+        With 0 the visitor's address is ``REMOTE_ADDR``. Too high a number lets visitors
+        choose what they are counted by.
+        """
         return cast("int", _read("TRUSTED_PROXY_COUNT", 0))
 
     @property
     def provider(self) -> str:
-        """The dotted path of the provider's class."""
+        """
+        The dotted path of the provider's class.
+
+        Or of whatever answers a provider when it is called with the options.
+        """
         return cast(
             "str",
             _read("PROVIDER", "django_piggy_verify.providers.piggy.PiggyProvider"),
@@ -140,7 +223,12 @@ class Conf:
 
     @property
     def provider_options(self) -> Mapping[str, Any]:
-        """The keyword arguments of the provider's constructor."""
+        """
+        The keyword arguments of the provider's constructor.
+
+        For Piggy, ``{"name": ...}`` keeps the contacts of several accounts apart; never
+        change it for an account in use.
+        """
         return cast("Mapping[str, Any]", _read("PROVIDER_OPTIONS", {}))
 
 

@@ -49,8 +49,8 @@ PUBLIC = [
 PARTS = {
     # The states of a fetch are the business of `leases`, and its fields likewise.
     "models": {"FetchState", "ExactCharField", "binding"},
-    # For the package's own providers: it logs under its own logger.
-    "providers": {"log_failure"},
+    # For the package's own use cases: it writes their log.
+    "providers": {"watched"},
     # The use cases of the pages, of the admin and of a log-out.
     "tokens": {"serve", "prepare", "forget_at_logout", "forget"},
     # Answers a part of the JSON of two pages.
@@ -111,7 +111,7 @@ def test_every_public_module_is_documented(index):
     assert {f"django_piggy_verify.{name}" for name in PUBLIC} <= documented(index)
 
 
-def test_every_setting_limit_check_and_command_is_documented(index):
+def test_every_setting_limit_check_command_and_event_is_documented(index):
     app = "django_piggy_verify"
     wanted = {
         "setting": {
@@ -120,6 +120,7 @@ def test_every_setting_limit_check_and_command_is_documented(index):
         "limit": set(DEFAULT_RATE_LIMITS),
         "check": {f"piggy_verify.{each}" for each in from_the_code.check_texts()},
         "command": {name for name, each in get_commands().items() if each == app},
+        "event": {each.name for each in from_the_code.log_events()},
     }
 
     assert {kind: index[f"std:{kind}"] for kind in wanted} == wanted
@@ -186,13 +187,19 @@ def test_a_check_for_deployments_is_said_to_be_one():
     assert "Without a key or client credentials no call can succeed." in text
 
 
-def test_the_checks_are_those_of_the_code():
-    source = (from_the_code.PACKAGE / "checks.py").read_text()
+def test_every_check_is_described_with_its_message():
+    messages = from_the_code.check_messages()
 
-    assert all(
-        f'{{_ID}}{each}"' in source or each == "E004"
-        for each in (from_the_code.check_texts())
-    )
+    assert set(from_the_code.check_texts()) == set(messages)
+    assert messages["E001"] == "There is no PIGGY_VERIFY_API_KEY."
+    assert messages["E003"] == "... is no plain https address."
+
+
+def test_an_event_is_described_with_its_level_and_its_fields():
+    text = written(".. every-event::")
+
+    assert "INFO: A code was sent to {recipient}" in text
+    assert "{verb} was answered after {duration} s" in text
 
 
 def test_a_command_is_described_with_its_own_options_alone():

@@ -5,6 +5,8 @@ Each writes reStructuredText where it stands, as a person would. They know docut
 and no Sphinx: the tests read the pages with the same directives.
 """
 
+import ast
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from inspect import cleandoc
@@ -19,8 +21,9 @@ from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
 import django_piggy_verify
-from django_piggy_verify import checks
+from django_piggy_verify import checks, events
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, Conf
+from django_piggy_verify.events import Event
 
 PACKAGE = Path(django_piggy_verify.__file__).parent
 TEMPLATES = PACKAGE / "templates" / "piggy_verify"
@@ -79,12 +82,14 @@ class Limits(FromTheCode):
 
 
 class Checks(FromTheCode):
-    """Every system check: its id, and the docstring of the function that makes it."""
+    """Every system check: its id, its message, and the docstring of its function."""
 
     def written(self) -> Iterator[str]:
         """Answer one description for each id, in the order of the ids."""
+        messages = check_messages()
         for number, (text, is_for_deploy) in sorted(check_texts().items()):
-            body = f"{text[0].upper()}{text[1:]}".split("\n")
+            said = [f"*{messages[number]}*", ""] if number in messages else []
+            body = [*said, *f"{text[0].upper()}{text[1:]}".split("\n")]
             if is_for_deploy:
                 body += ["", "From ``manage.py check --deploy`` only."]
             yield from described("check", f"piggy_verify.{number}", body)
@@ -101,6 +106,17 @@ class Commands(FromTheCode):
             for words, text in own_arguments(command, name):
                 body += [f"``{words}``", f"   {text}"]
             yield from described("command", name, body)
+
+
+class Events(FromTheCode):
+    """Every event of the log: its name, its level, and its message with the fields."""
+
+    def written(self) -> Iterator[str]:
+        """Answer one description for each event."""
+        for each in log_events():
+            text = re.sub(r"%\((\w+)\)[.\d]*\w", r"{\1}", each.text)
+            body = [f"{logging.getLevelName(each.level)}: ``{text}``"]
+            yield from described("event", each.name, body)
 
 
 class Templates(FromTheCode):
@@ -123,6 +139,7 @@ DIRECTIVES: dict[str, type[FromTheCode]] = {
     "every-limit": Limits,
     "every-check": Checks,
     "every-command": Commands,
+    "every-event": Events,
     "every-template": Templates,
 }
 
@@ -131,6 +148,7 @@ OBJECTS: dict[str, str] = {
     "limit": "limit",
     "check": "system check",
     "command": "management command",
+    "event": "event of the log",
 }
 """What can be referred to, beside what Sphinx knows: role and name."""
 
@@ -173,6 +191,25 @@ def check_texts() -> dict[str, tuple[str, bool]]:
     return found
 
 
+def check_messages() -> dict[str, str]:
+    """Answer what each check says, as far as it is written where the check is."""
+    found = {}
+    for node in ast.walk(ast.parse(Path(checks.__file__).read_text())):
+        match node:
+            case ast.Call(args=[message], keywords=[*_, ast.keyword("id", each)]):
+                number = ast.unparse(each).strip("f'")[-4:]
+                if not isinstance(message, ast.Name):
+                    found[number] = _plain(message)
+    return found
+
+
+def _plain(message: ast.expr) -> str:
+    """Answer a text, with three dots for what is filled in."""
+    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+    texts = [each.value if isinstance(each, ast.Constant) else "..." for each in parts]
+    return "".join(map(str, texts))
+
+
 def commands() -> list[str]:
     """Answer the names of the management commands."""
     return sorted(path.stem for path in COMMANDS.glob("[!_]*.py"))
@@ -188,6 +225,11 @@ def own_arguments(command: BaseCommand, name: str) -> Iterator[tuple[str, str]]:
             takes_value = action.option_strings and action.nargs != 0
             value = f" {action.metavar or action.dest.upper()}" if takes_value else ""
             yield f"{words}{value}", str(action.help)
+
+
+def log_events() -> list[Event]:
+    """Answer the events that are logged, in their order."""
+    return [each for each in vars(events).values() if isinstance(each, Event)]
 
 
 def blocks() -> dict[str, list[str]]:
