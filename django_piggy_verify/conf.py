@@ -96,7 +96,7 @@ class Conf:
         """
         Seconds for one whole call, from connecting to the last byte.
 
-        A visitor waits for that long at most, and a worker with them. Resolving the
+        A worker waits for that long at most; a login makes two calls. Resolving the
         API's name is not within it.
         """
         return cast("float", _read("TIMEOUT", 10.0))
@@ -134,7 +134,7 @@ class Conf:
         """
         Seconds that a cached auth token is used.
 
-        The provider names no expiry; it is a guess on the safe side.
+        The provider names no expiry, so how long one serves is decided here.
         """
         return cast("int", _read("AUTH_TOKEN_TTL", 900))
 
