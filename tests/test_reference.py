@@ -18,10 +18,12 @@ import from_the_code
 import pytest
 from django.core.management import get_commands
 from django.dispatch import Signal
+from django.urls import reverse
 from docutils import nodes
 from docutils.core import publish_doctree
 
 import django_piggy_verify
+from django_piggy_verify import urls
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 from tests import pages
 
@@ -153,6 +155,45 @@ def test_every_module_is_public_or_not_named_by_the_reference():
     elsewhere = {f"django_piggy_verify.{name}" for name in ("sandbox", "testing")}
     public = {f"django_piggy_verify.{name}" for name in PUBLIC}
     assert named == (public | also) - elsewhere - {"django_piggy_verify.sandbox.server"}
+
+
+# What is written by hand
+
+
+@pytest.fixture
+def outcomes():
+    """The tables of the page on URLs and outcomes, by their first columns."""
+    page = [pages.parsed(pages.DOCS / "reference" / "outcomes.rst")]
+    titles = ("Name of the URL", "What has happened")
+    return {title: pages.table(page, title) for title in titles}
+
+
+def test_every_url_is_listed_with_its_path(outcomes):
+    listed = {name: row[0] for name, row in outcomes["Name of the URL"].items()}
+
+    names = [f"{urls.app_name}:{pattern.name}" for pattern in urls.urlpatterns]
+    assert listed == {name: reverse(name).lstrip("/") for name in names}
+
+
+def test_every_outcome_has_the_status_and_the_code_that_the_readme_has(outcomes):
+    readme = pages.table([pages.parsed(pages.ROOT / "README.rst")], "Situation")
+    listed = outcomes["What has happened"]
+
+    def told(cells):
+        return [re.findall(r"\b\d{3}\b|\b[a-z]+_[a-z]+\b", cell)[:2] for cell in cells]
+
+    same = {"Piggy is down, or refuses the key": "Piggy is down, or refuses our key"}
+    for situation, cells in listed.items():
+        assert told(cells) == told(readme[same.get(situation, situation)]), situation
+
+
+def test_every_error_of_the_outcomes_is_one_of_the_described_interface(outcomes):
+    page = [pages.parsed(pages.DOCS / "howto" / "front-end.rst")]
+    known = pages.table(page, "Code of an error")
+
+    for _html, script in outcomes["What has happened"].values():
+        code = re.search(r"^[45]\d\d\s+(\w+)", script)
+        assert code is None or code[1] in known
 
 
 # What the directives write
