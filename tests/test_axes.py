@@ -1,10 +1,7 @@
 """django-axes beside the package: its own installation, and one line of ours."""
 
 import logging
-import re
-from ast import literal_eval
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from axes.helpers import get_client_username
@@ -18,18 +15,20 @@ from django.test import Client
 
 from django_piggy_verify import lockout
 from django_piggy_verify.sandbox import Fault
+from tests import pages
 from tests.steps import ADDRESS, JSON, ask_for_code, calls, is_logged_in, type_code
 
-README = (Path(__file__).parents[1] / "README.rst").read_text()
-OUR_LINES = re.findall(r"^    (AXES_\w+) = (.+)$", README, re.MULTILINE)
+GUIDE = pages.parsed(pages.DOCS / "howto" / "axes.rst")
+NAME = "AXES_USERNAME_CALLABLE"
+[OUR_LINE, RESETTING, LOCKING] = map(pages.run, pages.blocks_of(GUIDE, "python"))
 SPELLINGS = [ADDRESS, "Ann@Example.COM"]
 BY_ADDRESS = ["username"]
-BY_ADDRESS_AND_CLIENT = [["username", "ip_address"]]
+BY_ADDRESS_AND_CLIENT = LOCKING["AXES_LOCKOUT_PARAMETERS"]
 
 
 @pytest.fixture(autouse=True)
 def axes(settings):
-    """Axes as its documentation has it installed, and what our README adds."""
+    """Axes as its documentation has it installed, and what our guide adds."""
     settings.AXES_ENABLED = True
     settings.AXES_FAILURE_LIMIT = 2
     settings.AUTHENTICATION_BACKENDS = [
@@ -37,9 +36,7 @@ def axes(settings):
         *settings.AUTHENTICATION_BACKENDS,
     ]
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "axes.middleware.AxesMiddleware"]
-    settings.AXES_USERNAME_CALLABLE = None
-    for name, value in OUR_LINES:
-        setattr(settings, name, literal_eval(value))
+    settings.AXES_USERNAME_CALLABLE = OUR_LINE[NAME]
 
 
 @pytest.fixture
@@ -84,7 +81,7 @@ def test_what_is_no_address_is_counted_under_no_name(rf, db):
 def test_a_right_code_resets_the_count_where_axes_is_told_to(
     client, code, settings, parameters
 ):
-    settings.AXES_RESET_ON_SUCCESS = True
+    settings.AXES_RESET_ON_SUCCESS = RESETTING["AXES_RESET_ON_SUCCESS"]
     settings.AXES_LOCKOUT_PARAMETERS = parameters
     type_code(client, "wrong")
 
@@ -105,7 +102,7 @@ def test_a_right_code_resets_nothing_by_default(client, code):
 def test_a_right_code_without_the_pages_resets_the_count_as_well(
     client, code, rf, settings
 ):
-    settings.AXES_RESET_ON_SUCCESS = True
+    settings.AXES_RESET_ON_SUCCESS = RESETTING["AXES_RESET_ON_SUCCESS"]
     settings.AXES_LOCKOUT_PARAMETERS = BY_ADDRESS
     type_code(client, "wrong")
     request = rf.post("/")
@@ -148,7 +145,7 @@ def test_a_login_by_password_is_counted_under_the_name_that_was_typed(client, db
 
 
 def test_a_login_by_password_resets_what_was_counted(client, db, settings):
-    settings.AXES_RESET_ON_SUCCESS = True
+    settings.AXES_RESET_ON_SUCCESS = RESETTING["AXES_RESET_ON_SUCCESS"]
     settings.AXES_LOCKOUT_PARAMETERS = BY_ADDRESS
     get_user_model().objects.create_superuser("bob", password="right")
 
@@ -370,19 +367,17 @@ def test_axes_stores_no_code_of_a_json_body(client, code):
 # The check ----------------------------------------------------------------------
 
 
-def test_one_line_of_the_readme_is_enough():
-    assert len(OUR_LINES) == 1
+def test_one_line_of_the_guide_is_enough():
     assert warnings() == []
 
 
 @pytest.mark.parametrize("value", [None, ""])
 def test_without_the_line_a_warning_asks_for_it(settings, value):
     settings.AXES_USERNAME_CALLABLE = value
-    [(name, path)] = OUR_LINES
 
     [warning] = warnings()
 
-    assert f"{name} = {path}" in str(warning.hint).replace("'", '"')
+    assert f"{NAME} = {OUR_LINE[NAME]!r}" in str(warning.hint)
 
 
 def test_without_axes_there_is_none(settings):
