@@ -26,6 +26,7 @@ from django_piggy_verify import (
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
 from django_piggy_verify.models import Contact
+from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.secret import Secret
 
@@ -72,14 +73,29 @@ class PiggyBackend(BaseBackend):
             identity = verification.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
+        user = self.admit(request, identity)
+        lockout.remember(request, user, recipient)
+        return user
+
+    def admit(
+        self, request: HttpRequest | None, identity: Identity
+    ) -> AbstractBaseUser:
+        """
+        Answer the user of the contact who was proved to be `identity`.
+
+        The second half of `authenticate`: the hooks run, the contact's row is
+        written, `contact_verified` is sent. Nothing is proved here, and nobody
+        is logged in. Raises LoginRefused.
+        """
         try:
-            user, is_new = self._admit(request, identity)
+            user, is_new = self._find_or_make(request, identity)
         except LoginRefused as refusal:
-            events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
+            events.LOGIN_REFUSED.log(recipient=identity.email, reason=str(refusal))
             raise
         self.update_user(request, user, identity)
-        lockout.remember(request, user, recipient)
-        events.CONTACT_VERIFIED.log(recipient=recipient, user_id=user.pk, is_new=is_new)
+        events.CONTACT_VERIFIED.log(
+            recipient=identity.email, user_id=user.pk, is_new=is_new
+        )
         signals.contact_verified.send_robust(
             type(self), user=user, identity=identity, is_new=is_new, request=request
         )
@@ -152,7 +168,7 @@ class PiggyBackend(BaseBackend):
         """
         return _is_admissible(user)
 
-    def _admit(
+    def _find_or_make(
         self, request: HttpRequest | None, identity: Identity
     ) -> tuple[AbstractBaseUser, bool]:
         """Answer the user and whether it is new, with the contact's row written."""
@@ -191,6 +207,16 @@ class PiggyBackend(BaseBackend):
     ) -> None:
         if not self.can_log_in(request, user):
             raise LoginRefused("the user may not log in this way")
+
+
+def identity_of(uid: str, email: str) -> Identity:
+    """
+    Answer whom a right code would prove: contact `uid` of the configured provider.
+
+    Raises ValueError if `email` is not an address that a code could be mailed to.
+    """
+    email = recipients.normalise(email)
+    return Identity(provider=get_provider().name, uid=uid, email=email)
 
 
 def _record(user: AbstractBaseUser, identity: Identity) -> None:

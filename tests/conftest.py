@@ -3,6 +3,7 @@ import sys
 import pytest
 from hypothesis import settings
 
+from django_piggy_verify.testing import login_contact
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in
 
 pytest_plugins = ["django_piggy_verify.testing"]
@@ -41,9 +42,16 @@ def code(client, contact, piggy_sandbox):
 
 @pytest.fixture
 def user(client, contact, piggy_sandbox, django_user_model):
-    """A contact's user, logged in in `client`."""
+    """A contact's user, who has logged in in `client`."""
     log_in(client, piggy_sandbox)
     return django_user_model.objects.get(piggy_contacts__uid=contact.uid)
+
+
+@pytest.fixture
+def member(client, contact):
+    """The same without a walk: for tests that are not about how it came about."""
+    token = f"token of {contact.uid}"
+    return login_contact(client, contact.email, uid=contact.uid, auth_token=token)
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ HOSTILE = "<script>alert(1)</script>@example.com"
 
 
 @pytest.fixture
-def contact_page(admin_client, user):
-    return f"{CHANGELIST}{user.piggy_contacts.get().pk}/change/"
+def contact_page(admin_client, member):
+    return f"{CHANGELIST}{member.piggy_contacts.get().pk}/change/"
 
 
 @pytest.fixture
@@ -79,21 +79,21 @@ def statements(browser, url):
 
 
 @pytest.mark.parametrize("term", [ADDRESS, "ann", ""])
-def test_contacts_are_found_by_address(admin_client, user, term):
+def test_contacts_are_found_by_address(admin_client, member, term):
     page = admin_client.get(CHANGELIST, {"q": term})
 
     assert ADDRESS in page.text
     assert "fresh" in body(page)
 
 
-def test_contacts_are_found_by_id(admin_client, user, contact):
+def test_contacts_are_found_by_id(admin_client, member, contact):
     page = admin_client.get(CHANGELIST, {"q": contact.uid})
 
     assert ADDRESS in page.text
 
 
-def test_the_token_is_never_shown(admin_client, user, contact_page):
-    token = get_auth_token(user)
+def test_the_token_is_never_shown(admin_client, member, contact_page):
+    token = get_auth_token(member)
 
     pages = admin_client.get(CHANGELIST).text + admin_client.get(contact_page).text
 
@@ -109,19 +109,19 @@ def test_the_ciphertext_stays_in_the_database(admin_client, contact_page):
     assert "ciphertext" not in str(captured.captured_queries)
 
 
-def test_an_expired_token_is_called_so(admin_client, user):
+def test_an_expired_token_is_called_so(admin_client, member):
     AuthToken.objects.update(expires_at=timezone.now())
 
     assert "expired" in body(admin_client.get(CHANGELIST))
 
 
-def test_a_token_that_is_about_to_expire_is_called_so(admin_client, user):
+def test_a_token_that_is_about_to_expire_is_called_so(admin_client, member):
     AuthToken.objects.update(expires_at=timezone.now() + timedelta(seconds=20))
 
     assert "expiring" in body(admin_client.get(CHANGELIST))
 
 
-def test_a_missing_token_is_called_so(admin_client, user):
+def test_a_missing_token_is_called_so(admin_client, member):
     AuthToken.objects.all().delete()
 
     assert "none" in body(admin_client.get(CHANGELIST))
@@ -132,7 +132,7 @@ def test_a_missing_token_is_called_so(admin_client, user):
     [("fresh", True), ("expiring", False), ("none", False), ("nonsense", True)],
 )
 def test_contacts_are_found_by_the_state_of_their_token(
-    admin_client, user, state, is_found
+    admin_client, member, state, is_found
 ):
     page = admin_client.get(CHANGELIST, {"token": state})
 
@@ -153,15 +153,17 @@ def test_nothing_can_be_added_or_changed(admin_client, contact_page):
     assert admin_client.post(contact_page, {"uid": "x"}).status_code == 403
 
 
-def test_a_contact_can_be_deleted(admin_client, user, contact_page):
+def test_a_contact_can_be_deleted(admin_client, member, contact_page):
     url = contact_page.replace("change", "delete")
 
     admin_client.post(url, {"post": "yes"})
 
-    assert not user.piggy_contacts.exists()
+    assert not member.piggy_contacts.exists()
 
 
-def test_the_list_takes_the_same_queries_for_any_number_of_contacts(admin_client, user):
+def test_the_list_takes_the_same_queries_for_any_number_of_contacts(
+    admin_client, member
+):
     admin_client.get(CHANGELIST)
     before = statements(admin_client, CHANGELIST)
 
@@ -179,14 +181,14 @@ def add_contacts(number):
         AuthToken.objects.create(contact=contact, fetched_at=now, expires_at=now)
 
 
-def test_tokens_that_are_forgotten_are_gone(admin_client, user):
+def test_tokens_that_are_forgotten_are_gone(admin_client, member):
     page = act(admin_client, "forget_tokens")
 
     assert "1 auth token was forgotten." in page.text
     assert not AuthToken.objects.exists()
 
 
-def test_how_many_tokens_are_forgotten_is_said(admin_client, user):
+def test_how_many_tokens_are_forgotten_is_said(admin_client, member):
     add_contacts(2)
 
     page = act(admin_client, "forget_tokens")
@@ -210,7 +212,7 @@ def test_what_the_command_would_clear_is_cleared(admin_client, user):
     assert verification.unlock(ADDRESS) == 0
 
 
-def test_those_who_are_not_selected_stay_locked(admin_client, user):
+def test_those_who_are_not_selected_stay_locked(admin_client, member):
     count("send_recipient", "bob@example.com")
 
     act(admin_client, "unlock")
@@ -287,14 +289,14 @@ def test_staff_who_may_only_look_cannot_delete(staff, contact_page):
 @pytest.mark.parametrize(
     ("verbs", "is_offered"), [(["view"], False), (["view", "change"], True)]
 )
-def test_actions_are_offered_to_those_who_may_act(staff, user, verbs, is_offered):
+def test_actions_are_offered_to_those_who_may_act(staff, member, verbs, is_offered):
     page = staff(*verbs).get(CHANGELIST)
 
     for action in ACTIONS:
         assert (action in page.text) == is_offered
 
 
-def test_a_contacts_page_tells_how_far_the_limits_are(admin_client, contact_page):
+def test_a_contacts_page_tells_how_far_the_limits_are(admin_client, user, contact_page):
     page = admin_client.get(contact_page)
 
     assert "codes sent to an address: 1 of 3, until" in page.text

@@ -455,7 +455,7 @@ def test_password_logins_do_not_concern_the_backend(db, client):
     "change", [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}]
 )
 def test_whoever_may_not_log_in_any_more_is_anonymous_at_the_next_request(
-    client, user, change
+    client, member, change
 ):
     """A session that a mailbox opened is none to administer the site with."""
     User.objects.update(**change)
@@ -472,14 +472,14 @@ def test_a_test_client_lets_active_staff_in(client, db, is_active):
     assert client.get("/members/").text == f"user {staff.pk if is_active else None}"
 
 
-def test_staff_stay_logged_in_where_the_project_allows_it(client, user, settings):
+def test_staff_stay_logged_in_where_the_project_allows_it(client, member, settings):
     settings.PIGGY_VERIFY_ALLOW_STAFF = True
     User.objects.update(is_staff=True)
 
-    assert client.get("/members/").text == f"user {user.pk}"
+    assert client.get("/members/").text == f"user {member.pk}"
 
 
-def test_a_session_of_a_user_who_is_gone_is_anonymous(client, user):
+def test_a_session_of_a_user_who_is_gone_is_anonymous(client, member):
     User.objects.all().delete()
 
     assert not Contact.objects.exists()

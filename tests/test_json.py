@@ -58,7 +58,7 @@ def test_a_right_code_answers_where_to_go(client, in_progress, piggy_sandbox):
     assert response.json() == {"redirect_to": "/members/?a=1"}
 
 
-def test_who_is_logged_in_is_told_where_to_go(client, user):
+def test_who_is_logged_in_is_told_where_to_go(client, member):
     response = client.get(f"{LOGIN}?next=/members/%3Fb", headers=JSON)
 
     assert response.status_code == 200

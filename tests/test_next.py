@@ -96,7 +96,7 @@ def test_who_wants_to_go_nowhere_is_led_to_the_usual_page(client, user, next_url
 @given(next_url=next_urls(), scheme=schemes, headers=accepts)
 @example(next_url="/\t//evil.example", scheme="http", headers=JSON)
 @example(next_url="http://testserver", scheme="https", headers={})
-def test_who_is_logged_in_is_not_led_away(client, user, next_url, scheme, headers):
+def test_who_is_logged_in_is_not_led_away(client, member, next_url, scheme, headers):
     response = client.get(
         "/login/", {"next": next_url}, headers=headers, secure=scheme == "https"
     )
@@ -134,7 +134,7 @@ def test_what_is_kept_for_later_leads_nobody_away(db, page, next_url):
 
 @brief
 @given(next_url=next_urls())
-def test_an_address_in_a_json_body_leads_nobody_away(client, user, next_url):
+def test_an_address_in_a_json_body_leads_nobody_away(client, member, next_url):
     body = {"next": next_url}
 
     response = client.post(

@@ -26,7 +26,7 @@ def test_showing_a_page_takes_no_query(client, code, page):
     assert statements(client.get, page) == 0
 
 
-def test_the_code_page_takes_one_user_query_for_who_is_logged_in(client, user):
+def test_the_code_page_takes_one_user_query_for_who_is_logged_in(client, member):
     """The session and its user, as on every page of a Django site."""
     assert statements(client.get, "/login/code/") == 2
 

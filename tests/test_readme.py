@@ -307,6 +307,16 @@ def test_the_test_of_the_readme_passes(
     defined(blocks, "test_a_member_logs_in")(client, db, piggy_sandbox)
 
 
+def test_the_test_about_members_of_the_readme_passes(
+    blocks: list[dict[str, Any]], client: Any, db: None, monkeypatch: Any
+) -> None:
+    test = defined(blocks, "test_a_page_for_members")
+    headers = defined(blocks, "portal_headers")
+    monkeypatch.setitem(test.__globals__, "portal_headers", headers)
+
+    test(client, db)
+
+
 def test_the_test_about_strangers_of_the_readme_passes(
     blocks: list[dict[str, Any]], db: None, piggy_sandbox: Any
 ) -> None:

@@ -105,8 +105,8 @@ def test_limit_reached_names_limit_and_wait(client, contact, settings, fired):
     assert 3590 < kwargs["retry_after"] <= 3600
 
 
-def test_auth_token_fetched_names_contact_and_expiry(user, fired):
-    get_auth_token(user, refresh=True)
+def test_auth_token_fetched_names_contact_and_expiry(member, fired):
+    get_auth_token(member, refresh=True)
 
     kwargs = arguments_of(fired, "auth_token_fetched")
     assert kwargs["contact"] == Contact.objects.get()

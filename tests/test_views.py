@@ -256,7 +256,7 @@ def test_a_failing_token_fetch_does_not_undo_the_login(
 
 
 def test_a_user_who_may_not_log_in_is_refused_on_a_page_of_its_own(
-    client, user, piggy_sandbox, unlimited
+    client, member, piggy_sandbox, unlimited
 ):
     get_user_model().objects.update(is_active=False)
 
@@ -686,7 +686,7 @@ def test_next_never_leaves_the_site(client, contact, piggy_sandbox, url):
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
-def test_nor_does_the_next_of_who_is_logged_in(client, user, url):
+def test_nor_does_the_next_of_who_is_logged_in(client, member, url):
     responses = [
         client.get("/login/", {"next": url}),
         client.post("/login/", {"next": url}),
@@ -893,21 +893,21 @@ def test_a_login_signed_for_something_else_is_no_login(client, db):
     assert client.get("/login/code/").url == "/login/?expired=1"
 
 
-def test_a_page_may_be_shown_to_who_is_logged_in(client, user, piggy_sandbox, rf):
+def test_a_page_may_be_shown_to_who_is_logged_in(client, member, piggy_sandbox, rf):
     """A project that asks for a code again changes the session key, too."""
     request = rf.get("/")
-    request.session, request.user = client.session, user
+    request.session, request.user = client.session, member
     before = request.session.session_key
     view = CodeView(redirect_authenticated_user=False)
     view.setup(request)
-    user.backend = "django_piggy_verify.backends.PiggyBackend"
+    member.backend = "django_piggy_verify.backends.PiggyBackend"
 
-    view.log_in(user)
+    view.log_in(member)
 
     assert request.session.session_key != before
 
 
-def test_the_token_page_is_not_there_by_default(client, user):
+def test_the_token_page_is_not_there_by_default(client, member):
     assert client.get("/login/token/").status_code == 404
 
 
@@ -939,7 +939,7 @@ def test_the_token_page_has_nothing_for_a_user_who_is_no_contact(
 
 
 def test_the_token_page_says_when_there_is_an_outage(
-    client, user, piggy_sandbox, settings
+    client, member, piggy_sandbox, settings
 ):
     settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
     AuthToken.objects.all().delete()

@@ -1,11 +1,13 @@
 """
-For a project's own tests: fixtures of a remote API on a real port, and an assertion.
+For a project's own tests: a remote API on a real port, a login, and an assertion.
 
 Load the fixtures with ``pytest_plugins = ["django_piggy_verify.testing"]``; nothing
-is loaded by itself. They need pytest and pytest-django.
+is loaded by itself. They need pytest and pytest-django. A ``conftest.py`` may import
+from here as well, since there is nothing to rewrite: PYTEST_DONT_REWRITE.
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,24 +16,29 @@ from django_piggy_verify.sandbox import Sandbox
 from django_piggy_verify.sandbox.server import SandboxServer
 
 if TYPE_CHECKING:
+    from django_piggy_verify.testing.logins import login_contact
     from django_piggy_verify.testing.strangers import (
         assert_strangers_look_like_contacts,
     )
 
 __all__ = [
     "assert_strangers_look_like_contacts",
+    "login_contact",
     "piggy_sandbox",
     "piggy_sandbox_server",
 ]
 
+_MODULES = {
+    "assert_strangers_look_like_contacts": "strangers",
+    "login_contact": "logins",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import the assertion at first use: fixtures are loaded before Django is."""
-    if name != "assert_strangers_look_like_contacts":
+    """Import what needs Django at first use: fixtures are loaded before it is."""
+    if name not in _MODULES:
         raise AttributeError(name)
-    from django_piggy_verify.testing import strangers  # noqa: PLC0415
-
-    return strangers.assert_strangers_look_like_contacts
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 @pytest.fixture(scope="session")
