@@ -10,7 +10,8 @@ from typing import Any, cast
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models, router, transaction
+from django.db.transaction import Atomic
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import get_random_string
@@ -194,7 +195,7 @@ class PiggyBackend(BaseBackend):
         adopted = _only_user_with_email(identity) if conf.link_by_email else None
         if adopted is None and not conf.create_users:
             raise LoginRefused("no user for this contact, and none may be created")
-        with transaction.atomic():
+        with _all_or_nothing():
             user = adopted or self.create_user(request, identity)
             self._require_admission(request, user)
             _record(user, identity)
@@ -225,8 +226,13 @@ def _record(user: AbstractBaseUser, identity: Identity) -> None:
     whose = {"provider": identity.provider, "uid": identity.uid, "user": user}
     proved = {"email": identity.email, "verified_at": now}
     if not Contact.objects.filter(**whose).update(**proved):
-        with transaction.atomic():
+        with _all_or_nothing():
             Contact.objects.create(**whose, **proved, created_at=now)
+
+
+def _all_or_nothing() -> Atomic:
+    """Undo what fails, in the database that contacts and users are in."""
+    return transaction.atomic(using=router.db_for_write(Contact))
 
 
 def _void_password(user: AbstractBaseUser) -> None:

@@ -13,15 +13,17 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import get_backends
+from django.contrib.auth import get_backends, get_user_model
 from django.core.checks import CheckMessage, Error, Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.urls import NoReverseMatch, reverse
 
 from django_piggy_verify import limits
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, conf
 from django_piggy_verify.encryption import read_key
+from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers import get_provider
 
 _ID = "piggy_verify."
@@ -165,12 +167,26 @@ def check_flags() -> Iterator[CheckMessage]:
             yield Error(f"PIGGY_VERIFY_{name} is not a boolean.", id=f"{_ID}E011")
 
 
+def check_databases() -> Iterator[CheckMessage]:
+    """E012: contacts refer to users, and tokens to contacts, within a database."""
+    models = (get_user_model(), Contact, AuthToken)
+    homes = {router.db_for_write(model) for model in models}
+    if len(homes) > 1:
+        yield Error(
+            "Users, contacts and auth tokens are in different databases.",
+            hint="Have your DATABASE_ROUTERS send them to one: foreign keys do not "
+            "reach further. Counts of attempts may be elsewhere.",
+            id=f"{_ID}E012",
+        )
+
+
 def check_urls() -> Iterator[CheckMessage]:
     """W001: without the URLs there is no page to log in on."""
     if not _is_routed("piggy_verify:email"):
         yield Caution(
             "The pages are not routed.",
-            hint="Add path('login/', include('django_piggy_verify.urls')).",
+            hint="Add path('login/', include('django_piggy_verify.urls')), outside "
+            "of any other namespace.",
             id=f"{_ID}W001",
         )
 
@@ -223,6 +239,7 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_route,
     check_sandbox,
     check_flags,
+    check_databases,
     check_urls,
     check_axes,
 )

@@ -1,7 +1,8 @@
 import pytest
 from django.core.checks import run_checks
-from django.urls import clear_url_caches
+from django.urls import clear_url_caches, include, path
 
+from django_piggy_verify import urls as login_urls
 from django_piggy_verify.checks import check_backend
 
 KEY = "A" * 43 + "="
@@ -121,6 +122,40 @@ def test_missing_urls_are_named(settings):
     clear_url_caches()
 
     assert found() == {"W001"}
+
+
+def test_pages_within_another_namespace_are_not_found(settings):
+    inner = ([path("login/", include(login_urls))], "shop")
+    settings.ROOT_URLCONF = (path("shop/", include(inner)),)
+    clear_url_caches()
+
+    assert found() == {"W001"}
+
+
+class Router:
+    """Sends the rows of one model to a database of their own."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def db_for_write(self, model, **hints):
+        return "elsewhere" if model._meta.model_name == self.name else None
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("user", {"E012"}),
+        ("contact", {"E012"}),
+        ("authtoken", {"E012"}),
+        ("tally", set()),
+        ("session", set()),
+    ],
+)
+def test_what_refers_to_another_database_is_named(settings, name, ids):
+    settings.DATABASE_ROUTERS = [Router(name)]
+
+    assert found() == ids
 
 
 def test_a_proxy_that_is_not_counted_is_named_at_deployment(settings):
