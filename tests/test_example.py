@@ -1,23 +1,21 @@
 """The example as a newcomer runs it: a process of its own, and real HTTP."""
 
-import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urljoin
 
 import pytest
 import requests
 
 from tests.demo import (
     EXAMPLE,
-    PATIENCE,
     Demo,
     free_port,
     manage,
     running_demo,
     taken_port,
 )
+from tests.surfing import get, new_browser, submit
 
 PUBLIC = {
     "DEBUG": "False",
@@ -36,9 +34,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        session.trust_env = False
-        yield session
+    with new_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -48,25 +45,6 @@ def members_page(browser: requests.Session, demo: Demo) -> requests.Response:
     page = submit(browser, get(browser, f"{demo.url()}members/"), email=member)
     code = demo.wait_for(rf"code for {re.escape(member)}: (\S+)")
     return submit(browser, page, code=code)
-
-
-def get(browser: requests.Session, url: str) -> requests.Response:
-    return browser.get(url, timeout=PATIENCE)
-
-
-def submit(
-    browser: requests.Session, page: requests.Response, **typed: str
-) -> requests.Response:
-    """Fill in the first form of a page and send it off."""
-    form = page.text.partition("<form")[2].partition("</form>")[0]
-    action = re.search(r'action="([^"]*)"', form)
-    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
-    assert action
-    return browser.post(
-        urljoin(page.url, action[1]),
-        {name: html.unescape(value) for name, value in hidden} | typed,
-        timeout=PATIENCE,
-    )
 
 
 def test_a_newcomer_logs_in_with_the_printed_address_and_code(

@@ -1,0 +1,81 @@
+"""What `startproject` writes, and what the README adds."""
+
+import os
+from pathlib import Path
+
+FOLDER = Path(os.environ["PROJECT_FOLDER"])
+
+SECRET_KEY = "django-insecure-for-tests-only-0123456789abcdefghijklmnopqrstuvwxyz"
+DEBUG = True
+ALLOWED_HOSTS: list[str] = []
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "tests.shapes.members",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "tests.shapes.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+WSGI_APPLICATION = "tests.shapes.wsgi.application"
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": FOLDER / "db.sqlite3",
+        # Workers wait for each other's locks.
+        "OPTIONS": {"timeout": 30},
+    }
+}
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+
+# The README's lines.
+
+INSTALLED_APPS += ["django_piggy_verify"]
+AUTHENTICATION_BACKENDS = [
+    "django_piggy_verify.backends.PiggyBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+LOGIN_URL = "piggy_verify:email"
+LOGIN_REDIRECT_URL = "members"
+PIGGY_VERIFY_API_KEY = "sandbox-key"
+
+# Of the tests.
+
+PIGGY_VERIFY_BASE_URL = os.environ["SANDBOX"]
+PIGGY_VERIFY_SEND_FLOOR = 0
+# All visitors of the tests share one address, and none of them waits.
+PIGGY_VERIFY_RATE_LIMITS = {
+    "send_cooldown": "9/1h",
+    "send_recipient": "9/1h",
+    "send_ip": "999/1h",
+    "check_ip": "999/1h",
+}
+MIDDLEWARE += ["tests.shapes.middleware.name_worker"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

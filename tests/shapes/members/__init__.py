@@ -1,0 +1,1 @@
+"""An app with user models as other projects have them, and with migrations."""

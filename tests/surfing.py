@@ -1,0 +1,35 @@
+"""A browser of a running project: real HTTP, real forms."""
+
+import html
+import re
+from urllib.parse import urljoin
+
+import requests
+
+PATIENCE = 60
+
+
+def new_browser() -> requests.Session:
+    """Answer one that nothing in the environment leads elsewhere."""
+    browser = requests.Session()
+    browser.trust_env = False
+    return browser
+
+
+def get(browser: requests.Session, url: str) -> requests.Response:
+    return browser.get(url, timeout=PATIENCE)
+
+
+def submit(
+    browser: requests.Session, page: requests.Response, **typed: str
+) -> requests.Response:
+    """Fill in the first form of a page and send it off."""
+    form = page.text.partition("<form")[2].partition("</form>")[0]
+    action = re.search(r'action="([^"]*)"', form)
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
+    assert action
+    return browser.post(
+        urljoin(page.url, action[1]),
+        {name: html.unescape(value) for name, value in hidden} | typed,
+        timeout=PATIENCE,
+    )
