@@ -197,22 +197,42 @@ def test_cookies_stay_below_the_prefix(visit):
 # Other logins -------------------------------------------------------------------
 
 
-def test_an_account_of_allauth_is_entered_by_its_password(visit):
-    owner = visit("allauth and axes", "owner")
-    account = {"username": "owner", "password1": PASSWORD, "password2": PASSWORD}
-    owner.submit("accounts/signup/", **account)
+@pytest.fixture
+def owner(visit):
+    """The owner of an account of allauth, logged out."""
+    owner = visit("allauth and axes", f"owner{next(numbers)}@example.com")
+    typed = {"username": owner.address, "password1": PASSWORD, "password2": PASSWORD}
+    owner.submit("accounts/signup/", **typed)
     owner.log_out()
+    return owner
 
-    page = owner.submit("accounts/login/", login="owner", password=PASSWORD)
+
+def log_in_by_password(owner):
+    return owner.submit("accounts/login/", login=owner.address, password=PASSWORD)
+
+
+def test_an_account_of_allauth_is_entered_by_its_password(owner):
+    page = log_in_by_password(owner)
 
     assert page.url.endswith("/members/")
+    assert owner.user()
 
 
-def test_a_wrong_code_is_no_wrong_password_of_an_account(visit):
+def test_wrong_codes_lock_a_member_out_but_no_account(owner, visit):
     member = visit("allauth and axes")
     page = member.ask()
+    answers = [member.type(page, "wrong") for _ in range(3)]
 
-    again = member.type(page, "wrong")
+    log_in_by_password(owner)
 
-    assert again.status_code == 200
-    assert "login/code/" in again.url
+    assert answers[-1].status_code == 429
+    assert owner.user()
+
+
+def test_a_member_can_leave_by_the_page_of_allauth(visit):
+    member = visit("allauth and axes")
+    member.log_in()
+
+    member.submit("accounts/logout/")
+
+    assert member.user() is None

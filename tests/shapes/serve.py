@@ -29,8 +29,14 @@ def set_up():
         call_command("createsuperuser", interactive=False, database=alias)
 
 
+class Handler(WSGIRequestHandler):
+    """Sends the body at once, instead of 40 ms after the headers."""
+
+    disable_nagle_algorithm = True
+
+
 def serve_by_django(port):
-    server = ThreadedWSGIServer(("127.0.0.1", int(port)), WSGIRequestHandler)
+    server = ThreadedWSGIServer(("127.0.0.1", int(port)), Handler)
     server.set_app(get_wsgi_application())
     server.serve_forever()
 
