@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from django.db import connection
 
 from tests.demo import PACKAGE, PATIENCE, free_port
 from tests.surfing import get, new_browser, submit
 
+SERVERS = ["DATABASE", "PGHOST", "PGUSER", "PGPASSWORD"]
+SERVERS += ["MYSQL_HOST", "MYSQL_USER", "MYSQL_PASSWORD"]
 BOSS = "boss@example.com"
 PASSWORD = "correct horse battery"
 TESTS = Path(__file__).parents[1]
@@ -70,8 +73,9 @@ class Projects(ExitStack):
 
     def __getitem__(self, name):
         if name not in self.running:
-            folder = self.folder / str(len(self.running))
+            folder = self.folder / f"p{os.getpid()}_{len(self.running)}"
             folder.mkdir()
+            self.callback(drop_databases, folder.name)
             started = running_project(SHAPES[name], folder, self.sandbox_url)
             self.running[name] = self.enter_context(started)
         self.running[name].wait()
@@ -88,8 +92,9 @@ def running_project(shape, folder, sandbox_url):
         "PYTHONUNBUFFERED": "1",
         "PYTHONWARNINGS": "error",
         "DJANGO_SETTINGS_MODULE": f"tests.shapes.{shape.settings}",
-        "PROJECT_FOLDER": str(folder),
+        "PROJECT_NAME": folder.name,
         "SANDBOX": sandbox_url,
+        **{name: os.environ[name] for name in SERVERS if name in os.environ},
         "SCRIPT_NAME": shape.prefix,
         "DJANGO_SUPERUSER_USERNAME": BOSS,
         "DJANGO_SUPERUSER_EMAIL": BOSS,
@@ -110,6 +115,14 @@ def running_project(shape, folder, sandbox_url):
             yield Project(process, f"http://127.0.0.1:{port}{shape.prefix}/", console)
         finally:
             process.terminate()
+
+
+def drop_databases(stem):
+    """Drop what a project has made on a server; files go with their folder."""
+    if connection.vendor != "sqlite":
+        with connection._nodb_cursor() as cursor:
+            for name in ("default", "people", "counts"):
+                cursor.execute(f"DROP DATABASE IF EXISTS {stem}_{name}")
 
 
 class Visitor:

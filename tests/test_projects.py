@@ -18,9 +18,12 @@ numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def projects(tmp_path_factory, piggy_sandbox_server):
+def projects(tmp_path_factory, piggy_sandbox_server, django_db_blocker):
     folder = tmp_path_factory.mktemp("projects")
-    with Projects(folder, piggy_sandbox_server.base_url) as projects:
+    with (
+        django_db_blocker.unblock(),
+        Projects(folder, piggy_sandbox_server.base_url) as projects,
+    ):
         yield projects
 
 
@@ -40,7 +43,7 @@ def visit(projects, piggy_sandbox):
 def test_the_checks_have_nothing_to_say(projects, shape):
     printed = projects[shape].console.read_text()
 
-    assert "System check identified no issues (0 silenced)." in printed
+    assert "System check identified no issues" in printed
     assert "No changes detected" in printed
 
 

@@ -1,9 +1,14 @@
 """What `startproject` writes, and what the README adds."""
 
 import os
-from pathlib import Path
 
-FOLDER = Path(os.environ["PROJECT_FOLDER"])
+from tests.settings import DATABASES as TESTED
+
+
+def database(name):
+    """Answer one of the kind that the tests run on: DATABASE picks it."""
+    return {**TESTED["default"], "NAME": f"{os.environ['PROJECT_NAME']}_{name}"}
+
 
 SECRET_KEY = "django-insecure-for-tests-only-0123456789abcdefghijklmnopqrstuvwxyz"
 DEBUG = True
@@ -42,14 +47,7 @@ TEMPLATES = [
     }
 ]
 WSGI_APPLICATION = "tests.shapes.wsgi.application"
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": FOLDER / "db.sqlite3",
-        # Workers wait for each other's locks.
-        "OPTIONS": {"timeout": 30},
-    }
-}
+DATABASES = {"default": database("default")}
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

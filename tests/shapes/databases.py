@@ -1,10 +1,9 @@
 """Users and contacts in a second database, counts in a third; sessions in the first."""
 
 from tests.shapes.base import *  # noqa: F403
-from tests.shapes.base import DATABASES, FOLDER
+from tests.shapes.base import database
 
-for alias in ("people", "counts"):
-    DATABASES[alias] = DATABASES["default"] | {"NAME": FOLDER / f"{alias}.sqlite3"}
+DATABASES = {name: database(name) for name in ("default", "people", "counts")}
 DATABASE_ROUTERS = ["tests.shapes.databases.Router"]
 AUTHENTICATION_BACKENDS = [
     "tests.shapes.members.backends.FussyBackend",

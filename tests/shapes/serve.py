@@ -15,11 +15,13 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
-from django.db import router
+from django.db import connections, router
 
 
 def set_up():
     django.setup()
+    for connection in connections.all():
+        create_database(connection)
     call_command("makemigrations", check_changes=True, dry_run=True)
     for alias in settings.DATABASES:
         call_command("migrate", database=alias, verbosity=0)
@@ -27,6 +29,12 @@ def set_up():
     if apps.is_installed("django.contrib.admin"):
         alias = router.db_for_write(get_user_model())
         call_command("createsuperuser", interactive=False, database=alias)
+
+
+def create_database(connection):
+    if connection.vendor != "sqlite":
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {connection.settings_dict['NAME']}")
 
 
 class Handler(WSGIRequestHandler):
