@@ -5,6 +5,7 @@ from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.decorators import login_required
 from django.urls import include, path, set_script_prefix
 
+from django_piggy_verify.testing import assert_strangers_look_like_contacts
 from tests.steps import ADDRESS
 from tests.urls import members
 
@@ -80,6 +81,12 @@ def test_an_address_without_a_language_leads_to_the_visitors_own(
 
     assert page.redirect_chain[-1][0].startswith("/nl/login/")
     assert '<html lang="nl"' in page.text
+
+
+def test_below_a_language_strangers_look_like_contacts(db, piggy_sandbox, languages):
+    languages()
+
+    assert_strangers_look_like_contacts(piggy_sandbox)
 
 
 @pytest.fixture

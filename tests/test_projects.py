@@ -142,6 +142,19 @@ def test_a_contact_does_not_reach_the_admin(visit, shape):
     assert 'name="password"' in page.text
 
 
+# Users whose e-mail is unique ---------------------------------------------------
+
+
+def test_an_address_that_a_user_has_already_is_refused_to_a_contact(visit):
+    member = visit("users by e-mail, with UUIDs", BOSS)
+    member.sandbox.add_contact(BOSS)
+
+    page = member.log_in()
+
+    assert page.status_code == 403
+    assert member.user() is None
+
+
 # Several databases --------------------------------------------------------------
 
 
