@@ -186,7 +186,8 @@ class PiggyBackend(BaseBackend):
                 # username was taken: look again.
                 conflict = error
         raise LoginRefused(
-            "another row of the user model stands in the way"
+            "the user cannot be stored: another row has the name or address, "
+            "or a field wants a value, which is for `create_user` to set"
         ) from conflict
 
     def _adopt_or_create(

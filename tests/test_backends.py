@@ -2,6 +2,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
@@ -315,6 +316,21 @@ def test_a_login_that_can_never_be_stored_is_refused(prove, settings):
         prove()
 
     assert User.objects.count() == 1
+
+
+class ForgetfulBackend(PiggyBackend):
+    def create_user(self, request, identity):
+        wanting: Any = None
+        return User.objects.create(username=identity.uid, last_name=wanting)
+
+
+def test_a_field_that_wants_a_value_is_told_to_the_operator(prove, settings, caplog):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.ForgetfulBackend"]
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+    assert "a field wants a value" in caplog.text
 
 
 class CopyingBackend(PiggyBackend):
