@@ -40,6 +40,7 @@ SHAPES = {
     "gunicorn": Shape("base", "gunicorn"),
     "gunicorn below a prefix": Shape("prefixed", "gunicorn", "/shop"),
     "uvicorn": Shape("base", "uvicorn"),
+    "uvicorn below a prefix": Shape("forced", "uvicorn", "/shop"),
 }
 
 

@@ -202,8 +202,9 @@ def test_a_login_that_one_worker_has_begun_is_ended_by_another(visit):
     assert page.headers["X-Worker"] != worker
 
 
-def test_cookies_stay_below_the_prefix(visit):
-    member = visit("gunicorn below a prefix")
+@pytest.mark.parametrize("server", ["gunicorn", "uvicorn"])
+def test_cookies_stay_below_the_prefix(visit, server):
+    member = visit(f"{server} below a prefix")
 
     member.log_in()
 

@@ -382,6 +382,20 @@ def test_the_fixtures_can_be_loaded_before_django_is_set_up():
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["login_contact", "assert_strangers_look_like_contacts"]
+)
+def test_a_project_without_pytest_has_the_rest(name):
+    without_pytest = "import django, sys; sys.modules['pytest'] = None; django.setup();"
+    statement = f"from django_piggy_verify.testing import {name}"
+
+    subprocess.run(
+        [sys.executable, "-c", f"{without_pytest} {statement}"],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        check=True,
+    )
+
+
 def test_nothing_else_can_be_imported():
     with pytest.raises(ImportError):
         from django_piggy_verify.testing import anything  # noqa: F401, PLC0415
