@@ -23,7 +23,7 @@ from django_piggy_verify.doctor.findings import (
     warning,
 )
 from django_piggy_verify.limits import Rate
-from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.models import AuthToken, Contact, Tally
 
 TOLERANCE: Final = 2.0
 """Seconds by which two clocks may differ."""
@@ -53,17 +53,12 @@ def database() -> Iterator[Finding]:
         yield good(f"The database answers, and has the tables ({connection.vendor}).")
 
 
-def routers() -> Iterator[Finding]:
-    """Look whether contacts and users are in one database."""
-    ours, theirs = router.db_for_write(Contact), router.db_for_write(get_user_model())
-    if ours != theirs:
-        yield problem(
-            f"Contacts are in the database {ours!r}, users in {theirs!r}.",
-            "A contact's row refers to a user: keep both in one.",
-        )
-    if not connections[ours].settings_dict["AUTOCOMMIT"]:
+def autocommit() -> Iterator[Finding]:
+    """Look whether what is counted is kept at once."""
+    alias = router.db_for_write(Tally)
+    if not connections[alias].settings_dict["AUTOCOMMIT"]:
         yield warning(
-            f"AUTOCOMMIT is off for the database {ours!r}.",
+            f"AUTOCOMMIT is off for the database {alias!r}.",
             "Counts of wrong codes are lost with a transaction that is rolled back.",
         )
 

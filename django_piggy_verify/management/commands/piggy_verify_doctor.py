@@ -31,7 +31,7 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
     "Backends": (configuration.backends,),
     "Database": (
         storage.database,
-        storage.routers,
+        storage.autocommit,
         storage.counting,
         storage.tokens,
         storage.clock,
