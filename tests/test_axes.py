@@ -15,6 +15,7 @@ from django.test import Client
 
 from django_piggy_verify import lockout
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.testing import login_contact
 from tests import pages
 from tests.steps import ADDRESS, JSON, ask_for_code, calls, is_logged_in, type_code
 
@@ -362,6 +363,14 @@ def test_axes_stores_no_code_of_a_json_body(client, code):
 
     assert counted() == {ADDRESS: 1}
     assert AccessAttempt.objects.get().post_data == ""
+
+
+def test_a_contact_can_be_logged_in_without_the_pages(client, db, settings):
+    settings.AXES_RESET_ON_SUCCESS = True
+
+    login_contact(client)
+
+    assert is_logged_in(client)
 
 
 # The check ----------------------------------------------------------------------
