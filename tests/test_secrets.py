@@ -328,7 +328,7 @@ CRASHES = {
         django_piggy_verify.transport.call
         django_piggy_verify.verification._use_of
         django_piggy_verify.verification.check_code
-        django_piggy_verify.views.log_in
+        django_piggy_verify.views.login.log_in
     """,
     "see_token": """
         django.http.response.JsonResponse.__init__

@@ -1,5 +1,5 @@
 """
-The pages of the flow: e-mail, code, resend, cancel, and the token for scripts.
+The pages of the flow: e-mail, code, resend, cancel.
 
 Each view reads what was posted, calls one use case and hands over to an outcome
 of `flow`. Class attributes are for template authors, ``get_...`` and the
@@ -18,19 +18,12 @@ from django.http import (
     JsonResponse,
 )
 from django.middleware.csrf import get_token
-from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView
 
 from django_piggy_verify import devices, pending, tokens, verification
-from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import (
-    ContactUnknown,
-    ProviderError,
-    TooManyAttempts,
-)
-from django_piggy_verify.flow import RETRY_AFTER_OUTAGE, FlowView, state
+from django_piggy_verify.exceptions import ContactUnknown, TooManyAttempts
+from django_piggy_verify.flow import FlowView, state
 from django_piggy_verify.forms import CodeForm, EmailForm
-from django_piggy_verify.guards import ProtectedView
 from django_piggy_verify.negotiation import cross_out, error_response, prefers_json
 from django_piggy_verify.pending import Login
 
@@ -246,40 +239,3 @@ class CancelView(FlowView):
             response = HttpResponseRedirect(self.get_start_url(next_url))
         pending.forget(response)
         return response
-
-
-class AuthTokenView(ProtectedView):
-    """
-    Hands the logged-in contact's auth token to a script of the page.
-
-    Answers 404 unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
-    """
-
-    http_method_names = ["get", "head", "options"]
-    messages = {
-        **ProtectedView.messages,
-        "login_required": _("Log in first."),
-        "not_found": _("There is no auth token."),
-    }
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        """Answer ``auth_token`` and ``expires_at`` (ISO 8601, aware)."""
-        if not conf.expose_auth_token:
-            return self.not_found()
-        if not request.user.is_authenticated:
-            return self.error(403, "login_required")
-        try:
-            served = tokens.serve(request.user)
-        except ContactUnknown:
-            return self.not_found()
-        except ProviderError:
-            return self.error(
-                503, "provider_unavailable", retry_after=RETRY_AFTER_OUTAGE
-            )
-        return JsonResponse(
-            {"auth_token": served.token, "expires_at": served.expires_at}
-        )
-
-    def not_found(self) -> HttpResponse:
-        """Say that there is no token; an `Http404` would lose what forbids caching."""
-        return self.error(404, "not_found")
