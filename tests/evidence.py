@@ -44,6 +44,7 @@ SECRETS = {
     "code": hostile.CODE,
     "wrong code": WRONG_CODE,
     "token": hostile.TOKEN,
+    "portal token": hostile.PORTAL_TOKEN,
     "proxy password": PROXY_PASSWORD,
     "ring key": RING_KEY,
     "SECRET_KEY": SECRET_KEY[:17],
@@ -54,6 +55,11 @@ SIGNALS = {
     if isinstance(each, Signal)
 }
 TOKEN_PAGE = "/login/token/"
+PORTAL_PAGE = "/portal/"
+EXPOSING = {
+    (TOKEN_PAGE, 200, True): "token page",
+    (PORTAL_PAGE, 200, True): "portal page",
+}
 # The one place of Django's debug page that may show what was typed.
 POSTED = re.compile('<h3 id="post-info">.*?<h3 id="files-info">', re.DOTALL)
 # Whose frames hold what was typed because they typed it.
@@ -127,13 +133,25 @@ class Browser(Client):
     def request(self, **request):
         response = super().request(**request)
         page = (request["PATH_INFO"], response.status_code, conf.expose_auth_token)
-        sink = "token page" if page == (TOKEN_PAGE, 200, True) else "pages"
+        sink = EXPOSING.get(page, "pages")
+        self.evidence.note("portal page", *_way_to_the_portal(response))
         self.evidence.note(sink, POSTED.sub("", response.text))
-        self.evidence.note("headers", response.serialize_headers(), response.cookies)
+        self.evidence.note("headers", *_other_headers(response), response.cookies)
         if served := getattr(response, "wsgi_request", None):
             self.evidence.note("session", dict(served.session.items()))
             self.evidence.note("messages", *get_messages(served))
         return response
+
+
+def _way_to_the_portal(response):
+    """Answer where a redirect leads, if that is the portal."""
+    location = response.headers.get("Location", "")
+    return [location] if location.startswith("https://portal.invalid/") else []
+
+
+def _other_headers(response):
+    way = _way_to_the_portal(response)
+    return [f"{each}: {text}" for each, text in response.items() if text not in way]
 
 
 class Ear(logging.Handler):

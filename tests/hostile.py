@@ -32,20 +32,24 @@ CLIENT_SECRET = "marked-client-secret"
 GRANT = "marked-grant"
 CODE = "markedcode42"
 TOKEN = "marked-auth-token"
-SECRETS = (KEY, CLIENT_SECRET, GRANT, CODE, TOKEN)
+PORTAL_TOKEN = "marked-portal-token"
+PORTAL_URL = f"https://portal.example/home?token={PORTAL_TOKEN}"
+SECRETS = (KEY, CLIENT_SECRET, GRANT, CODE, TOKEN, PORTAL_TOKEN)
 
 UID = "123abc-lmnopq-3242a-8899aa"
 BASE_PATH = "/api/v3/oauth/clients"
 FLOW = ("send", "verify", "auth-token")
 MEGABYTE = 1024 * 1024
 
-_NAMES = st.sampled_from(["data", "code", "uuid", "auth_token", "message", "meta"])
+_NAMES = st.sampled_from(
+    ["data", "code", "uuid", "auth_token", "url", "message", "meta"]
+)
 _NUMBERS = st.sampled_from([1003, 13010, 55031, 55032, 1053, 3000, 7002, 7011, 99999])
 _LEAVES = st.one_of(
     st.none(),
     _NUMBERS,
     st.sampled_from([0, True, 13010.0, "13010", 10**400, float("nan")]),
-    st.sampled_from([UID, TOKEN, "..", "a/b", "\ud800", "", " "]),
+    st.sampled_from([UID, TOKEN, PORTAL_URL, "..", "a/b", "\ud800", "", " "]),
     st.text(max_size=9),
 )
 _VALUES = st.recursive(
@@ -53,7 +57,7 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner),
     max_leaves=6,
 )
-_DATA = st.dictionaries(st.sampled_from(["uuid", "auth_token"]), _VALUES)
+_DATA = st.dictionaries(st.sampled_from(["uuid", "auth_token", "url"]), _VALUES)
 _MEMBERS = st.fixed_dictionaries(
     {}, optional={"data": _DATA | _VALUES, "code": _NUMBERS}
 )
@@ -87,6 +91,8 @@ class Request:
         if self.method == "CONNECT":
             return "connect"
         path = urlsplit(self.target).path
+        if path == f"{BASE_PATH}/contacts-portal/auth-url":
+            return "portal"
         path = path.removeprefix(f"{BASE_PATH}/contact-verification")
         return path.split("/")[1] or "root"
 
@@ -185,6 +191,7 @@ class Hostile:
             ),
             "verify": reply({"data": {"uuid": UID}, "meta": {}}),
             "auth-token": reply({"data": {"auth_token": TOKEN}, "meta": []}),
+            "portal": reply({"data": {"url": PORTAL_URL}, "meta": []}),
             "oauth": reply({"access_token": GRANT, "expires_in": 3600}),
             "root": reply({"data": "root"}),
         }

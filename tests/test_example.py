@@ -62,6 +62,17 @@ def test_the_members_page_shows_no_token(members_page: requests.Response) -> Non
     assert not re.search(r"[\w+/=-]{100}", members_page.text)
 
 
+def test_a_member_is_led_to_the_points(
+    demo: Demo, browser: requests.Session, members_page: requests.Response
+) -> None:
+    assert 'href="/portal/">Your points' in members_page.text
+
+    page = get(browser, f"{demo.url()}portal/")
+
+    assert page.url.startswith(f"{demo.url()}sandbox/portal/?token=")
+    assert "let in ann@example.com" in page.text
+
+
 def test_a_member_who_logs_out_is_asked_to_log_in_again(
     demo: Demo, browser: requests.Session, members_page: requests.Response
 ) -> None:

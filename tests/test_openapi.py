@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from django_piggy_verify import urls, views
+from django_piggy_verify import urls
+from django_piggy_verify.views import login
 from tests import openapi
 
 BY_THEMSELVES = {"head", "options"}
-OF_FORMS = {"invalid", *views._OWN_ERROR_CODES}
+OF_FORMS = {"invalid", *login._OWN_ERROR_CODES}
 ROUTES = {
     f"/{pattern.pattern}": vars(pattern.callback)["view_class"]
     for pattern in urls.urlpatterns

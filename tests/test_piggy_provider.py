@@ -21,14 +21,21 @@ from django_piggy_verify.exceptions import (
     ProviderUnavailable,
 )
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge, Identity, TokenProvider
+from django_piggy_verify.providers.base import (
+    Challenge,
+    Identity,
+    PortalProvider,
+    TokenProvider,
+)
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.transport import Answer
 from tests.hostile import (
     ANSWERS,
     BASE_PATH,
     CODE,
     KEY,
+    PORTAL_URL,
     TOKEN,
     UID,
     Peer,
@@ -42,6 +49,7 @@ from tests.hostile import (
 ADDRESS = "ann@example.com"
 TYPED = Secret(CODE)
 PATH = f"{BASE_PATH}/contact-verification"
+PORTAL_PATH = f"{BASE_PATH}/contacts-portal/auth-url"
 HEADERS = {
     "accept": "application/json",
     "accept-encoding": "identity",
@@ -76,10 +84,15 @@ def fetch(uid=UID):
     return PROVIDER.fetch_auth_token(uid)
 
 
+def open_portal(uid=UID):
+    return PROVIDER.fetch_portal_url(uid)
+
+
 VERBS: dict[str, Callable[..., object]] = {
     "send": send,
     "verify": check,
     "auth-token": fetch,
+    "portal": open_portal,
 }
 EACH_VERB = pytest.mark.parametrize("name", VERBS)
 
@@ -93,6 +106,7 @@ def error_of(name):
 def test_it_is_the_provider_by_default():
     assert isinstance(get_provider(), PiggyProvider)
     assert isinstance(get_provider(), TokenProvider)
+    assert isinstance(get_provider(), PortalProvider)
     assert get_provider().name == "piggy"
 
 
@@ -112,6 +126,15 @@ def test_a_login_makes_three_requests(upstream):
         ("POST", f"{PATH}/verify"),
         ("GET", f"{PATH}/auth-token/{UID}"),
     ]
+
+
+def test_the_portal_is_asked_for_with_the_contact_in_the_query(upstream):
+    assert open_portal() == PORTAL_URL
+
+    request = upstream.requests[-1]
+    query = f"contact_uuid={UID}"
+    assert (request.method, request.target) == ("GET", f"{PORTAL_PATH}?{query}")
+    assert request.body == b""
 
 
 def test_a_slash_after_the_base_address_makes_no_difference(upstream, settings):
@@ -183,12 +206,23 @@ def test_a_uid_is_one_segment_of_the_path_or_is_not_asked_for(upstream, uid):
     assert request.headers.keys() == {"host", *HEADERS}
 
 
+@pytest.mark.parametrize(
+    "uid", ["", "..", "a/b", "a&b=c", "a#b", "a b", "%26", "x" * 65]
+)
+def test_a_uid_that_would_change_the_query_is_not_asked_for(upstream, uid):
+    with pytest.raises(ContactUnknown):
+        open_portal(uid)
+
+    assert upstream.requests == []
+
+
 @pytest.mark.parametrize("uid", ["123", UID, "a", "Z" * 64])
 def test_a_uid_need_not_be_a_uuid(upstream, uid):
     upstream.answers["verify"] = reply({"data": {"uuid": uid, "more": 1}})
 
     assert check().uid == uid
     assert fetch(uid) == TOKEN
+    assert open_portal(uid) == PORTAL_URL
 
 
 BAD_UIDS = {
@@ -279,18 +313,88 @@ def test_what_can_be_no_token_is_an_outage(upstream, token):
         fetch()
 
 
+HOME = "https://portal.example"
+GOOD_URLS = [HOME, f"{HOME}/", f"{HOME}:8443/a?b=c&d#e", f"{HOME}?token=12|ab+/=%2F"]
+GOOD_URLS += [
+    "http://localhost:8000/",
+    f"{HOME}/?to=https://b@c",
+    "https://10.0.0.1/",
+    "https://[::1]:8000/",
+]
+
+
+@pytest.mark.parametrize("url", GOOD_URLS)
+def test_a_link_to_the_portal_is_taken_as_it_comes(upstream, url):
+    upstream.answers["portal"] = reply({"data": {"url": url}})
+
+    assert open_portal() == url
+    assert url not in repr(open_portal())
+
+
+BAD_URLS = {
+    "none": None,
+    "number": 12,
+    "empty": "",
+    "list": [HOME],
+    "relative": "/home?token=a",
+    "without scheme": "//portal.example/",
+    "ftp": "ftp://portal.example/",
+    "script": "javascript:alert(1)//https://portal.example/",
+    "data": "data:text/html,https://portal.example/",
+    "capitals": "HTTPS://portal.example/",
+    "without host": "https:///home",
+    "without slashes": "https:portal.example/",
+    "port only": "https://:443/",
+    "no port": "https://portal.example:/",
+    "port of letters": "https://portal.example:a/",
+    "long port": "https://portal.example:123456/",
+    "user": "https://ann@portal.example/",
+    "password": "https://ann:secret@portal.example/",
+    "percent": "https://portal%2eexample/",
+    "backslash": "https://portal.example\\@evil.example/",
+    "backslash in path": "https://portal.example/\\evil.example",
+    "blank before": f" {HOME}",
+    "blank within": f"{HOME}/a b",
+    "line after": f"{HOME}\n",
+    "line within": f"{HOME}/\r\nSet-Cookie: a=b",
+    "tab": "https://portal.\texample/",
+    "nul": f"{HOME}/\0",
+    "delete": f"{HOME}/\x7f",
+    "letters": "https://p\u00f6rtal.example/",
+    "surrogate": f"{HOME}/\ud800",
+    "long": f"{HOME}/{'a' * 4000}",
+}
+
+
+@pytest.mark.parametrize("url", BAD_URLS.values(), ids=BAD_URLS)
+def test_what_nobody_can_be_led_to_is_an_outage(upstream, url):
+    upstream.answers["portal"] = reply({"data": {"url": url}})
+
+    with pytest.raises(ProviderUnavailable, match="there is no link to the portal"):
+        open_portal()
+
+
+def test_a_portal_without_tls_is_for_development(settings, monkeypatch):
+    answer = Answer(status=200, body={"data": {"url": "http://localhost/"}})
+    monkeypatch.setattr(PROVIDER, "_call", lambda *_: answer)
+    settings.DEBUG = False
+
+    with pytest.raises(ProviderUnavailable, match="there is no link to the portal"):
+        open_portal()
+
+
 UNAVAILABLE, REFUSED = ProviderUnavailable, ProviderRefused
 ERRORS = {
-    # code: send, verify, auth-token, whether it may depend on the contact
-    1003: (REFUSED, CodeRejected, REFUSED, True),
-    13010: (REFUSED, CodeRejected, REFUSED, True),
-    55031: (ContactUnknown, CodeRejected, ContactUnknown, None),
-    55032: (REFUSED, REFUSED, REFUSED, False),
-    1053: (REFUSED, REFUSED, REFUSED, False),
-    3000: (REFUSED, REFUSED, REFUSED, False),
-    7002: (REFUSED, REFUSED, REFUSED, False),
-    7011: (REFUSED, REFUSED, REFUSED, False),
-    99999: (UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, True),
+    # code: verify, the others, whether it may depend on the contact
+    1003: (CodeRejected, REFUSED, True),
+    13010: (CodeRejected, REFUSED, True),
+    55031: (CodeRejected, ContactUnknown, None),
+    55032: (REFUSED, REFUSED, False),
+    1053: (REFUSED, REFUSED, False),
+    3000: (REFUSED, REFUSED, False),
+    7002: (REFUSED, REFUSED, False),
+    7011: (REFUSED, REFUSED, False),
+    99999: (UNAVAILABLE, UNAVAILABLE, True),
 }
 SHAPES = {
     "absent": {},
@@ -305,11 +409,11 @@ SHAPES = {
 def test_an_error_is_sorted_by_its_code(upstream, name, code, shape):
     body = {"message": f"Oeps {ADDRESS}", "code": code, "status_code": 400, **shape}
     upstream.answers[name] = reply(body, 400)
-    *classes, depends = ERRORS[code]
+    judged, failed, depends = ERRORS[code]
 
     error = error_of(name)
 
-    assert type(error) is classes[list(VERBS).index(name)]
+    assert type(error) is (judged if name == "verify" else failed)
     assert "Oeps" not in str(error)
     if isinstance(error, ProviderError):
         assert (error.status, error.api_code) == (400, code)
@@ -366,7 +470,7 @@ def test_without_a_code_the_status_decides(upstream, name, status, body):
 @EACH_VERB
 @pytest.mark.parametrize("status", [300, 400, 500])
 def test_data_in_a_failure_proves_nobody(upstream, name, status):
-    data = {"uuid": UID, "auth_token": TOKEN}
+    data = {"uuid": UID, "auth_token": TOKEN, "url": PORTAL_URL}
     upstream.answers[name] = reply({"data": data}, status)
 
     assert isinstance(error_of(name), ProviderUnavailable)
@@ -387,7 +491,7 @@ def mentions(body, codes):
 
 
 OPEN_CODES = [code for code, (*_, depends) in ERRORS.items() if depends is False]
-VERDICTS = [code for code, (_, judged, *_) in ERRORS.items() if judged is CodeRejected]
+VERDICTS = [code for code, (judged, *_) in ERRORS.items() if judged is CodeRejected]
 
 
 @EACH_VERB
@@ -427,6 +531,9 @@ def assert_is_what_was_sent(result, name, data):
     elif name == "auth-token":
         assert result == (data["auth_token"] if isinstance(data, dict) else data)
         assert re.fullmatch(r"[!-~]{1,8192}", result)
+    elif name == "portal":
+        assert result == data["url"]
+        assert result.startswith(("https://", "http://"))
     else:
         assert result == Challenge(recipient=ADDRESS)
 
@@ -462,7 +569,8 @@ def test_an_unanswered_fetch_is_not_repeated_beyond_the_time_out(upstream, setti
 
 
 @pytest.mark.parametrize(
-    ("name", "attempts"), [("send", 1), ("verify", 1), ("auth-token", 2)]
+    ("name", "attempts"),
+    [("send", 1), ("verify", 1), ("auth-token", 2), ("portal", 2)],
 )
 def test_only_a_fetch_connects_twice(upstream, monkeypatch, name, attempts):
     tried = []
@@ -534,8 +642,14 @@ def test_the_debug_page_of_a_failure_shows_no_secret(upstream, name, answer):
 
     page = debug_page(VERBS[name])
 
-    assert "in check" in page or "in send" in page or "in fetch" in page
+    assert re.search("in (send|check|fetch|open_portal)", page)
     assert secrets_in(page) == []
+
+
+def test_the_debug_page_of_a_link_that_cannot_be_one_does_not_show_it(upstream):
+    upstream.answers["portal"] = reply({"data": {"url": f"{PORTAL_URL} "}})
+
+    assert secrets_in(debug_page(open_portal)) == []
 
 
 def test_the_debug_page_of_a_token_that_cannot_be_one_does_not_show_it(upstream):

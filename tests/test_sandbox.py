@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import pytest
 import time_machine
@@ -14,11 +14,13 @@ from hypothesis import given, settings, strategies as st
 
 from django_piggy_verify.sandbox import Fault, Mail, Sandbox
 from django_piggy_verify.sandbox.api import BASE_PATH, TOKEN_PATH, answer
+from django_piggy_verify.sandbox.emulator import MAILS_KEPT
 from django_piggy_verify.sandbox.errors import CALLS, DOCUMENTED
 from django_piggy_verify.sandbox.server import SandboxServer
 
 EMAIL = "john@example.com"
 VERIFICATION = f"/{BASE_PATH}/contact-verification"
+PORTAL = f"/{BASE_PATH}/contacts-portal/auth-url"
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -62,6 +64,10 @@ class Client:
     def auth_token(self, uid: str) -> dict[str, Any]:
         """Call auth-token."""
         return self.json("GET", f"{VERIFICATION}/auth-token/{quote(uid, safe='')}")
+
+    def portal(self, **query: str) -> dict[str, Any]:
+        """Call the portal's auth-url."""
+        return self.json("GET", f"{PORTAL}?{urlencode(query)}")
 
     def grant(self, **fields: str) -> dict[str, Any]:
         """Call the token endpoint."""
@@ -304,6 +310,60 @@ def test_an_unknown_uid_is_refused(client: Client) -> None:
     assert client.auth_token("nobody")["code"] == 55031
 
 
+# The portal.
+
+
+def test_a_link_opens_the_portal_of_a_contact(sandbox: Sandbox, client: Client) -> None:
+    contact = sandbox.add_contact(EMAIL)
+
+    answered = client.portal(contact_uuid=contact.uid)
+
+    home, _, token = answered["data"]["url"].partition("?token=")
+    assert home == "https://portal.invalid/home"
+    assert sandbox.visitor(unquote(token)) == contact
+    assert client.portal(contact_uuid=contact.uid) != answered
+
+
+@pytest.mark.parametrize("uid", ["a&b=c", "../send", "%2F", "a?b#c", "ü ☃", "a;b"])
+def test_a_uid_is_one_value_of_the_query(
+    sandbox: Sandbox, client: Client, uid: str
+) -> None:
+    sandbox.add_contact(EMAIL, uid=uid)
+
+    client.portal(contact_uuid=uid)
+
+    assert client.status == 200
+    assert sandbox.calls[-1].body == {"uid": uid}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [({"contact_uuid": "nobody"}, 55031), ({"contact_uuid": " "}, 1003), ({}, 1003)],
+    ids=["unknown", "blank", "missing"],
+)
+def test_a_link_needs_a_contact(
+    client: Client, query: dict[str, str], code: int
+) -> None:
+    assert client.portal(**query)["code"] == code
+
+
+def test_a_contact_that_is_gone_is_not_let_into_the_portal(sandbox: Sandbox) -> None:
+    token = sandbox.portal_token(sandbox.add_contact(EMAIL).uid)
+
+    sandbox.remove_contact(EMAIL)
+
+    assert sandbox.visitor(token) is None
+    assert sandbox.visitor("made up") is None
+
+
+def test_the_links_that_are_remembered_are_bounded(sandbox: Sandbox) -> None:
+    uid = sandbox.add_contact(EMAIL).uid
+
+    tokens = [sandbox.portal_token(uid) for _ in range(MAILS_KEPT + 1)]
+
+    assert [sandbox.visitor(token) is None for token in tokens[:2]] == [True, False]
+
+
 # Who may call.
 
 
@@ -390,8 +450,9 @@ def test_another_method_is_not_allowed(client: Client) -> None:
     client.ask("GET", f"{VERIFICATION}/send")
     assert (client.status, client.headers["Allow"]) == (405, "POST")
 
-    client.ask("DELETE", f"{VERIFICATION}/auth-token/x")
-    assert (client.status, client.headers["Allow"]) == (405, "GET")
+    for path in (f"{VERIFICATION}/auth-token/x", PORTAL):
+        client.ask("DELETE", path)
+        assert (client.status, client.headers["Allow"]) == (405, "GET")
 
 
 # Switches.
@@ -458,6 +519,7 @@ def test_a_forced_error_comes_from_the_calls_that_document_it(
 
     codes = {
         "auth-token": client.auth_token(uid).get("code"),
+        "portal": client.portal(contact_uuid=uid).get("code"),
         "verify": client.verify(email=EMAIL, code=mailed).get("code"),
         "send": client.send(email=EMAIL).get("code"),
     }
@@ -592,14 +654,16 @@ def test_every_call_is_recorded_in_order(sandbox: Sandbox, client: Client) -> No
     client.send(email=EMAIL)
     client.verify(email=EMAIL, code="123456")
     client.auth_token("a b")
+    client.portal(contact_uuid="a b")
     client.grant()
     client.ask("GET", "/elsewhere?a=1")
 
     assert [call.name for call in sandbox.calls] == [*CALLS, "unknown"]
     assert sandbox.calls[1].body == {"email": EMAIL, "code": "123456"}
     assert sandbox.calls[2].path == f"{VERIFICATION[1:]}/auth-token/a%20b"
-    assert sandbox.calls[3].headers["authorization"] == "Bearer key"
-    assert (sandbox.calls[4].method, sandbox.calls[4].path) == ("GET", "elsewhere?a=1")
+    assert sandbox.calls[3].path == f"{PORTAL[1:]}?contact_uuid=a+b"
+    assert sandbox.calls[4].headers["authorization"] == "Bearer key"
+    assert (sandbox.calls[5].method, sandbox.calls[5].path) == ("GET", "elsewhere?a=1")
 
 
 def test_no_code_key_or_uid_is_in_a_repr(sandbox: Sandbox, client: Client) -> None:
@@ -608,6 +672,7 @@ def test_no_code_key_or_uid_is_in_a_repr(sandbox: Sandbox, client: Client) -> No
     client.bearer = "Bearer my-key"
     client.verify(email=EMAIL, code=mail.code)
     client.auth_token("my-uid")
+    client.portal(contact_uuid="my-uid")
 
     shown = repr((sandbox, sandbox.mails, sandbox.calls))
 
@@ -615,14 +680,17 @@ def test_no_code_key_or_uid_is_in_a_repr(sandbox: Sandbox, client: Client) -> No
 
 
 def test_a_reset_forgets_everything(sandbox: Sandbox, client: Client) -> None:
-    sandbox.add_contact(EMAIL)
+    uid = sandbox.add_contact(EMAIL).uid
     sandbox.switches.error_code = 1003
     client.bearer = f"Bearer {sandbox.grant('sandbox', 'sandbox')}"
     sandbox.send(EMAIL)
     client.send(email=EMAIL)
+    token = sandbox.portal_token(uid)
 
     sandbox.reset()
 
     assert (sandbox.contacts, sandbox.mails, sandbox.calls) == ((), (), ())
     assert sandbox.switches.error_code is None
     assert client.send(email=EMAIL)["error"] == "invalid_token"
+    sandbox.add_contact(EMAIL, uid)
+    assert sandbox.visitor(token) is None

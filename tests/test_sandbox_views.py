@@ -14,6 +14,7 @@ from django_piggy_verify.sandbox import Fault, sandbox, views
 EMAIL = "john@example.com"
 VERIFICATION = "/sandbox/api/v3/oauth/clients/contact-verification"
 PAGES = ("add-contact", "remove-contact", "set-switches", "reset")
+AUTH_URL = "/sandbox/api/v3/oauth/clients/contacts-portal/auth-url"
 HEADERS = {"authorization": "Bearer key"}
 
 
@@ -42,6 +43,7 @@ def test_every_view_reads_debug_at_each_request(
 
     statuses = {
         client.get(_url("mailbox")).status_code,
+        client.get(_url("portal")).status_code,
         client.post(f"{VERIFICATION}/send", headers=HEADERS).status_code,
         *(strict.post(_url(page)).status_code for page in PAGES),
     }
@@ -85,6 +87,23 @@ def test_an_escaped_uid_arrives_as_one_segment(client: Client) -> None:
     assert response.status_code == 200
 
 
+def test_a_link_leads_to_the_mounted_portal(client: Client) -> None:
+    uid = sandbox.add_contact(EMAIL, uid="a&b").uid
+    asked = client.get(AUTH_URL, {"contact_uuid": uid}, headers=HEADERS)
+
+    link = asked.json()["data"]["url"]
+
+    assert link.startswith("http://testserver/sandbox/portal/?token=")
+    assert f"let in {EMAIL}" in client.get(link).text
+
+
+def test_nobody_is_let_into_the_portal_without_a_link(client: Client) -> None:
+    response = client.get(_url("portal"), {"token": "made up"})
+
+    assert response.status_code == 403
+    assert "lets nobody in" in response.text
+
+
 def test_a_fault_is_passed_on_with_its_headers(client: Client) -> None:
     sandbox.switches.fault = Fault.REDIRECT
 
@@ -95,7 +114,7 @@ def test_a_fault_is_passed_on_with_its_headers(client: Client) -> None:
 
 
 def test_no_view_is_wrapped_in_a_transaction_or_needs_a_login() -> None:
-    for view in (views.api, views.mailbox, views.reset):
+    for view in (views.api, views.mailbox, views.portal, views.reset):
         assert view.__dict__["login_required"] is False
         assert view.__dict__["_non_atomic_requests"] == set(connections)
 

@@ -50,7 +50,7 @@ from tests.steps import ADDRESS, UNLIMITED, ask_for_code, type_code
 from tests.visits import CALLS, CAROL, PAGES, Visit, served_with_tls
 
 PACKAGE = str(Path(django_piggy_verify.__file__).parent)
-WHERE_IT_BELONGS = {("token page", "token")}
+WHERE_IT_BELONGS = {("token page", "token"), ("portal page", "portal token")}
 
 in_each_style = pytest.mark.parametrize(
     "is_script", [False, True], ids=["html", "json"]
@@ -207,8 +207,8 @@ def test_no_page_shows_a_secret_in_trouble(visit, evidence, trouble):
     visit.take("ask")
     visit.take_in(trouble, "resend", "mistype", "answer")
     visit.take("answer")
-    visit.take_in(trouble, "see_token")
-    visit.take("see_token")
+    visit.take_in(trouble, "see_token", "open_portal")
+    visit.take("see_token", "open_portal")
 
     assert evidence.leaks == WHERE_IT_BELONGS
 
@@ -220,6 +220,7 @@ def test_no_call_shows_a_secret_in_trouble(visit, evidence, trouble):
     visit.take_in(trouble, "check", "judge", "authenticate")
     visit.take("authenticate")
     visit.take_in(trouble, "get_token", "get_fresh_token", "get_expired_token")
+    visit.take_in(trouble, "get_portal")
 
     assert visit.member
     assert evidence.leaks == set()
@@ -338,6 +339,18 @@ CRASHES = {
         django_piggy_verify.token_cache.find
         django_piggy_verify.tokens.serve
     """,
+    "open_portal": """
+        django.http.response.HttpResponse.__init__
+        django.http.response.ResponseHeaders.__setitem__
+        django.middleware.clickjacking.XFrameOptionsMiddleware.process_response
+        django_piggy_verify.portal.fetch
+        django_piggy_verify.providers.piggy.PiggyProvider.fetch_portal_url
+        django_piggy_verify.providers.piggy._data
+        django_piggy_verify.providers.piggy._may_be_led_to
+        django_piggy_verify.transport.call
+        django_piggy_verify.views.contacts.PortalView.send_to
+        django_piggy_verify.views.contacts._Departure
+    """,
     "log_out": """
         django.db.models.query.QuerySet.delete
     """,
@@ -432,7 +445,7 @@ def test_no_failure_of_a_connection_shows_a_secret(visit, evidence, broken, step
     assert evidence.leaks == set()
 
 
-@crashing({"answer": WIRE, "see_token": WIRE})
+@crashing({"answer": WIRE, "see_token": WIRE, "open_portal": WIRE})
 @pytest.mark.usefixtures("no_cached_token")
 def test_no_stop_of_a_worker_shows_a_secret(visit, evidence, broken, step, path):
     """One that takes too long may be told to exit wherever it is, and be reported."""
@@ -469,6 +482,11 @@ reported = crashing(
             django_piggy_verify.pending.find
         """,
         "see_token": "django_piggy_verify.encryption.decrypt",
+        "open_portal": """
+            django.middleware.clickjacking.XFrameOptionsMiddleware.process_response
+            django_piggy_verify.providers.piggy._may_be_led_to
+            django_piggy_verify.views.contacts.PortalView.send_to
+        """,
     }
 )
 
@@ -590,7 +608,7 @@ def test_no_session_holds_a_secret(visit, evidence, settings, tmp_path, engine):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     settings.SESSION_FILE_PATH = tmp_path
 
-    visit.take("ask", "mistype", "answer", "see_token")
+    visit.take("ask", "mistype", "answer", "see_token", "open_portal")
 
     assert "_auth_user_id" in evidence.of("session")
     evidence.note("cache", vars(cache))

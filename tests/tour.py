@@ -1,7 +1,7 @@
 """A visitor who gets to see every page of the flow, in most of its states."""
 
 from django_piggy_verify.sandbox import Fault
-from tests.steps import ADDRESS, ask_for_code, type_code
+from tests.steps import ADDRESS, ask_for_code, log_in, type_code
 
 
 def every_page(browser, sandbox, settings):
@@ -23,3 +23,8 @@ def every_page(browser, sandbox, settings):
     settings.PIGGY_VERIFY_CREATE_USERS = False
     ask_for_code(browser)
     yield type_code(browser, sandbox.last_code(ADDRESS))
+    settings.PIGGY_VERIFY_CREATE_USERS = True
+    sandbox.add_contact("bob@example.com")
+    log_in(browser, sandbox, "bob@example.com")
+    sandbox.switches.fault = Fault.OUTAGE
+    yield browser.get("/portal/")

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from django_piggy_verify import verification
 from django_piggy_verify.models import AuthToken
+from django_piggy_verify.portal import get_portal_url
 from django_piggy_verify.providers.base import Challenge
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Sandbox, Switches
@@ -17,23 +18,25 @@ from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import get_auth_token
 from django_piggy_verify.wire import session
-from tests.evidence import TOKEN_PAGE, WRONG_CODE, Browser
-from tests.hostile import CLIENT_SECRET, CODE, GRANT, TOKEN
+from tests.evidence import PORTAL_PAGE, TOKEN_PAGE, WRONG_CODE, Browser
+from tests.hostile import CLIENT_SECRET, CODE, GRANT, PORTAL_TOKEN, TOKEN
 from tests.steps import ADDRESS, ask_for_code, type_code
 
 BOB = "bob@example.com"
 CAROL = "carol@example.com"
 
 PAGES = ["ask", "resend", "look", "mistype", "begin_elsewhere", "answer"]
-PAGES += ["see_token", "see_no_token", "replay", "cancel", "log_out"]
+PAGES += ["see_token", "see_no_token", "open_portal", "replay", "cancel", "log_out"]
 CALLS = ["send", "check", "judge", "send_another", "authenticate"]
-CALLS += ["get_token", "get_fresh_token", "get_expired_token"]
+CALLS += ["get_token", "get_fresh_token", "get_expired_token", "get_portal"]
 BEFORE = {
     "look": ["ask"],
     "mistype": ["ask"],
     "answer": ["ask"],
     "see_token": ["ask", "answer"],
+    "open_portal": ["ask", "answer"],
     "log_out": ["ask", "answer"],
+    "get_portal": ["send_another", "authenticate"],
     "get_fresh_token": ["send_another", "authenticate"],
 }
 
@@ -44,6 +47,10 @@ class MarkedSandbox(Sandbox):
     def auth_token(self, uid):
         super().auth_token(uid)
         return TOKEN
+
+    def portal_token(self, uid):
+        super().portal_token(uid)
+        return PORTAL_TOKEN
 
     def grant(self, client_id, client_secret):
         if granted := super().grant(client_id, client_secret):
@@ -137,6 +144,9 @@ class Visit:
         with override_settings(PIGGY_VERIFY_EXPOSE_AUTH_TOKEN=False):
             self.see_token()
 
+    def open_portal(self):
+        self.browser.get(PORTAL_PAGE)
+
     def replay(self):
         type_code(self.late, CODE)
 
@@ -171,3 +181,6 @@ class Visit:
     def get_expired_token(self):
         AuthToken.objects.update(expires_at=timezone.now() - timedelta(1))
         get_auth_token(self.member)
+
+    def get_portal(self):
+        get_portal_url(self.member)

@@ -68,3 +68,19 @@ class TokenProvider(Protocol):
 
         Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
         """
+
+
+@runtime_checkable
+class PortalProvider(Protocol):
+    """A vendor that also has a portal, and lets a contact in without another login."""
+
+    name: str
+    """The same as in `Provider`."""
+
+    def fetch_portal_url(self, uid: str) -> Secret:
+        """
+        Answer an address that opens the portal with the contact `uid` logged in.
+
+        It is a credential, and plain ASCII: https, with a host and without user
+        info. Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
+        """

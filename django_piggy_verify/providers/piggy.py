@@ -1,7 +1,7 @@
 """
 Piggy (now Leat): its paths, fields and error numbers, and nothing else.
 
-Source: Contact Verification, Piggy API v3,
+Source: Contact Verification and Contacts Portal, Piggy API v3,
 https://docs.piggy.eu/v3/oauth/contact-verification
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Final
 from urllib.parse import quote
+
+from django.conf import settings
 
 from django_piggy_verify import transport
 from django_piggy_verify.conf import conf
@@ -55,10 +57,23 @@ _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 # vendor's are base64 of about 300 to 400 characters.
 _TOKEN = re.compile(r"[!-~]{1,8192}")
 
+# No user info, and no backslash: browsers read a slash there, and so another host.
+_URL = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+    r"(?:[/?#][!-\[\]-~]*)?"
+)
+_LONGEST_URL: Final = 4000  # servers and proxies pass on as much in one header
+
+_SEND: Final = "contact-verification/send"
+_VERIFY: Final = "contact-verification/verify"
+_AUTH_TOKEN: Final = "contact-verification/auth-token/{uid}"  # noqa: S105 - a path
+_PORTAL_URL: Final = "contacts-portal/auth-url?contact_uuid={uid}"
+
 
 class PiggyProvider:
     """
-    The Contact Verification calls of the Piggy API.
+    The Contact Verification calls of the Piggy API, and the way to its portal.
 
     `name` keeps the contacts of several accounts apart: give each account its
     own through ``PIGGY_VERIFY_PROVIDER_OPTIONS``.
@@ -76,7 +91,7 @@ class PiggyProvider:
 
         Source: POST contact-verification/send, Piggy API v3.
         """
-        data = _data(self._call("POST", "send", json={"email": recipient}))
+        data = _data(self._call("POST", _SEND, json={"email": recipient}))
         if not isinstance(data, dict):
             raise _unreadable("data is no object")
         return Challenge(recipient=recipient)
@@ -93,7 +108,7 @@ class PiggyProvider:
         Source: POST contact-verification/verify, Piggy API v3.
         """
         payload = {"code": code, "email": challenge.recipient}
-        answer = self._call("POST", "verify", json=payload)
+        answer = self._call("POST", _VERIFY, json=payload)
         try:
             data = _data(answer)
         except ContactUnknown:
@@ -117,22 +132,45 @@ class PiggyProvider:
 
         Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
         """
-        if not _UID.fullmatch(uid):
-            raise ContactUnknown("no contact has such an id")
-        path = f"auth-token/{quote(uid, safe='')}"
-        deadline = monotonic() + conf.timeout
-        try:
-            data = _data(self._call("GET", path))
-        except ProviderError as error:
-            left = deadline - monotonic()
-            if left <= 0 or not _is_worth_another_try(error):
-                raise
-            data = _data(self._call("GET", path, timeout=left))
+        data = self._fetch(_AUTH_TOKEN, uid)
         # The documentation nests the token, the vendor's PHP SDK has it bare.
         token = data.get("auth_token") if isinstance(data, dict) else data
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise _unreadable("there is no auth token in it")
         return Secret(token)
+
+    def fetch_portal_url(self, uid: str) -> Secret:
+        """
+        Answer a link that opens the Contacts Portal with the contact logged in.
+
+        Repeated like `fetch_auth_token`. Raises ContactUnknown for API error 55031.
+
+        Source: GET contacts-portal/auth-url, Piggy API v3.
+        """
+        data = self._fetch(_PORTAL_URL, uid)
+        url = data.get("url") if isinstance(data, dict) else None
+        if not isinstance(url, str) or not _may_be_led_to(Secret(url)):
+            raise _unreadable("there is no link to the portal in it")
+        return Secret(url)
+
+    def _fetch(self, path: str, uid: str) -> object:
+        """
+        Answer what `path` has for the contact `uid`, perhaps at the second try.
+
+        Only for what may be asked for twice: a request whose answer is lost may
+        have had its effect.
+        """
+        if not _UID.fullmatch(uid):
+            raise ContactUnknown("no contact has such an id")
+        path = path.format(uid=quote(uid, safe=""))
+        deadline = monotonic() + conf.timeout
+        try:
+            return _data(self._call("GET", path))
+        except ProviderError as error:
+            left = deadline - monotonic()
+            if left <= 0 or not _is_worth_another_try(error):
+                raise
+            return _data(self._call("GET", path, timeout=left))
 
     def _call(
         self,
@@ -142,7 +180,7 @@ class PiggyProvider:
         timeout: float | None = None,
         **body: Mapping[str, str],
     ) -> transport.Answer:
-        url = f"{conf.base_url.rstrip('/')}/contact-verification/{path}"
+        url = f"{conf.base_url.rstrip('/')}/{path}"
         credentials.require_https(url)
         deadline = monotonic() + (conf.timeout if timeout is None else timeout)
         bearer = credentials.bearer_token(timeout=deadline - monotonic())
@@ -151,6 +189,13 @@ class PiggyProvider:
         if answer.status == 401:  # noqa: PLR2004
             credentials.forget(bearer, timeout=deadline - monotonic())
         return answer
+
+
+def _may_be_led_to(url: Secret) -> bool:
+    """Whether a browser may be led to `url`, and reads the same host in it as we do."""
+    # Not with `urlsplit`: its parts, in a cache as well, would show themselves.
+    found = _URL.fullmatch(url) if len(url) <= _LONGEST_URL else None
+    return bool(found and (found["scheme"] == "https" or settings.DEBUG))
 
 
 def _is_worth_another_try(error: ProviderError) -> bool:

@@ -1,8 +1,8 @@
 """
 The API's HTTP: requests in, answers out. No sockets, no Django, no state.
 
-Source: the contact verification page of the Piggy API v3, and its deprecated
-OAuth client-credentials grant.
+Source: the contact verification and Contacts Portal pages of the Piggy API v3, and
+its deprecated OAuth client-credentials grant.
 """
 
 import json
@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from django_piggy_verify.sandbox.emulator import Sandbox
 from django_piggy_verify.sandbox.errors import (
     AUTH_TOKEN,
+    PORTAL,
     SEND,
     TOKEN,
     VERIFY,
@@ -26,15 +27,22 @@ from django_piggy_verify.sandbox.switches import Fault, Switches
 BASE_PATH: Final = "api/v3/oauth/clients"
 TOKEN_PATH: Final = "oauth/token"  # noqa: S105 - a path
 UNKNOWN: Final = "unknown"
+PORTAL_HOME: Final = "https://portal.invalid/home"
 
 _VERIFICATION: Final = f"{BASE_PATH}/contact-verification"
 _NAMES: Final = {
     f"{_VERIFICATION}/send": SEND,
     f"{_VERIFICATION}/verify": VERIFY,
+    f"{BASE_PATH}/contacts-portal/auth-url": PORTAL,
     TOKEN_PATH: TOKEN,
 }
-_METHODS: Final = {SEND: "POST", VERIFY: "POST", AUTH_TOKEN: "GET", TOKEN: "POST"}
-_FIELDS: Final = {SEND: "email", VERIFY: "code", AUTH_TOKEN: "contact_uuid"}
+_GETS: Final = {AUTH_TOKEN, PORTAL}
+_FIELDS: Final = {
+    SEND: "email",
+    VERIFY: "code",
+    AUTH_TOKEN: "contact_uuid",
+    PORTAL: "contact_uuid",
+}
 
 JSON: Final = "application/json"
 
@@ -55,29 +63,34 @@ def answer(  # noqa: PLR0913 - the parts of an HTTP request
     headers: Mapping[str, str],
     body: bytes,
     *,
+    portal: str = PORTAL_HOME,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Answer:
     """
     Answer a request as the remote API would; no request makes it raise.
 
-    `path` is percent-encoded, without a leading slash; a query is ignored.
+    `path` is percent-encoded, without a leading slash; only the portal's call reads
+    its query. `portal` is the address that the portal's links begin with.
     `sleep` is how the `delay` switch waits: after the call took effect, so
     that a client that gave up finds its code mailed all the same.
     """
     call = _call(method, path, headers, body)
     sandbox.record(call)
     fault = sandbox.switches.fault_for(call.name)
-    given = _fault(fault, sandbox.switches) if fault else _reply(sandbox, call)
+    given = _fault(fault, sandbox.switches) if fault else _reply(sandbox, call, portal)
     sleep(sandbox.switches.delay)
     return given
 
 
 def _call(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
     lowered = {name.lower(): value for name, value in headers.items()}
-    target = path.partition("?")[0]
+    target, _, query = path.partition("?")
     parent, _, segment = target.rpartition("/")
     if parent == f"{_VERIFICATION}/auth-token" and segment:
         return Call(AUTH_TOKEN, {"uid": unquote(segment)}, method, path, lowered)
+    if _NAMES.get(target) == PORTAL:
+        uid = dict(parse_qsl(query)).get("contact_uuid")
+        return Call(PORTAL, {"uid": uid}, method, path, lowered)
     fields = _fields(lowered.get("content-type", "").lower(), body)
     return Call(_NAMES.get(target, UNKNOWN), fields, method, path, lowered)
 
@@ -97,23 +110,25 @@ def _fields(content_type: str, body: bytes) -> dict[str, object]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _reply(sandbox: Sandbox, call: Call) -> Answer:
+def _reply(sandbox: Sandbox, call: Call, portal: str) -> Answer:
     if call.name == UNKNOWN:
         return _json(404, {"message": "Not found."})
-    if call.method != _METHODS[call.name]:
-        allow = {"Allow": _METHODS[call.name]}
-        return _json(405, {"message": "Method not allowed."}, allow)
+    method = "GET" if call.name in _GETS else "POST"
+    if call.method != method:
+        return _json(405, {"message": "Method not allowed."}, {"Allow": method})
     if call.name == TOKEN:
         return _grant(sandbox, call.body)
     if not sandbox.accepts(_bearer(call)):
         return _unauthorized()
-    return _verification(sandbox, call)
+    return _result(sandbox, call, portal)
 
 
-def _verification(sandbox: Sandbox, call: Call) -> Answer:
+def _result(sandbox: Sandbox, call: Call, portal: str) -> Answer:
     try:
         if forced := sandbox.switches.error_for(call.name):
             raise forced
+        if call.name == PORTAL:
+            return _json(200, _portal(sandbox, call.body, portal))
         return _json(200, _SUCCESSES[call.name](sandbox, call.body))
     except ApiError as error:
         return _error(error, call.name, sandbox.switches)
@@ -137,6 +152,11 @@ def _auth_token(sandbox: Sandbox, body: Mapping[str, object]) -> object:
     token = sandbox.auth_token(body["uid"])
     is_bare = sandbox.switches.bare_token
     return {"data": token if is_bare else {"auth_token": token}, "meta": []}
+
+
+def _portal(sandbox: Sandbox, body: Mapping[str, object], portal: str) -> object:
+    query = urlencode({"token": sandbox.portal_token(body["uid"])})
+    return {"data": {"url": f"{portal}?{query}"}, "meta": []}
 
 
 _SUCCESSES: Final = {SEND: _send, VERIFY: _verify, AUTH_TOKEN: _auth_token}

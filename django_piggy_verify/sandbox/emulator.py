@@ -63,6 +63,7 @@ class Sandbox:
         self._mails: deque[Mail] = deque(maxlen=MAILS_KEPT)
         self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
         self._grants: dict[str, datetime] = {}
+        self._visitors: dict[str, str] = {}
 
     # For whoever sets the scene.
 
@@ -121,10 +122,10 @@ class Sandbox:
             self._grants.clear()
 
     def reset(self) -> None:
-        """Forget all contacts, mails, calls and grants; turn all switches off."""
+        """Forget all contacts, mails, calls, grants and visitors; turn switches off."""
         with self._lock:
             self.switches = Switches()
-            for memory in (self._contacts, self._newest, self._grants):
+            for memory in (self._contacts, self._newest, self._grants, self._visitors):
                 memory.clear()
             self._mails.clear()
             self._calls.clear()
@@ -206,6 +207,34 @@ class Sandbox:
         if all(contact.uid != uid for contact in self.contacts):
             raise ApiError(CONTACT_NOT_FOUND)
         return _encrypted_blob()
+
+    def portal_token(self, uid: object) -> str:
+        """
+        Make up what lets a contact into the portal, another one each time.
+
+        Raises ApiError 1003 or 55031; `uid` is compared exactly.
+
+        Source: GET contacts-portal/auth-url, Piggy API v3.
+        """
+        wanted = text_of(uid)
+        if all(contact.uid != wanted for contact in self.contacts):
+            raise ApiError(CONTACT_NOT_FOUND)
+        token = _encrypted_blob()
+        with self._lock:
+            self._visitors[token] = wanted
+            while len(self._visitors) > MAILS_KEPT:
+                del self._visitors[next(iter(self._visitors))]
+        return token
+
+    def visitor(self, token: str) -> SandboxContact | None:
+        """
+        Answer the contact whose portal this token opens, if it is there still.
+
+        That it opens it more than once is a guess.
+        """
+        with self._lock:
+            uid = self._visitors.get(token)
+            return next((each for each in self.contacts if each.uid == uid), None)
 
     def _new_mail(self, contact: SandboxContact) -> Mail:
         now = _now()

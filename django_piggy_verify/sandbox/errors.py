@@ -1,7 +1,8 @@
 """
 The error codes that the API documents, and nothing about how they travel.
 
-Source: "Possible errors" of the contact verification page, Piggy API v3.
+Source: "Possible errors" of the contact verification and the Contacts Portal pages,
+Piggy API v3.
 """
 
 from typing import Final
@@ -9,19 +10,21 @@ from typing import Final
 SEND: Final = "send"
 VERIFY: Final = "verify"
 AUTH_TOKEN: Final = "auth-token"  # noqa: S105 - a name
+PORTAL: Final = "portal"
 TOKEN: Final = "token"  # noqa: S105 - a name
-CALLS: Final = (SEND, VERIFY, AUTH_TOKEN, TOKEN)
+CALLS: Final = (SEND, VERIFY, AUTH_TOKEN, PORTAL, TOKEN)
 
 INVALID_INPUT: Final = 1003
 CONTACT_NOT_FOUND: Final = 55031
 PASSCODE_NOT_FOUND: Final = 13010
 
-_ALL = frozenset({SEND, VERIFY, AUTH_TOKEN})
+_ALL = frozenset({SEND, VERIFY, AUTH_TOKEN, PORTAL})
 
 DOCUMENTED: Final[dict[int, tuple[str, frozenset[str]]]] = {
-    INVALID_INPUT: ("Invalid input.", frozenset({SEND, VERIFY})),
-    CONTACT_NOT_FOUND: ("Contact not found.", frozenset({SEND, AUTH_TOKEN})),
-    55032: ("User app not found.", frozenset({SEND, VERIFY})),
+    INVALID_INPUT: ("Invalid input.", frozenset({SEND, VERIFY, PORTAL})),
+    CONTACT_NOT_FOUND: ("Contact not found.", frozenset({SEND, AUTH_TOKEN, PORTAL})),
+    # Of the portal's call the page does not list it; what it says is true there, too.
+    55032: ("User app not found.", frozenset({SEND, VERIFY, PORTAL})),
     PASSCODE_NOT_FOUND: ("Passcode not found.", frozenset({VERIFY})),
     1053: ("Account secret is invalid", frozenset({AUTH_TOKEN})),
     3000: ("The token is expired", frozenset({AUTH_TOKEN})),

@@ -29,9 +29,9 @@ class Call:
     """
     A request as it came in, whatever became of it.
 
-    `name` is "send", "verify", "auth-token" or "token", or "unknown" for any
-    other path. `body` holds the fields that could be read; of an auth-token
-    call, `{"uid": ...}`. `path` is the request target, still percent-encoded
+    `name` is "send", "verify", "auth-token", "portal" or "token", or "unknown" for
+    any other path. `body` holds the fields that could be read; of an auth-token or
+    portal call, `{"uid": ...}`. `path` is the request target, still percent-encoded
     and with its query; `headers` are keyed in lower case.
     """
 

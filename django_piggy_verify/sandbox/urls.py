@@ -1,5 +1,5 @@
 """
-Routes of the mounted sandbox: the mailbox page, and the API below it.
+Routes of the mounted sandbox: the mailbox page, the portal, and the API below it.
 
 Mounted at `sandbox/`, the API's base is `/sandbox/api/v3/oauth/clients` and its
 token endpoint `/sandbox/oauth/token`.
@@ -17,5 +17,6 @@ urlpatterns = [
     path("mailbox/remove/", views.remove_contact, name="remove-contact"),
     path("mailbox/switches/", views.set_switches, name="set-switches"),
     path("mailbox/reset/", views.reset, name="reset"),
+    path("portal/", views.portal, name="portal"),
     path("<path:path>", views.api, name="api"),
 ]

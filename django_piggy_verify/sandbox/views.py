@@ -1,5 +1,5 @@
 """
-The mounted sandbox: the API over the project's own server, and the mailbox.
+The mounted sandbox: the API over the project's own server, mailbox and portal.
 
 Every view answers 404 unless DEBUG is on at that moment: the mailbox shows
 codes to whoever asks. None of them touches the database or needs a login.
@@ -15,6 +15,7 @@ from django.db import connections
 from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST, require_safe
@@ -57,12 +58,14 @@ def api(request: HttpRequest, path: str) -> HttpResponse:
     WSGI hands paths over decoded, so `%2F` cannot be told from a slash here;
     SandboxServer can.
     """
+    query = request.META.get("QUERY_STRING", "")
     given = answer(
         sandbox,
         request.method or "",
-        quote(path, errors="replace"),
+        quote(path, errors="replace") + (f"?{query}" if query else ""),
         request.headers,
         request.body,
+        portal=request.build_absolute_uri(reverse("piggy_verify_sandbox:portal")),
     )
     return HttpResponse(given.body, status=given.status, headers=dict(given.headers))
 
@@ -72,6 +75,19 @@ def api(request: HttpRequest, path: str) -> HttpResponse:
 def mailbox(request: HttpRequest) -> HttpResponse:
     """Show the mails with their codes, the contacts and the switches."""
     return _mailbox(request)
+
+
+@_page
+@require_safe
+def portal(request: HttpRequest) -> HttpResponse:
+    """Stand in for the Contacts Portal: show whose it would be."""
+    contact = sandbox.visitor(request.GET.get("token", ""))
+    return render(
+        request,
+        "piggy_verify/sandbox/portal.html",
+        {"contact": contact},
+        status=200 if contact else 403,
+    )
 
 
 @_page

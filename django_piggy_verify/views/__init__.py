@@ -1,6 +1,6 @@
 """The pages: those that log in, and those for who is logged in."""
 
-from django_piggy_verify.views.contacts import AuthTokenView
+from django_piggy_verify.views.contacts import AuthTokenView, PortalView
 from django_piggy_verify.views.login import (
     CancelView,
     CodeView,
@@ -17,5 +17,6 @@ __all__ = [
     "EmailView",
     "FormPage",
     "LoginPage",
+    "PortalView",
     "ResendView",
 ]

@@ -5,14 +5,21 @@ What is handed out here is a credential: it goes to the browser that it is for,
 and nowhere else.
 """
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.mixins import AccessMixin
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import get_resolver, get_urlconf
 from django.utils.translation import gettext_lazy as _
 
-from django_piggy_verify import tokens
+from django_piggy_verify import portal, tokens
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
-from django_piggy_verify.flow import RETRY_AFTER_OUTAGE
+from django_piggy_verify.flow import RETRY_AFTER_OUTAGE, FlowView
 from django_piggy_verify.guards import ProtectedView
+from django_piggy_verify.negotiation import prefers_json
+from django_piggy_verify.secret import Secret
 
 
 class AuthTokenView(ProtectedView):
@@ -50,3 +57,83 @@ class AuthTokenView(ProtectedView):
     def not_found(self) -> HttpResponse:
         """Say that there is no token; an `Http404` would lose what forbids caching."""
         return self.error(404, "not_found")
+
+
+class PortalView(AccessMixin, FlowView):
+    """
+    Leads the logged-in contact into the provider's portal, without another login.
+
+    In no URLconf of the package: ``path("portal/", PortalView.as_view())``.
+    Whoever is not logged in goes to ``LOGIN_URL`` first, and comes back.
+
+    The address that it leads to logs in whoever has it. A redirect shows it to the
+    browser alone: a page's script that follows one across sites sees nothing of it.
+    So a script is answered 404, and better leads the browser here, but where
+    ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` trusts scripts with as much anyway.
+    """
+
+    http_method_names = ["get", "head", "options"]
+    redirect_authenticated_user = False
+    unavailable_template_name = "piggy_verify/portal_unavailable.html"
+    messages = {
+        **FlowView.messages,
+        "login_required": _("Log in first."),
+        "not_found": _("There is no link to the portal."),
+    }
+
+    def turned_away(self) -> HttpResponse | None:
+        """Ask for a login where there is none."""
+        if self.request.user.is_authenticated:
+            return super().turned_away()
+        if prefers_json(self.request):
+            return self.error(403, "login_required")
+        return self.handle_no_permission()
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Lead to the portal."""
+        if prefers_json(request) and not conf.expose_auth_token:
+            return self.not_found()
+        try:
+            url = portal.fetch(request.user)
+        except ContactUnknown:
+            return self.not_found()
+        return self.send_to(url)
+
+    def get_retry_url(self) -> str:
+        """Answer this page itself."""
+        return self.request.path
+
+    def send_to(self, url: Secret) -> HttpResponse:
+        """Lead the browser to `url`, which is told no referrer."""
+        if prefers_json(self.request):
+            return JsonResponse({"redirect_to": url})
+        response = _Departure(url)
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+    def not_found(self) -> HttpResponse:
+        """Answer the project's own 404 page; an `Http404` could be cached."""
+        if prefers_json(self.request):
+            return self.error(404, "not_found")
+        handler: Any = get_resolver(get_urlconf()).resolve_error_handler(404)
+        response: HttpResponse = handler(self.request, exception=Http404())
+        return response
+
+
+class _Departure(HttpResponse):
+    """A redirect that tells the browser where it leads, and no traceback."""
+
+    status_code = 302
+
+    def __init__(self, url: Secret) -> None:
+        super().__init__()
+        self["Location"] = url
+
+    @property
+    def url(self) -> str:
+        """Where it leads, for test clients."""
+        return self["Location"]
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Answer the headers for the server, which wants plain text in them."""
+        return ((name, str(value)) for name, value in super().items())

@@ -6,11 +6,13 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from django_piggy_verify.views import PortalView
 from shop import views
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="shop/home.html"), name="home"),
     path("members/", views.members, name="members"),
+    path("portal/", PortalView.as_view(), name="portal"),
     path("login/", include("django_piggy_verify.urls")),
     path("logout/", LogoutView.as_view(), name="logout"),
     # Staff come in by password, as ever: `manage.py createsuperuser` makes one.
