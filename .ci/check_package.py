@@ -1,5 +1,5 @@
 """
-Check the wheel and the sdist in a folder, then install the wheel and use it.
+Check the wheel and the sdist in a folder, then install the wheel and log in with it.
 
 ``python .ci/check_package.py dist``, at the top of the repository. Needs uv.
 """
@@ -26,14 +26,7 @@ WANTED_IN_WHEEL = (
     "django_piggy_verify/templatetags/piggy_verify.py",
     "*.dist-info/licenses/LICENSE",
 )
-WANTED_IN_SDIST = (
-    "CHANGELOG.rst",
-    "LICENSE",
-    "README.rst",
-    "example_project/manage.py",
-    "tests/settings.py",
-    "tox.ini",
-)
+WRITTEN_INTO_SDIST = {"PKG-INFO"}
 SECRET_OR_STATE = (".env", "*.pyc", "*.sqlite3", "*.pem", "*.key")
 
 
@@ -55,9 +48,25 @@ def lacking(names: set[str], patterns: tuple[str, ...]) -> list[str]:
     ]
 
 
-def faults(names: set[str], wanted: tuple[str, ...]) -> list[str]:
-    """Answer what both kinds of archive may be blamed for."""
-    return [f"lacks {pattern}" for pattern in lacking(names, wanted)] + [
+def tracked() -> set[str]:
+    """Answer what the repository holds, which an sdist must hold as well."""
+    listed = subprocess.run(
+        ("git", "ls-files", "-z"), check=True, capture_output=True, text=True
+    )
+    return {name for name in listed.stdout.split("\0") if name}
+
+
+def differences(held: set[str], wanted: set[str]) -> list[str]:
+    """Answer what an archive has too little of, and too much."""
+    return [
+        *(f"lacks {name}" for name in sorted(wanted - held)),
+        *(f"holds {name}" for name in sorted(held - wanted)),
+    ]
+
+
+def secrets_or_state(names: set[str]) -> list[str]:
+    """Answer what no archive may hold."""
+    return [
         f"holds {name}"
         for name in sorted(names)
         if any(fnmatch(Path(name).name, pattern) for pattern in SECRET_OR_STATE)
@@ -70,9 +79,9 @@ def faults_of_wheel(wheel: Path) -> list[str]:
         names = {name for name in archive.namelist() if not name.endswith("/")}
     held = {name for name in names if not fnmatch(name, "*.dist-info/*")}
     return [
-        *faults(names, WANTED_IN_WHEEL),
-        *(f"lacks {name}" for name in sorted(sources() - held)),
-        *(f"holds {name}" for name in sorted(held - sources())),
+        *(f"lacks {pattern}" for pattern in lacking(names, WANTED_IN_WHEEL)),
+        *differences(held, sources()),
+        *secrets_or_state(names),
         *(
             f"lacks the compiled {name}"
             for name in sorted(held)
@@ -82,10 +91,11 @@ def faults_of_wheel(wheel: Path) -> list[str]:
 
 
 def faults_of_sdist(sdist: Path) -> list[str]:
-    """Answer what is wrong with the sdist."""
+    """Answer what is wrong with the sdist: it is the repository, and no more."""
     with tarfile.open(sdist) as archive:
-        members = archive.getnames()
-    return faults({name.partition("/")[2] for name in members}, WANTED_IN_SDIST)
+        members = [each.name for each in archive.getmembers() if each.isfile()]
+    names = {name.partition("/")[2] for name in members} - WRITTEN_INTO_SDIST
+    return [*differences(names, tracked()), *secrets_or_state(names)]
 
 
 def run(*command: str, folder: str | None = None) -> None:
@@ -97,12 +107,14 @@ def run(*command: str, folder: str | None = None) -> None:
 def use(wheel: Path) -> None:
     """Install the wheel into an empty environment, and run a site with it there."""
     probe = Path(__file__).with_name("probe.py").resolve()
-    with TemporaryDirectory() as folder:
+    readme = str(Path("README.rst").resolve())
+    with TemporaryDirectory() as folder, TemporaryDirectory() as site:
         run("uv", "venv", "--quiet", "--python", sys.executable, folder)
         python = str(next(Path(folder).glob("[bS]*/python*")))
         run("uv", "pip", "install", "--quiet", "--python", python, str(wheel))
         # Isolated, and elsewhere: the checkout must not stand in for the wheel.
-        run(python, "-I", "-X", "dev", "-W", "error", str(probe), folder=folder)
+        isolated = (python, "-I", "-X", "dev", "-W", "error")
+        run(*isolated, str(probe), readme, folder=site)
 
 
 def main(folder: Path) -> None:
