@@ -1,0 +1,292 @@
+"""What an upgrade does to tables that are large, in use, and full of what must stay."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, migrations as ops, models
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.models import NOT_PROVIDED
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from django_piggy_verify.encryption import encrypt
+from django_piggy_verify.models import AuthToken, Contact, Tally, binding
+from django_piggy_verify.tokens import get_auth_token
+
+APP = "piggy_verify"
+MIGRATIONS = MigrationLoader(None).graph.nodes
+NAMES = sorted(name for app, name in MIGRATIONS if app == APP)
+FIRST, *LATER = NAMES
+HEAD = NAMES[-1]
+FIRST_RELEASE = "0002_fetch_state"
+
+on_postgresql = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="the others do not tell"
+)
+
+
+@pytest.fixture
+def schema(transactional_db):
+    """Answer a function that brings the tables to a migration, and answers its apps."""
+
+    def bring_to(name):
+        executor = MigrationExecutor(connection)
+        executor.migrate([(APP, name)])
+        return executor.loader.project_state([(APP, name)] if name else []).apps
+
+    yield bring_to
+    bring_to(HEAD)
+
+
+def settle(apps, uid):
+    """Make a user, a contact and a token with the models of that time."""
+    now = timezone.now()
+    user = User.objects.create_user(uid)
+    contact = apps.get_model(APP, "Contact").objects.create(
+        user_id=user.pk, provider="piggy", uid=uid, created_at=now, verified_at=now
+    )
+    apps.get_model(APP, "AuthToken").objects.create(
+        contact=contact,
+        ciphertext=encrypt(f"token of {uid}", bound_to=binding("piggy", uid)),
+        fetched_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
+    apps.get_model(APP, "Tally").objects.create(key=uid, count=3, ends_at=now)
+    return user
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_there_outlives_the_upgrade(schema, name):
+    users = [settle(schema(name), uid) for uid in ("ann", "BEN")]
+
+    schema(HEAD)
+
+    assert [get_auth_token(user) for user in users] == ["token of ann", "token of BEN"]
+    assert Contact.objects.filter(fetch_state="", fetch_until=None).count() == 2
+    assert Tally.objects.filter(count=3).count() == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_outlives_the_way_back_as_well(schema, name):
+    user = settle(schema(HEAD), "ann")
+
+    schema(name)
+    schema(HEAD)
+
+    assert get_auth_token(user) == "token of ann"
+
+
+def test_all_tables_can_be_removed_and_made_again(schema):
+    settle(schema(HEAD), "ann")
+
+    schema(None)
+    tables = set(connection.introspection.table_names())
+    schema(HEAD)
+
+    assert not {name for name in tables if name.startswith(f"{APP}_")}
+    assert not AuthToken.objects.exists()
+
+
+def is_safe(operation):
+    """
+    Whether an operation leaves a table readable, writable and where it is.
+
+    New tables are empty, and options are no columns. A new column must be nullable or
+    have a constant default, which all three databases only write down; an index, a
+    constraint, a relation or a change of type makes them read or rewrite every row,
+    and what is removed or renamed is missed by workers of before.
+    """
+    if isinstance(operation, ops.AddField):
+        return is_safe_column(operation.field)
+    return isinstance(
+        operation, (ops.CreateModel, ops.AlterModelOptions, ops.AlterModelManagers)
+    )
+
+
+def is_safe_column(field):
+    is_checked = field.unique or field.db_index or field.is_relation
+    is_constant = field.has_default() and not callable(field.default)
+    is_computed = field.generated or hasattr(field.db_default, "resolve_expression")
+    is_filled = field.null or is_constant or is_kept_by_the_database(field)
+    return is_filled and not is_checked and not is_computed
+
+
+def is_kept_by_the_database(field):
+    return field.db_default is not NOT_PROVIDED
+
+
+def is_safe_beside_workers_of_before(operation):
+    """
+    Whether code that does not know of an operation can go on writing rows.
+
+    Django drops a ``default`` as soon as the rows that there are have it.
+    """
+    field = getattr(operation, "field", None)
+    return field is None or field.null or is_kept_by_the_database(field)
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_no_migration_takes_a_large_table_out_of_service(name):
+    operations = MIGRATIONS[APP, name].operations
+
+    assert operations
+    assert [each for each in operations if not is_safe(each)] == []
+
+
+def test_workers_of_before_can_still_write():
+    later = NAMES[NAMES.index(FIRST_RELEASE) + 1 :]
+    added = [each for name in later for each in MIGRATIONS[APP, name].operations]
+
+    assert [each for each in added if not is_safe_beside_workers_of_before(each)] == []
+
+
+INDEX = models.Index(fields=["email"], name="made_up")
+RISKY = {
+    "index": ops.AddIndex("contact", INDEX),
+    "constraint": ops.AddConstraint(
+        "contact", models.UniqueConstraint(fields=["email"], name="made_up")
+    ),
+    "unique": ops.AddField("contact", "it", models.CharField(unique=True)),
+    "indexed": ops.AddField("contact", "it", models.SlugField(default="")),
+    "relation": ops.AddField(
+        "contact", "it", models.ForeignKey("auth.Group", models.CASCADE, null=True)
+    ),
+    "no default": ops.AddField("contact", "it", models.CharField()),
+    "computed": ops.AddField("contact", "it", models.DateField(default=timezone.now)),
+    "computed there": ops.AddField("contact", "it", models.DateField(db_default=Now())),
+    "other type": ops.AlterField("tally", "count", models.BigIntegerField()),
+    "renamed": ops.RenameField("contact", "email", "address"),
+    "removed": ops.RemoveField("contact", "phone"),
+    "table renamed": ops.RenameModel("Tally", "Count"),
+    "table removed": ops.DeleteModel("Tally"),
+    "SQL": ops.RunSQL("UPDATE piggy_verify_contact SET phone = ''"),
+    "code": ops.RunPython(ops.RunPython.noop),
+}
+SAFE = {
+    "nullable": ops.AddField("contact", "it", models.DateTimeField(null=True)),
+    "constant": ops.AddField("contact", "it", models.CharField(default="")),
+    "known there": ops.AddField("contact", "it", models.CharField(db_default="")),
+    "table": ops.CreateModel("It", [("id", models.BigAutoField(primary_key=True))]),
+    "options": ops.AlterModelOptions("contact", {"verbose_name": "member"}),
+}
+
+
+@pytest.mark.parametrize("operation", RISKY.values(), ids=RISKY)
+def test_what_would_is_noticed(operation):
+    assert not is_safe(operation)
+
+
+@pytest.mark.parametrize("operation", SAFE.values(), ids=SAFE)
+def test_what_would_not_is_let_through(operation):
+    assert is_safe(operation)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_written"),
+    [("constant", False), ("nullable", True), ("known there", True), ("options", True)],
+)
+def test_workers_of_before_need_a_default_of_the_database(name, is_written):
+    assert is_safe_beside_workers_of_before(SAFE[name]) is is_written
+
+
+def files_of(apps):
+    """Answer in which file PostgreSQL keeps each table: it changes with a rewrite."""
+    tables = [model._meta.db_table for model in apps.get_app_config(APP).get_models()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, pg_relation_filenode(oid) FROM pg_class"
+            " WHERE relname = ANY(%s)",
+            [tables],
+        )
+        return dict(cursor.fetchall())
+
+
+@on_postgresql
+def test_postgresql_rewrites_no_table(schema):
+    apps = schema(FIRST)
+    settle(apps, "ann")
+    before = files_of(apps)
+
+    schema(HEAD)
+
+    assert len(before) == 3
+    assert files_of(apps) == before
+
+
+@on_postgresql
+def test_a_rewrite_would_be_noticed(schema):
+    apps = schema(FIRST)
+    before = files_of(apps)
+
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE piggy_verify_tally ALTER count TYPE bigint")
+        after = files_of(apps)
+        cursor.execute("ALTER TABLE piggy_verify_tally ALTER count TYPE integer")
+
+    assert {name for name in before if before[name] != after[name]} == {
+        "piggy_verify_tally"
+    }
+
+
+PROJECT = """
+import django
+from django.conf import settings
+from django.core.management import call_command
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+    AUTH_USER_MODEL="members.Member",
+    INSTALLED_APPS=["django.contrib.contenttypes", "members", "django_piggy_verify"],
+)
+django.setup()
+from django.db import connection
+from members.models import Member
+from django_piggy_verify.models import Contact
+call_command("makemigrations", "piggy_verify", check_changes=True, dry_run=True)
+call_command("migrate", run_syncdb=True, verbosity=0)
+with connection.cursor() as cursor:
+    table = Contact._meta.db_table
+    rows = connection.introspection.get_table_description(cursor, table)
+    kinds = {each.name: each.type_code for each in rows}
+print(type(Contact._meta.pk).__name__, kinds["user_id"].lower())
+"""
+MEMBER = """
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+class Member(AbstractBaseUser):
+    id = models.{kind}(primary_key=True)
+    name = models.CharField(unique=True)
+    USERNAME_FIELD = "name"
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        ("AutoField", "integer"),
+        ("BigAutoField", "bigint"),
+        ("UUIDField", "char(32)"),
+        ("TextField", "text"),
+    ],
+)
+def test_the_tables_follow_the_users_of_a_project(tmp_path, kind, column):
+    (tmp_path / "members").mkdir()
+    (tmp_path / "members" / "__init__.py").touch()
+    (tmp_path / "members" / "models.py").write_text(MEMBER.format(kind=kind))
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+
+    command = [sys.executable, "-W", "error", "-c", PROJECT]
+    environment = {**os.environ, "PYTHONPATH": path}
+    run = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+    assert run.stdout.splitlines() == [
+        "No changes detected in app 'piggy_verify'",
+        f"BigAutoField {column}",
+    ]
