@@ -50,9 +50,9 @@ def lacking(names: set[str], patterns: tuple[str, ...]) -> list[str]:
 
 def tracked() -> set[str]:
     """Answer what the repository holds, which an sdist must hold as well."""
-    listed = subprocess.run(
-        ("git", "ls-files", "-z"), check=True, capture_output=True, text=True
-    )
+    # Whoever owns the checkout: git is only asked what is in it.
+    command = ("git", "-c", "safe.directory=*", "ls-files", "-z")
+    listed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return {name for name in listed.stdout.split("\0") if name}
 
 

@@ -72,6 +72,12 @@ def test_a_contact_of_another_account_has_no_link(user, settings):
         get_portal_url(user)
 
 
+def test_a_contact_that_a_replica_does_not_have_yet_has_a_link(user, settings):
+    settings.DATABASE_ROUTERS = ["tests.meanwhile.ReadsFromReplica"]
+
+    assert get_portal_url(user)
+
+
 class Plain:
     """A provider without a portal."""
 
