@@ -1,7 +1,7 @@
-import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -50,9 +50,8 @@ def test_each_call_fetches_another_link(user, piggy_sandbox, django_assert_num_q
     assert calls(piggy_sandbox).count("portal") == 2
 
 
-@pytest.mark.django_db(transaction=True)
 def test_it_can_be_awaited(user, contact, piggy_sandbox):
-    url = asyncio.run(aget_portal_url(user))
+    url = async_to_sync(aget_portal_url)(user)
 
     assert visitor(piggy_sandbox, url) == contact
 
