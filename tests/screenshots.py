@@ -25,6 +25,7 @@ COLORS = 48
 NAMES = (
     *("ann", "ben", "cleo", "dan", "eva", "finn", "gina", "hugo", "ida", "jan", "kim"),
     *("lea", "max", "nora", "otto", "pia", "rosa", "sam", "tess", "ulf", "vera", "wim"),
+    "xaver",
 )
 # Grey edges of letters need fewer colours.
 FLAGS = ["--disable-lcd-text", "--hide-scrollbars"]

@@ -72,6 +72,13 @@ def unavailable(visitor: Visitor) -> None:
     assert visitor.status == 503
 
 
+def portal_unavailable(visitor: Visitor) -> None:
+    members(visitor)
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.go("portal/")
+    assert visitor.status == 503
+
+
 def refused(visitor: Visitor) -> None:
     visitor.address = f"refused.{visitor.address}"
     code(visitor)
@@ -100,6 +107,7 @@ STATES: dict[str, Callable[[Visitor], None]] = {
         limited_code,
         limited_address,
         unavailable,
+        portal_unavailable,
         refused,
         interrupted,
     )
