@@ -281,7 +281,7 @@ class Flow(Visits, RuleBasedStateMachine):
         self.ask_for_code(name, typed)
         jar = self.browsers[name].cookies
         for key in [each for each in jar if each.startswith(prefix)]:
-            others = [each.value for each in jar.values() if each.key != key]
+            others = [each.value for each in jar.values() if each.key != key] or [""]
             forgeries = {"changed": f"{jar[key].value[:-1]}_", "another": others[0]}
             jar[key] = forgeries.get(how, "forged")
         self.type_code(name, None, "right")
