@@ -38,6 +38,17 @@ class Gullible(PiggyProvider):
         return Identity(provider="piggy", uid="1", email=challenge.recipient)
 
 
+class Plain:
+    """Can do what every provider with tokens can, and no more."""
+
+    name = "piggy"
+
+    def __init__(self):
+        piggy = PiggyProvider()
+        self.send_code, self.check_code = piggy.send_code, piggy.check_code
+        self.fetch_auth_token = piggy.fetch_auth_token
+
+
 @pytest.fixture(autouse=True)
 def production(settings):
     """Settings that are fit for a public server."""
@@ -380,11 +391,24 @@ def test_before_the_first_login_there_is_no_token_to_ask_for(piggy_sandbox):
     assert "Nobody has logged in yet" in text
 
 
-def test_the_token_of_the_last_member_is_asked_for(user, piggy_sandbox):
+@pytest.mark.parametrize(
+    ("is_bare", "shape"), [(False, "nested"), (True, "bare")], ids=["docs", "SDK"]
+)
+def test_the_token_of_the_last_member_is_asked_for(user, piggy_sandbox, is_bare, shape):
     AuthToken.objects.all().delete()
+    piggy_sandbox.switches.bare_token = is_bare
 
-    assert any("logged in last can be read" in e for e in found("good", "--live"))
+    text = f"The last member's auth token can be read: the API writes it {shape}."
+    assert text in found("good", "--live")
     assert not AuthToken.objects.exists()
+
+
+def test_a_token_of_a_provider_with_one_shape_is_asked_for(
+    user, piggy_sandbox, settings
+):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.test_doctor.Plain"
+
+    assert "The last member's auth token can be read." in found("good", "--live")
 
 
 def test_a_member_of_another_account_is_a_warning(user, piggy_sandbox):

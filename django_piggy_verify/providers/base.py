@@ -71,6 +71,18 @@ class TokenProvider(Protocol):
 
 
 @runtime_checkable
+class TokenExaminer(Protocol):
+    """A vendor whose answers have been seen in several shapes."""
+
+    def examine_auth_token(self, uid: str) -> str:
+        """
+        Fetch a token as `TokenProvider` does, and answer in a word what it came in.
+
+        For `piggy_verify_doctor` alone. Raises the same errors.
+        """
+
+
+@runtime_checkable
 class PortalProvider(Protocol):
     """A vendor that also has a portal, and lets a contact in without another login."""
 

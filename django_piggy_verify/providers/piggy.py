@@ -132,12 +132,13 @@ class PiggyProvider:
 
         Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
         """
+        return _auth_token(self._fetch(_AUTH_TOKEN, uid))
+
+    def examine_auth_token(self, uid: str) -> str:
+        """Fetch an auth token, and answer in a word how the API wraps it up."""
         data = self._fetch(_AUTH_TOKEN, uid)
-        # The documentation nests the token, the vendor's PHP SDK has it bare.
-        token = data.get("auth_token") if isinstance(data, dict) else data
-        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-            raise _unreadable("there is no auth token in it")
-        return Secret(token)
+        _auth_token(data)
+        return "nested" if isinstance(data, dict) else "bare"
 
     def fetch_portal_url(self, uid: str) -> Secret:
         """
@@ -189,6 +190,14 @@ class PiggyProvider:
         if answer.status == 401:  # noqa: PLR2004
             credentials.forget(bearer, timeout=deadline - monotonic())
         return answer
+
+
+def _auth_token(data: object) -> Secret:
+    # The documentation nests the token, the vendor's PHP SDK has it bare.
+    token = data.get("auth_token") if isinstance(data, dict) else data
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise _unreadable("there is no auth token in it")
+    return Secret(token)
 
 
 def _may_be_led_to(url: Secret) -> bool:
