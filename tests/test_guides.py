@@ -379,7 +379,34 @@ def test_the_user_model_of_the_guide_is_one_that_the_tests_log_in():
     assert model.USERNAME_FIELD == EmailUser.USERNAME_FIELD
 
 
-# Tokens, proxies, operating
+# Tokens, the portal, proxies, operating
+
+
+@pytest.fixture
+def portal(settings, rf):
+    settings.ROOT_URLCONF = (
+        *names("portal")["portal_pages"],
+        path("login/", include("django_piggy_verify.urls")),
+    )
+    return names("portal")["to_the_portal"]
+
+
+def test_the_page_of_the_guide_leads_to_the_portal(user, client, portal):
+    assert client.get("/portal/").url.startswith("https://portal.invalid/")
+
+
+def test_code_of_the_guide_leads_to_the_portal(user, rf, portal):
+    request = rf.get("/")
+    request.user = user
+
+    assert portal(request).url.startswith("https://portal.invalid/")
+
+
+def test_code_of_the_guide_leads_elsewhere_without_a_contact(db, rf, portal):
+    request = rf.get("/")
+    request.user = User.objects.create_user("bob")
+
+    assert portal(request).url == "/members/"
 
 
 def test_the_token_is_answered_or_none(user, piggy_sandbox):

@@ -35,6 +35,7 @@ PUBLIC = [
     "forms",
     "guards",
     "models",
+    "portal",
     "providers",
     "providers.base",
     "providers.piggy",
@@ -49,8 +50,12 @@ PUBLIC = [
 """The modules that projects import from, as the reference says."""
 
 PARTS = {
+    # For `login_contact`, which has an id and an address.
+    "backends": {"identity_of"},
     # The states of a fetch are the business of `leases`, and its fields likewise.
     "models": {"FetchState", "ExactCharField", "binding"},
+    # What the view hands on without showing it.
+    "portal": {"fetch"},
     # For the package's own use cases: it writes their log.
     "providers": {"watched"},
     # The use cases of the pages, of the admin and of a log-out.
