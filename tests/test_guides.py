@@ -14,7 +14,7 @@ from django.core.checks import ERROR
 from django.test import Client
 from django.urls import include, path
 
-from django_piggy_verify import checks
+from django_piggy_verify import checks, events
 from django_piggy_verify.models import Contact
 from django_piggy_verify.signals import limit_reached
 from django_piggy_verify.tokens import get_auth_token
@@ -445,9 +445,14 @@ def test_the_receiver_of_the_guide_counts_limits():
     assert found["reached"] == {"send_ip": 1}
 
 
-def test_the_log_of_the_guide_is_one_that_python_takes():
+def test_the_log_of_the_guide_names_the_events(caplog):
     configured = logging.config.DictConfigurator(names("operating")["LOGGING"])
+    words = configured.config["formatters"]["events"]
+    caplog.set_level(logging.INFO, logger="django_piggy_verify")
 
-    handler = configured.configure_handler(configured.config["handlers"]["console"])
-    assert isinstance(handler, logging.StreamHandler)
-    assert "django_piggy_verify" in configured.config["loggers"]
+    events.CODE_SENT.log(recipient="ann@example.com")
+
+    [record] = caplog.records
+    line = configured.configure_formatter(words).format(record)
+    assert line.endswith(" INFO code_sent: A code was sent to a***@example.com")
+    assert set(configured.config["loggers"]) == {record.name}
