@@ -37,6 +37,7 @@ version = release = __version__
 extensions = ["sphinx.ext.autodoc", "from_the_code"]
 html_theme = "furo"
 html_title = f"{project} {version}"
+html_show_copyright = False
 templates_path: list[str] = []
 exclude_patterns = ["_extensions", "screenshots"]
 
