@@ -333,6 +333,14 @@ def test_what_it_wrote_to_try_is_gone():
     assert not Tally.objects.exists()
 
 
+def test_a_session_that_its_visit_began_is_gone(settings):
+    settings.CSRF_USE_SESSIONS = True
+
+    run()
+
+    assert not Session.objects.exists()
+
+
 def test_the_api_is_not_asked_unless_it_is_wanted(piggy_sandbox):
     run("--stats")
 
