@@ -525,3 +525,13 @@ def test_without_tables_there_are_no_figures(monkeypatch):
 
     assert answer["statistics"] == {}
     assert not answer["can_log_in"]
+
+
+@pytest.mark.parametrize("limits", [{"send_ip": "twenty"}, "3/15m"], ids=["one", "all"])
+def test_with_limits_that_are_none_there_are_no_figures(settings, limits):
+    settings.PIGGY_VERIFY_RATE_LIMITS = limits
+
+    answer = report("--stats")
+
+    assert answer["statistics"] == {}
+    assert not answer["can_log_in"]
