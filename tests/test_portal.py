@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.http import HttpResponse
-from django.urls import path
+from django.urls import path, re_path
 
 from django_piggy_verify.exceptions import (
     ContactUnknown,
@@ -190,12 +190,24 @@ def test_a_project_has_its_own_words_for_that(admin_client, settings, monkeypatc
 def test_an_outage_leads_back_to_the_page_itself(client, user, piggy_sandbox):
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
 
-    response = client.get("/portal/")
+    response = client.get("/portal/?a=1")
 
     assert response.status_code == 503
     assert int(response["Retry-After"]) > 0
-    assert 'href="/portal/"' in response.text
+    assert 'href="/portal/?a=1"' in response.text
     assert "attempt" not in response.text
+
+
+def test_after_an_outage_no_path_leads_off_the_site(
+    client, user, piggy_sandbox, settings
+):
+    settings.ROOT_URLCONF = (*urlpatterns, re_path("desk/", PortalView.as_view()))
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+
+    response = client.get("/", PATH_INFO="//evil.example/desk/")
+
+    assert response.status_code == 503
+    assert 'href="//' not in response.text
 
 
 def test_scripts_are_not_told_the_link(client, user, piggy_sandbox):

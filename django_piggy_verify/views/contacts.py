@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth.mixins import AccessMixin
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import get_resolver, get_urlconf
+from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import portal, tokens
@@ -100,8 +101,8 @@ class PortalView(AccessMixin, FlowView):
         return self.send_to(url)
 
     def get_retry_url(self) -> str:
-        """Answer this page itself."""
-        return self.request.path
+        """Answer this page itself, with its query."""
+        return escape_leading_slashes(self.request.get_full_path())
 
     def send_to(self, url: Secret) -> HttpResponse:
         """Lead the browser to `url`, which is told no referrer."""
