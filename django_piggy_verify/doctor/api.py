@@ -1,4 +1,9 @@
-"""The live API: asked only when the operator wants it, about nobody who exists."""
+"""
+The live API: asked only when the operator wants it.
+
+It is asked to mail nobody who exists, but for `mail_to`; of a member who does, the
+last one, an auth token is fetched, and neither shown nor kept.
+"""
 
 from collections.abc import Callable, Iterator
 from time import monotonic

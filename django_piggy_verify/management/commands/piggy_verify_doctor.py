@@ -58,7 +58,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take what to examine besides, and how to tell it."""
         parser.add_argument(
-            "--live", action="store_true", help="ask the API as well, about nobody"
+            "--live",
+            action="store_true",
+            help="ask the API as well: to mail nobody, and for one member's auth token",
         )
         parser.add_argument(
             "--send", metavar="ADDRESS", help="the same, and mail this member a code"
