@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -602,6 +603,21 @@ def test_a_fetch_has_no_second_try_when_the_time_is_over(upstream, settings):
 
     assert not error.may_depend_on_contact
     assert upstream.names == ["connect"]
+
+
+def test_a_second_try_has_the_time_that_the_first_has_left(upstream, monkeypatch):
+    timeouts = []
+
+    def fail(*_args, timeout, **_kwargs):
+        timeouts.append(timeout)
+        time.sleep(0.05)
+        raise ProviderUnavailable("no connection", may_depend_on_contact=False)
+
+    monkeypatch.setattr("django_piggy_verify.transport.call", fail)
+    error_of("auth-token")
+
+    first, second = timeouts
+    assert second <= first - 0.05
 
 
 @EACH_VERB
