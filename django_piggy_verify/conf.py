@@ -190,7 +190,8 @@ class Conf:
         """
         Whether the ``auth-token`` page hands the token to the browser.
 
-        Whatever script runs on your pages can then have it.
+        And whether ``PortalView``, if it is routed, tells scripts its link. Whatever
+        script runs on your pages can then have them.
         """
         return cast("bool", _read("EXPOSE_AUTH_TOKEN", False))
 
