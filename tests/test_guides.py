@@ -114,6 +114,7 @@ def test_the_settings_of_a_page_pass_the_checks(modules, settings, monkeypatch, 
 # Testing
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("name", "fixtures"),
     [match for block in blocks("testing") for match in TEST.findall(block)],
