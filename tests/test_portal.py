@@ -261,6 +261,10 @@ def test_the_page_can_be_opened_only(client, user, piggy_sandbox, method):
     assert "portal" not in calls(piggy_sandbox)
 
 
+def test_nobody_is_sent_to_the_login_by_what_the_page_does_not_have(client, db):
+    assert client.post("/portal/").status_code == 405
+
+
 def test_a_project_that_asks_for_logins_everywhere_lets_it_answer(client, settings, db):
     settings.MIDDLEWARE = [
         *settings.MIDDLEWARE,
