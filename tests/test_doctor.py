@@ -13,10 +13,11 @@ from django.db.backends.utils import CursorWrapper
 from django.test import Client
 from django.utils import timezone
 
-from django_piggy_verify.models import AuthToken, Tally
+from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.testing import login_contact
 from tests.evidence import SECRET_KEY, SECRETS, found_in
 from tests.steps import ADDRESS, STRANGER, ask_for_code, calls, type_code
 
@@ -409,6 +410,39 @@ def test_the_token_of_the_last_member_is_asked_for(user, piggy_sandbox, is_bare,
     text = f"The last member's auth token can be read: the API writes it {shape}."
     assert text in found("good", "--live")
     assert not AuthToken.objects.exists()
+
+
+def test_the_last_member_is_one_of_the_account_that_is_asked(user, piggy_sandbox):
+    Contact.objects.create(
+        user=user,
+        provider="another-shop",
+        uid="not-known-here",
+        email=ADDRESS,
+        created_at=timezone.now(),
+        verified_at=timezone.now() + timedelta(minutes=1),
+    )
+
+    assert any("last member's auth token" in each for each in found("good", "--live"))
+
+
+def test_the_member_of_a_minute_ago_is_asked_about(client, piggy_sandbox):
+    long_ago = timezone.now() - timedelta(days=1)
+    login_contact(client, ADDRESS, uid=piggy_sandbox.add_contact(ADDRESS).uid)
+    login_contact(client, "gone@example.com")
+    Contact.objects.filter(email="gone@example.com").update(verified_at=long_ago)
+
+    assert any("last member's auth token" in each for each in found("good", "--live"))
+
+
+def test_what_a_replica_does_not_have_yet_is_examined(user, piggy_sandbox, settings):
+    settings.DATABASE_ROUTERS = ["tests.meanwhile.ReadsFromReplica"]
+
+    answer = report("--live", "--stats")
+
+    texts = [each["text"] for each in answer["findings"]]
+    assert any("last member's auth token can be read" in each for each in texts), texts
+    assert "Auth tokens can be encrypted and opened." in texts
+    assert answer["statistics"]["members_logged_in"] == 1
 
 
 def test_a_token_of_a_provider_with_one_shape_is_asked_for(

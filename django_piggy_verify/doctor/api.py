@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.utils.crypto import get_random_string
 
+from django_piggy_verify import conflicts
 from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor.findings import (
     Finding,
@@ -76,8 +77,8 @@ def auth_tokens() -> Iterator[Finding]:
     if not isinstance(provider, TokenProvider):
         yield note("The provider hands out no auth tokens.")
         return
-    rows = Contact.objects.filter(provider=provider.name).order_by("-verified_at")
-    contact = rows.first()
+    rows = conflicts.current(Contact).filter(provider=provider.name)
+    contact = rows.order_by("-verified_at").first()
     if contact is None:
         yield unknown("Nobody has logged in yet, so no auth token was asked for.")
         return
