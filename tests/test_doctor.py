@@ -1,6 +1,7 @@
 """What `piggy_verify_doctor` says of an installation that is sound, and of others."""
 
 import json
+import logging
 from datetime import timedelta
 from io import StringIO
 
@@ -10,9 +11,12 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
+from django.http import HttpResponse
 from django.test import Client
+from django.urls import include, path
 from django.utils import timezone
 
+from django_piggy_verify.exceptions import ProviderRefused
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.providers.piggy import PiggyProvider
@@ -37,6 +41,16 @@ class Gullible(PiggyProvider):
 
     def check_code(self, challenge, code):
         return Identity(provider="piggy", uid="1", email=challenge.recipient)
+
+
+class WithoutPortal(PiggyProvider):
+    """Is asked for a member before it says what is missing."""
+
+    def send_code(self, recipient):
+        if recipient == ADDRESS:
+            cause = "the account has no Contacts Portal"
+            raise ProviderRefused(cause, status=400, api_code=55032)
+        return super().send_code(recipient)
 
 
 class Plain:
@@ -102,14 +116,18 @@ def test_a_sound_installation_has_nothing_but_good_findings():
         ({"PIGGY_VERIFY_API_KEY": None}, "(piggy_verify.E001)"),
         ({"PIGGY_VERIFY_TIMEOUT": "10"}, "(piggy_verify.E004)"),
         ({"AUTHENTICATION_BACKENDS": [DJANGOS]}, "has no PiggyBackend"),
-        ({"AUTHENTICATION_BACKENDS": [OURS, OURS]}, "has 2 PiggyBackends"),
-        ({"AUTHENTICATION_BACKENDS": ["no.such.Backend"]}, "ModuleNotFoundError"),
+        ({"AUTHENTICATION_BACKENDS": ["no.such.Backend"]}, "No module named 'no'"),
+        ({"PIGGY_VERIFY_API_KEY": "0123\n"}, "a space or a line break"),
+        ({"PIGGY_VERIFY_API_KEY": "any key will do"}, "a space or a line break"),
+        ({"PIGGY_VERIFY_CREATE_USERS": False}, "nobody can be logged in"),
+        ({"SESSION_COOKIE_PATH": "/app/"}, "cookies to /app/ only"),
+        ({"INSTALLED_APPS": ["django_piggy_verify"]}, "lacks django.contrib.sessions"),
         ({"LOGIN_REDIRECT_URL": "no-such-route"}, "logging in ends with an error"),
         ({"ROOT_URLCONF": "django.contrib.auth.urls"}, "pages are not routed"),
         ({"MIDDLEWARE": []}, "MIDDLEWARE has no SessionMiddleware"),
         (
             {"TEMPLATES": []},
-            "Could not ask the site for its first page: TemplateDoesNotExist",
+            "The first page lacks a template: piggy_verify/email.html",
         ),
         ({"ALLOWED_HOSTS": []}, "answers with status 400"),
         (
@@ -139,6 +157,11 @@ def test_what_keeps_members_out_is_a_problem(settings, changes, text):
     ("changes", "text"),
     [
         ({"PIGGY_VERIFY_API_KEY": "change-me"}, "reads like a placeholder"),
+        ({"AUTHENTICATION_BACKENDS": [OURS, OURS]}, "has 2 PiggyBackends"),
+        (
+            {"SESSION_COOKIE_DOMAIN": ".club.example", "ALLOWED_HOSTS": ["a.example"]},
+            "cookies to .club.example only",
+        ),
         ({"PIGGY_VERIFY_ALLOW_STAFF": True}, "Staff and superusers may log in"),
         ({"PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS": False}, "Strangers are told"),
         ({"PIGGY_VERIFY_SEND_FLOOR": 0}, "PIGGY_VERIFY_SEND_FLOOR is 0"),
@@ -187,9 +210,11 @@ def test_what_is_unsafe_or_will_trouble_somebody_is_a_warning(settings, changes,
         ({"DEBUG": True, "CSRF_COOKIE_SECURE": False}, "may travel over http"),
         ({"PIGGY_VERIFY_LINK_BY_EMAIL": True}, "adopts the user"),
         ({"PIGGY_VERIFY_EXPOSE_AUTH_TOKEN": True}, "handed to the browser"),
-        ({"PIGGY_VERIFY_CREATE_USERS": False}, "none are created"),
         ({"AUTHENTICATION_BACKENDS": [OURS]}, "There is no ModelBackend"),
-        ({"AUTHENTICATION_BACKENDS": [DJANGOS, OURS]}, "ModelBackend come before"),
+        (
+            {"AUTHENTICATION_BACKENDS": [DJANGOS, OURS]},
+            "turn a login away: ModelBackend",
+        ),
         ({"SESSION_COOKIE_AGE": 90 * 86400}, "more than 30 days"),
         (
             {
@@ -233,6 +258,92 @@ def test_what_fails_after_a_problem_is_none_of_its_own(settings):
     outcomes = [each["outcome"] for each in answer["findings"]]
     assert outcomes.count("problem") == 1
     assert outcomes.count("unknown") == 1
+
+
+def test_pages_within_another_namespace_are_a_problem(settings):
+    pages = include("django_piggy_verify.urls")
+    settings.ROOT_URLCONF = (path("club/", include(([path("", pages)], "club"))),)
+
+    assert any("within the namespace 'club'" in each for each in found("problem"))
+
+
+def test_pages_behind_another_route_are_a_problem(settings):
+    other = path("login/", lambda _request: HttpResponse("elsewhere"))
+    settings.ROOT_URLCONF = (other, path("", include(settings.ROOT_URLCONF)))
+
+    [text] = found("problem")
+
+    assert text == "Another route answers at /login/."
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("email", "The first page"), ("code", "The page for the code")]
+)
+def test_a_template_that_cannot_be_rendered_is_a_problem(settings, name, words):
+    replace_template(settings, name, "{% url 'nope' %}")
+
+    assert f"{words} cannot be shown: NoReverseMatch." in found("problem")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("email", "The first page"), ("code", "The page for the code")]
+)
+def test_a_form_without_a_token_is_a_warning(settings, name, words):
+    replace_template(settings, name, "<form method='post'>{{ form }}</form>")
+
+    assert found("warning") == [
+        f"{words} has no CSRF token: what its form posts is refused."
+    ]
+
+
+def replace_template(settings, name, text):
+    loaders = [
+        ("django.template.loaders.locmem.Loader", {f"piggy_verify/{name}.html": text}),
+        "django.template.loaders.app_directories.Loader",
+    ]
+    [engine] = settings.TEMPLATES
+    options = {**engine["OPTIONS"], "loaders": loaders}
+    settings.TEMPLATES = [{**engine, "APP_DIRS": False, "OPTIONS": options}]
+
+
+def test_a_page_that_fails_prints_no_traceback(settings, caplog):
+    settings.TEMPLATES = []
+
+    run()
+
+    assert caplog.records == []
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_a_site_for_members_who_are_there_already_is_noted(user, settings):
+    settings.PIGGY_VERIFY_CREATE_USERS = False
+
+    assert any("none are created" in each for each in found("note"))
+
+
+def test_the_key_of_a_sandbox_may_be_anything(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_API_KEY = "any key will do"
+
+    assert found("warning") == []
+    assert found("problem") == []
+
+
+def test_the_api_is_not_asked_with_settings_that_are_wrong(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_API_KEY = None
+
+    assert found("unknown", "--live") == [
+        "The API was not asked: mend the settings first."
+    ]
+    assert calls(piggy_sandbox) == []
+
+
+def test_nobody_is_mailed_through_an_api_that_does_not_work(user, piggy_sandbox):
+    piggy_sandbox.switches.fault = Fault.UNAUTHORIZED
+
+    problems = found("problem", "--send", ADDRESS)
+
+    assert len(problems) == 1
+    assert calls(piggy_sandbox).count("send") == 2
 
 
 def test_a_key_from_a_callable_is_not_called_a_placeholder(settings):
@@ -461,13 +572,15 @@ def test_a_member_of_another_account_is_a_warning(user, piggy_sandbox):
     assert any("does not know the member" in each for each in warnings)
 
 
-def test_a_token_that_cannot_be_had_is_a_problem(user, piggy_sandbox):
+def test_a_token_that_cannot_be_had_keeps_nobody_out(user, piggy_sandbox):
     piggy_sandbox.switches.error_code = 3000
     piggy_sandbox.switches.fault_on = frozenset({"auth-token"})
 
-    [text] = found("problem", "--live")
+    answer = report("--live")
 
-    assert "the token is expired" in text
+    texts = [each["text"] for each in answer["findings"]]
+    assert any("cannot be had: the token is expired" in each for each in texts)
+    assert answer["can_log_in"]
 
 
 def test_a_provider_without_tokens_is_asked_for_none(
@@ -490,15 +603,16 @@ def test_a_member_can_be_mailed(piggy_sandbox):
 
 def test_nobody_else_can_be_mailed(piggy_sandbox):
     assert "No contact has that address, so nothing was mailed." in found(
-        "problem", "--send", STRANGER
+        "warning", "--send", STRANGER
     )
 
 
-def test_a_mail_that_cannot_be_ordered_is_a_problem(piggy_sandbox):
-    piggy_sandbox.add_contact(ADDRESS)
-    piggy_sandbox.switches.error_code = 55032
+def test_an_account_that_mails_no_members_is_a_problem(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.test_doctor.WithoutPortal"
 
-    assert any("no Contacts Portal" in e for e in found("problem", "--send", ADDRESS))
+    [text] = found("problem", "--send", ADDRESS)
+
+    assert "refuses us: the account has no Contacts Portal (status 400" in text
 
 
 def test_what_is_no_address_is_not_sent():

@@ -7,6 +7,7 @@ last one, an auth token is fetched, and neither shown nor kept.
 
 from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.utils.crypto import get_random_string
@@ -14,6 +15,7 @@ from django.utils.crypto import get_random_string
 from django_piggy_verify import conflicts
 from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor.findings import (
+    Examination,
     Finding,
     good,
     note,
@@ -33,7 +35,30 @@ from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, TokenExaminer, TokenProvider
 from django_piggy_verify.secret import Secret
 
+_HINTS: Final = {
+    404: "Nothing is there: leave PIGGY_VERIFY_BASE_URL out, or mend it.",
+    429: "It limits how often we ask: wait.",
+}
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def live(recipient: str | None = None) -> Examination:
+    """
+    Answer the examination of the API, which ends with the first problem.
+
+    With a `recipient`, a real code is mailed there at the end.
+    """
+    mailing = [mail_to(recipient)] if recipient else []
+
+    def ask() -> Iterator[Finding]:
+        """Ask the API."""
+        for step in (codes, auth_tokens, *mailing):
+            findings = list(step())
+            yield from findings
+            if any(each.is_problem for each in findings):
+                return
+
+    return ask
 
 
 def codes() -> Iterator[Finding]:
@@ -48,8 +73,8 @@ def codes() -> Iterator[Finding]:
     yield good(f"The API answers after {took:.2f} s, {way}, and takes the key.")
     if isinstance(outcome, ContactUnknown):
         yield note(
-            "It has not said that the account lacks a Contacts Portal.",
-            "Without one no code is mailed; it may say so for members only: --send.",
+            "Whether the account has a Contacts Portal is not known yet.",
+            "Without one no code is mailed: --send ADDRESS, a member's, finds out.",
         )
     else:
         yield warning(
@@ -84,7 +109,10 @@ def auth_tokens() -> Iterator[Finding]:
         return
     outcome = _outcome_of(lambda: _shape_of_token(provider, contact.uid))
     if isinstance(outcome, ProviderError):
-        yield _failure(outcome)
+        yield warning(
+            f"The last member's auth token cannot be had: {_told(outcome)}.",
+            "Members log in all the same, without one.",
+        )
     elif isinstance(outcome, ContactUnknown):
         yield warning(
             "The API does not know the member who logged in last.",
@@ -95,7 +123,7 @@ def auth_tokens() -> Iterator[Finding]:
         yield good(f"The last member's auth token can be read{outcome}.")
 
 
-def mail_to(recipient: str) -> Callable[[], Iterator[Finding]]:
+def mail_to(recipient: str) -> Examination:
     """Answer the examination that has a real code mailed to `recipient`."""
 
     def mailing() -> Iterator[Finding]:
@@ -104,7 +132,7 @@ def mail_to(recipient: str) -> Callable[[], Iterator[Finding]]:
         if isinstance(outcome, ProviderError):
             yield _failure(outcome)
         elif isinstance(outcome, ContactUnknown):
-            yield problem(
+            yield warning(
                 "No contact has that address, so nothing was mailed.",
                 "Take the address of a member of this account's programme.",
             )
@@ -130,19 +158,26 @@ def _outcome_of(call: Callable[[], object]) -> object:
 
 def _failure(error: ProviderError) -> Finding:
     """Tell a refusal, which is ours to mend, from a failure of theirs."""
-    known = {"status": error.status, "code": error.api_code}
-    numbers = ", ".join(f"{name} {each}" for name, each in known.items() if each)
-    details = f"{error} ({numbers})" if numbers else str(error)
     if isinstance(error, ProviderRefused):
         return problem(
-            f"The API refuses us: {details}.",
-            "Look at the key and the account in the business dashboard.",
+            f"The API refuses us: {_told(error)}.",
+            "Look at the key, the account and its Contacts Portal in the business "
+            "dashboard.",
         )
     return problem(
-        f"The API cannot be used: {details}.",
-        "Look at the network, the address, the proxy and the certificates; or it is "
-        "down.",
+        f"The API cannot be used: {_told(error)}.",
+        _HINTS.get(
+            error.status or 0,
+            "Look at the network, the address, the proxy, the certificates and "
+            "PIGGY_VERIFY_TIMEOUT; or it is down.",
+        ),
     )
+
+
+def _told(error: ProviderError) -> str:
+    known = {"status": error.status, "code": error.api_code}
+    numbers = ", ".join(f"{name} {each}" for name, each in known.items() if each)
+    return f"{error} ({numbers})" if numbers else str(error)
 
 
 def _nobody() -> str:

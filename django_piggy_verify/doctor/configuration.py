@@ -9,7 +9,7 @@ from django.contrib.auth import get_backends
 from django.contrib.auth.backends import ModelBackend
 from django.core.checks import ERROR, CheckMessage
 
-from django_piggy_verify import checks, limits
+from django_piggy_verify import checks, conflicts, limits
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor.findings import (
@@ -19,13 +19,17 @@ from django_piggy_verify.doctor.findings import (
     problem,
     warning,
 )
+from django_piggy_verify.models import Contact
 
 GUESSES: Final = 100
 """Wrong codes a day for one address that are not yet remarked upon."""
 
 _DAY: Final = 86400
 _TOLD_ELSEWHERE: Final = {checks.check_backend, checks.check_urls}
-_PLACEHOLDERS: Final = ("change", "example", "your", "xxx", "<", "...", "secret")
+_PLACEHOLDERS: Final = (
+    *("change", "example", "your", "any", "paste", "todo", "secret"),
+    *("piggy_verify", "xxx", "<", "..."),
+)
 
 
 def system_checks() -> Iterator[Finding]:
@@ -58,16 +62,24 @@ def environment() -> Iterator[Finding]:
 def credentials() -> Iterator[Finding]:
     """Look whether the key is one at all; it is not shown."""
     key = conf.api_key
+    is_sandbox = urlsplit(conf.base_url).scheme == "http"
     if callable(key):
         yield good("The key comes from a callable.")
-    elif key and any(each in str(key).lower() for each in _PLACEHOLDERS):
+    elif not key and conf.client_id:
+        yield note("Client credentials are used, which the vendor calls deprecated.")
+    elif not key or is_sandbox:
+        return
+    elif len(str(key).split()) > 1 or str(key) != str(key).strip():
+        yield problem(
+            "PIGGY_VERIFY_API_KEY has a space or a line break in it.",
+            "It is the token alone, without 'Bearer': strip() what a file may add.",
+        )
+    elif any(each in str(key).lower() for each in _PLACEHOLDERS):
         yield warning(
             "PIGGY_VERIFY_API_KEY reads like a placeholder.",
             "A personal access token: Apps > Integrations > Personal Access Tokens "
             "in the business dashboard.",
         )
-    elif not key and conf.client_id:
-        yield note("Client credentials are used, which the vendor calls deprecated.")
 
 
 def openings() -> Iterator[Finding]:
@@ -92,8 +104,6 @@ def openings() -> Iterator[Finding]:
         yield note("A new contact adopts the user with its address.")
     if conf.expose_auth_token:
         yield note("The auth token is handed to the browser.")
-    if not conf.create_users:
-        yield note("Contacts without a user are turned away: none are created.")
 
 
 def guessing() -> Iterator[Finding]:
@@ -110,8 +120,15 @@ def guessing() -> Iterator[Finding]:
 
 
 def backends() -> Iterator[Finding]:
-    """Look who is asked to authenticate, and in which order."""
-    loaded = list(get_backends())
+    """Look who is asked to authenticate."""
+    try:
+        loaded = list(get_backends())
+    except ImportError as error:
+        yield problem(
+            f"AUTHENTICATION_BACKENDS names what cannot be imported: {error}.",
+            "Ours is 'django_piggy_verify.backends.PiggyBackend'.",
+        )
+        return
     ours = [each for each in loaded if isinstance(each, PiggyBackend)]
     if not ours:
         yield problem(
@@ -120,22 +137,34 @@ def backends() -> Iterator[Finding]:
         )
         return
     if len(ours) > 1:
-        yield problem(
+        yield warning(
             f"AUTHENTICATION_BACKENDS has {len(ours)} PiggyBackends.",
-            "A code is good once: the second one refuses what the first let through. "
-            "Keep one.",
+            "A wrong code is asked for and counted by each: keep one.",
         )
     elif earlier := loaded[: loaded.index(ours[0])]:
         yield note(
-            f"{_names(earlier)} come before {_names(ours)}, and may turn a login away.",
+            f"Asked before {_names(ours)}, and able to turn a login away: "
+            f"{_names(earlier)}.",
         )
     else:
         yield good(f"{_names(ours)} is the first to be asked.")
+    if not conf.create_users:
+        yield _without_new_users(ours[0])
     if not any(isinstance(each, ModelBackend) for each in loaded):
         yield note(
             "There is no ModelBackend: nobody has permissions.",
             "Staff need it, or another one, to log in by password.",
         )
+
+
+def _without_new_users(backend: PiggyBackend) -> Finding:
+    finds_others = type(backend).find_user is not PiggyBackend.find_user
+    if finds_others or conf.link_by_email or conflicts.current(Contact).exists():
+        return note("Contacts without a user are turned away: none are created.")
+    return problem(
+        "No user is a contact's, and none are created: nobody can be logged in.",
+        "Turn PIGGY_VERIFY_CREATE_USERS on, or find users in a backend of your own.",
+    )
 
 
 def _finding(message: CheckMessage) -> Finding:

@@ -36,6 +36,11 @@ class Finding:
     hint: str = ""
     """What to do about it."""
 
+    @property
+    def is_problem(self) -> bool:
+        """Whether it keeps members out."""
+        return self.outcome is Outcome.PROBLEM
+
 
 Examination: TypeAlias = Callable[[], Iterator[Finding]]
 
@@ -78,7 +83,7 @@ def examine(
     for area, examination in _flat(areas):
         try:
             for finding in examination():
-                has_problem = has_problem or finding.outcome is Outcome.PROBLEM
+                has_problem = has_problem or finding.is_problem
                 yield area, finding
         except Exception as error:  # noqa: BLE001  whatever is broken is a finding
             make = unknown if has_problem else problem

@@ -46,12 +46,12 @@ def _figures() -> list[Figure]:
         Figure(
             "members_logged_in",
             contacts.filter(verified_at__gte=since).count(),
-            "members whose code was right, each counted once",
+            "logged in (members, each counted once)",
         ),
         Figure(
             "members_new",
             contacts.filter(created_at__gte=since).count(),
-            "of these, members who logged in for the first time",
+            "of these for the first time",
         ),
         Figure(
             "sends",

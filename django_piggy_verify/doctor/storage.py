@@ -44,7 +44,10 @@ def database() -> Iterator[Finding]:
     try:
         connection.ensure_connection()
     except DatabaseError as error:
-        yield problem(f"The database does not answer: {type(error).__name__}.")
+        yield problem(
+            f"The database does not answer: {type(error).__name__}.",
+            "Look at DATABASES, and at the server: manage.py dbshell says more.",
+        )
         return
     if missing := _missing_migrations(connection):
         apps = ", ".join(f"{number} of {app}" for app, number in missing.items())

@@ -14,10 +14,18 @@ from django_piggy_verify.doctor import (
     api,
     configuration,
     pages,
+    routes,
+    sessions,
     statistics,
     storage,
 )
-from django_piggy_verify.doctor.findings import Examination, Finding, Outcome, examine
+from django_piggy_verify.doctor.findings import (
+    Examination,
+    Finding,
+    Outcome,
+    examine,
+    unknown,
+)
 from django_piggy_verify.doctor.statistics import Figure
 
 AREAS: Final[Mapping[str, Sequence[Examination]]] = {
@@ -28,7 +36,6 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
         configuration.openings,
         configuration.guessing,
     ),
-    "Backends": (configuration.backends,),
     "Database": (
         storage.database,
         storage.autocommit,
@@ -36,11 +43,10 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
         storage.tokens,
         storage.clock,
     ),
-    "Sessions": (pages.sessions, pages.cookies),
-    "Pages": (pages.routes, pages.middleware, pages.first_page),
+    "Sessions": (sessions.sessions, sessions.reach, sessions.cookies),
+    "Backends": (configuration.backends,),
+    "Pages": (routes.pages, routes.ways_in_and_out, pages.middleware, pages.shown),
 }
-LIVE: Final[Sequence[Examination]] = (api.codes, api.auth_tokens)
-
 _Findings = Sequence[tuple[str, Finding]]
 
 
@@ -51,7 +57,10 @@ class Command(BaseCommand):
     Exit status: 1 if a problem was found, else 0.
     """
 
-    help = "Says in plain words whether members can log in here."
+    help = (
+        "Says in plain words whether members can log in here. Exits with 1 if it finds "
+        "a problem."
+    )
     # It says what is wrong, instead of failing for it.
     requires_system_checks = []
 
@@ -72,12 +81,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Examine, tell, and exit."""
-        areas = {**AREAS}
-        if options["live"] or options["send"]:
-            areas["API"] = LIVE
-        if options["send"]:
-            areas["Mail"] = (api.mail_to(_recipient(options["send"])),)
-        findings = list(examine(areas))
+        address = options["send"]
+        recipient = _recipient(address) if address else None
+        findings = list(examine(AREAS))
+        if options["live"] or recipient:
+            findings += _asked_live(findings, recipient)
         figures = statistics.figures() if options["stats"] else None
         if options["json"]:
             self._dump(findings, figures)
@@ -96,7 +104,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {self._styled(finding, mark)} {finding.text}")
             if finding.hint:
                 self.stdout.write(f"{'':11}{finding.hint}")
-        if figures is not None:
+        if figures:
             self.stdout.write("The last day")
         for each in figures or ():
             number = "-" if each.value is None else each.value
@@ -121,8 +129,14 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(report, indent=2))
 
 
+def _asked_live(findings: _Findings, recipient: str | None) -> _Findings:
+    if any(area == "Settings" for area, each in findings if each.is_problem):
+        return [("API", unknown("The API was not asked: mend the settings first."))]
+    return list(examine({"API": [api.live(recipient)]}))
+
+
 def _problems(findings: _Findings) -> int:
-    return sum(each.outcome is Outcome.PROBLEM for _, each in findings)
+    return sum(each.is_problem for _, each in findings)
 
 
 def _verdict(findings: _Findings) -> str:

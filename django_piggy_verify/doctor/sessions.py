@@ -1,0 +1,100 @@
+"""The sessions, and the cookies that lead to them and to logins in progress."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Final
+
+from django.apps import apps
+from django.conf import settings
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+
+from django_piggy_verify.doctor import routes
+from django_piggy_verify.doctor.findings import (
+    Finding,
+    good,
+    note,
+    problem,
+    warning,
+)
+
+_MONTH: Final = 30 * 86400
+_BACKENDS: Final = "django.contrib.sessions.backends"
+
+
+def sessions() -> Iterator[Finding]:
+    """Keep something in a session."""
+    in_tables = {f"{_BACKENDS}.db", f"{_BACKENDS}.cached_db"}
+    if settings.SESSION_ENGINE in in_tables and not apps.is_installed(
+        "django.contrib.sessions"
+    ):
+        yield problem(
+            "INSTALLED_APPS lacks django.contrib.sessions, which has their table.",
+            "Add it, and run manage.py migrate.",
+        )
+    elif not _are_kept():
+        yield problem(
+            f"Sessions are not kept ({settings.SESSION_ENGINE}).",
+            "Nobody stays logged in: look at the cache, or use the database.",
+        )
+    elif _are_in_one_process():
+        yield warning(
+            "Sessions are in the memory of one process.",
+            "Another worker does not know who has logged in: share the cache, or use "
+            "the database.",
+        )
+    else:
+        yield good("Sessions are kept.")
+
+
+def reach() -> Iterator[Finding]:
+    """Look where browsers send the cookies."""
+    path, domain = settings.SESSION_COOKIE_PATH, settings.SESSION_COOKIE_DOMAIN
+    start = routes.start()
+    if start and not start.startswith(path):
+        yield problem(
+            f"Browsers send the cookies to {path} only, and the pages are at {start}.",
+            "Set SESSION_COOKIE_PATH to what all your pages have in common.",
+        )
+    hosts = [each.lstrip(".") for each in settings.ALLOWED_HOSTS]
+    if domain and not any(
+        f".{each}".endswith(f".{domain.lstrip('.')}") for each in hosts
+    ):
+        yield warning(
+            f"Browsers send the cookies to {domain} only, which ALLOWED_HOSTS lacks.",
+            "Unset SESSION_COOKIE_DOMAIN, or set it to the domain of the site.",
+        )
+
+
+def cookies() -> Iterator[Finding]:
+    """Look how well the session is kept from others."""
+    if settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE:
+        yield good("The cookies travel over https only.")
+    elif settings.DEBUG:
+        yield note("The cookies may travel over http, as they must with runserver.")
+    if not settings.SESSION_COOKIE_HTTPONLY:
+        yield warning(
+            "SESSION_COOKIE_HTTPONLY is off: scripts of the page can read the session."
+        )
+    if settings.SESSION_COOKIE_SAMESITE in {None, False, "None"}:
+        yield warning(
+            "SESSION_COOKIE_SAMESITE lets other sites send the session along.",
+            "SESSION_COOKIE_SAMESITE = 'Lax'",
+        )
+    if settings.SESSION_COOKIE_AGE > _MONTH:
+        yield note("Members stay logged in for more than 30 days.")
+
+
+def _are_kept() -> bool:
+    engine = import_module(settings.SESSION_ENGINE)
+    session = engine.SessionStore()
+    session["piggy_verify_doctor"] = True
+    session.save()
+    found = engine.SessionStore(session.session_key).get("piggy_verify_doctor")
+    session.delete()
+    return bool(found)
+
+
+def _are_in_one_process() -> bool:
+    is_cached = f"{_BACKENDS}.cache" == settings.SESSION_ENGINE
+    return is_cached and isinstance(caches[settings.SESSION_CACHE_ALIAS], LocMemCache)
