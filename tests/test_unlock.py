@@ -41,3 +41,12 @@ def test_others_stay_locked(client, contact, settings):
 def test_what_is_no_address_is_said(db):
     with pytest.raises(CommandError, match="no email address"):
         call_command("piggy_verify_unlock", "ann")
+
+
+@pytest.mark.django_db
+def test_whose_address_was_not_locked_out_is_told_what_else_may_be(capsys):
+    call_command("piggy_verify_unlock", ADDRESS)
+
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"0 counts of {ADDRESS} cleared\n")
+    assert "client address" in printed

@@ -26,3 +26,5 @@ class Command(BaseCommand):
         cleared = verification.unlock(recipient)
         if options["verbosity"]:
             self.stdout.write(f"{cleared} counts of {recipient} cleared")
+        if options["verbosity"] and not cleared:
+            self.stdout.write("A client address has limits of its own; they end soon.")
