@@ -47,6 +47,13 @@ def members_page(browser: requests.Session, demo: Demo) -> requests.Response:
     return submit(browser, page, code=code)
 
 
+@pytest.fixture(scope="module")
+def portal_page(
+    demo: Demo, browser: requests.Session, members_page: requests.Response
+) -> requests.Response:
+    return get(browser, f"{demo.url()}portal/")
+
+
 def test_a_newcomer_logs_in_with_the_printed_address_and_code(
     demo: Demo, members_page: requests.Response
 ) -> None:
@@ -63,16 +70,14 @@ def test_the_members_page_shows_no_token(members_page: requests.Response) -> Non
 
 
 def test_a_member_is_led_to_the_points(
-    demo: Demo, browser: requests.Session, members_page: requests.Response
+    demo: Demo, members_page: requests.Response, portal_page: requests.Response
 ) -> None:
     assert 'href="/portal/">Your points' in members_page.text
-
-    page = get(browser, f"{demo.url()}portal/")
-
-    assert page.url.startswith(f"{demo.url()}sandbox/portal/?token=")
-    assert "let in ann@example.com" in page.text
+    assert portal_page.url.startswith(f"{demo.url()}sandbox/portal/?token=")
+    assert "let in ann@example.com" in portal_page.text
 
 
+@pytest.mark.usefixtures("portal_page")  # which needs the login that ends here
 def test_a_member_who_logs_out_is_asked_to_log_in_again(
     demo: Demo, browser: requests.Session, members_page: requests.Response
 ) -> None:
