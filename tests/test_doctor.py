@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import override_script_prefix
 from django.urls import include, path
 from django.utils import timezone
 
@@ -250,6 +251,15 @@ def test_one_limit_on_guesses_is_enough(settings, an_hour, in_all):
     assert found("warning") == []
 
 
+def test_a_window_of_a_week_may_be_used_up_in_a_day(settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {
+        "check_recipient": "999/1h",
+        "check_recipient_day": "101/7d",
+    }
+
+    assert "101 wrong codes a day are let through for one address." in found("warning")
+
+
 def test_what_fails_after_a_problem_is_none_of_its_own(settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_recipient": "lots"}
 
@@ -359,6 +369,19 @@ def test_the_first_page_is_asked_for_under_a_name_of_the_site(settings, hosts):
     assert "The first page can be shown." in found("good")
 
 
+def test_the_first_page_is_asked_for_over_https(settings):
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert "The first page can be shown." in found("good")
+
+
+def test_a_target_below_the_prefix_of_the_scripts_is_found(settings):
+    settings.LOGIN_REDIRECT_URL = "/shop/login/"
+
+    with override_script_prefix("/shop/"):
+        assert found("warning") == []
+
+
 def test_a_target_on_another_site_is_not_looked_for(settings):
     settings.LOGIN_REDIRECT_URL = "https://elsewhere.example/"
 
@@ -415,6 +438,13 @@ def test_encryption_that_does_not_open_is_a_problem(monkeypatch):
     )
 
     assert "What was encrypted cannot be opened." in found("problem")
+
+
+def test_tokens_that_have_expired_are_not_opened(user, settings):
+    AuthToken.objects.update(expires_at=timezone.now())
+    settings.SECRET_KEY = "another one, of which nothing was told: 0123456789"
+
+    assert "Auth tokens can be encrypted and opened." in found("good")
 
 
 def test_tokens_that_no_key_opens_are_counted(user, settings):

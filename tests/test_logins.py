@@ -51,6 +51,12 @@ def test_it_takes_no_call_and_counts_nothing(client, piggy_sandbox):
     assert not Tally.objects.exists()
 
 
+def test_the_address_of_the_row_is_in_its_one_spelling(client):
+    login_contact(client, " Ann@EXAMPLE.com ")
+
+    assert Contact.objects.get().email == "Ann@example.com"
+
+
 def test_the_row_of_the_contact_is_written(client):
     user = login_contact(client, "bob@example.com", uid="bob")
 
