@@ -14,11 +14,7 @@ from django.utils import timezone
 
 from django_piggy_verify import conflicts, events, leases, signals, token_cache
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import (
-    ContactUnknown,
-    ProviderError,
-    ProviderUnavailable,
-)
+from django_piggy_verify.exceptions import ContactUnknown, ProviderUnavailable
 from django_piggy_verify.flights import Flights
 from django_piggy_verify.leases import Lease
 from django_piggy_verify.models import Contact
@@ -128,16 +124,8 @@ def _fetch_in_transaction(
 
 def _ask(provider: TokenProvider, contact: Contact, asked_at: datetime) -> Served:
     expires_at = asked_at + timedelta(seconds=conf.auth_token_ttl)
-    try:
-        with watched("fetch"):
-            token = provider.fetch_auth_token(contact.uid)
-    except ContactUnknown:
-        token_cache.drop(contact=contact)
-        raise
-    except ProviderError as error:
-        if error.voids_token:
-            token_cache.drop(contact=contact)
-        raise
+    with token_cache.voided_by_refusal(contact), watched("fetch"):
+        token = provider.fetch_auth_token(contact.uid)
     return Served(token=token, expires_at=expires_at)
 
 

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_piggy_verify import conflicts, token_cache
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import ContactUnknown, ProviderError
+from django_piggy_verify.exceptions import ContactUnknown
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider, watched
 from django_piggy_verify.providers.base import PortalProvider
@@ -49,16 +49,8 @@ def fetch(user: AbstractBaseUser | AnonymousUser) -> Secret:
     if not isinstance(provider, PortalProvider):
         raise ImproperlyConfigured(f"{conf.provider} has no portal")
     contact = _find_contact(user.pk, provider.name)
-    try:
-        with watched("portal"):
-            return provider.fetch_portal_url(contact.uid)
-    except ContactUnknown:
-        token_cache.drop(contact=contact)
-        raise
-    except ProviderError as error:
-        if error.voids_token:
-            token_cache.drop(contact=contact)
-        raise
+    with token_cache.voided_by_refusal(contact), watched("portal"):
+        return provider.fetch_portal_url(contact.uid)
 
 
 def _find_contact(user_id: Any, provider: str) -> Contact:

@@ -4,6 +4,8 @@ The stored auth tokens: find, open, store, drop. Encrypted, one row a contact.
 Where a token comes from, and when to get another, is decided above.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from django_piggy_verify import conflicts, encryption
 from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import ContactUnknown, ProviderError
 from django_piggy_verify.models import AuthToken, Contact, binding
 from django_piggy_verify.secret import Secret
 
@@ -123,6 +126,20 @@ def store(contact: Contact, served: Served, *, fetched_at: datetime) -> None:
 def drop(**whose: Any) -> int:
     """Delete the stored tokens that these look-ups find; answer how many."""
     return AuthToken.objects.filter(**whose).delete()[0]
+
+
+@contextmanager
+def voided_by_refusal(contact: Contact) -> Iterator[None]:
+    """Drop the contact's token if the provider says that there is none to serve."""
+    try:
+        yield
+    except ContactUnknown:
+        drop(contact=contact)
+        raise
+    except ProviderError as error:
+        if error.voids_token:
+            drop(contact=contact)
+        raise
 
 
 def _due_until(now: datetime) -> datetime:
