@@ -96,8 +96,8 @@ class Conf:
         """
         Seconds for one whole call, from connecting to the last byte.
 
-        A worker waits for that long at most; a login makes two calls. Resolving the
-        API's name is not within it.
+        A worker waits for that long at most for each call; the POST of a right code
+        makes two. Resolving the API's name is not within it.
         """
         return cast("float", _read("TIMEOUT", 10.0))
 
