@@ -17,6 +17,8 @@ from django.test.utils import override_script_prefix
 from django.urls import include, path
 from django.utils import timezone
 
+from django_piggy_verify import urls
+from django_piggy_verify.doctor import routes
 from django_piggy_verify.exceptions import ProviderRefused
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers.base import Identity
@@ -473,6 +475,10 @@ def test_what_it_wrote_to_try_is_gone():
 
     assert not Session.objects.exists()
     assert not Tally.objects.exists()
+
+
+def test_the_doctor_knows_all_pages_that_there_are():
+    assert {each.name for each in urls.urlpatterns} == set(routes._PAGES)
 
 
 def test_a_session_that_its_visit_began_is_gone(settings):

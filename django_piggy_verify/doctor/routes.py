@@ -14,7 +14,6 @@ from django.urls import (
     reverse,
 )
 
-from django_piggy_verify import urls
 from django_piggy_verify.doctor.findings import (
     Finding,
     good,
@@ -22,6 +21,8 @@ from django_piggy_verify.doctor.findings import (
     warning,
 )
 
+_NAMESPACE = "piggy_verify"
+_PAGES = ("auth-token", "cancel", "code", "email", "resend")
 _INCLUDE = "path('login/', include('django_piggy_verify.urls'))"
 
 
@@ -78,8 +79,8 @@ def _address(target: str) -> str | None:
 
 def _hidden_pages() -> list[str]:
     """Answer the addresses of pages at which other routes answer."""
-    names = {f"{urls.app_name}:{pattern.name}" for pattern in urls.urlpatterns}
-    found = {name: _match(reverse(name)) for name in sorted(names)}
+    names = [f"{_NAMESPACE}:{page}" for page in _PAGES]
+    found = {name: _match(reverse(name)) for name in names}
     return [
         reverse(name)
         for name, match in found.items()
@@ -98,6 +99,6 @@ def _match(path: str) -> ResolverMatch | None:
 def _outer_namespace() -> str | None:
     outermost = get_resolver().namespace_dict
     for name, (_prefix, resolver) in outermost.items():
-        if urls.app_name in resolver.namespace_dict:
+        if _NAMESPACE in resolver.namespace_dict:
             return name
     return None
