@@ -39,10 +39,18 @@ class Event:
             return
         if "recipient" in fields:
             fields["recipient"] = recipients.masked(str(fields["recipient"]))
+        fields = {name: _in_one_line(each) for name, each in fields.items()}
         extra = {"event_name": self.name, **fields}
         _logger.log(
             self.level, self.text, fields, exc_info=exc_info, extra=extra, stacklevel=2
         )
+
+
+def _in_one_line(value: object) -> object:
+    """Answer `value` as it is, but a text without what could begin another record."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(each if each.isprintable() else "?" for each in value)
 
 
 CODE_SENT = Event("code_sent", INFO, "A code was sent to %(recipient)s")

@@ -185,3 +185,9 @@ def test_what_nobody_listens_to_is_not_put_into_words(caplog, monkeypatch):
     events.CODE_SENT.log(recipient=ADDRESS)
 
     assert caplog.records == []
+
+
+def test_no_field_begins_another_record(caplog):
+    events.LOGIN_REFUSED.log(recipient="a@x\n2026 ERROR", reason="no\r\nERROR forged")
+
+    assert caplog.messages == ["Login refused to a***@x?2026 ERROR: no??ERROR forged"]

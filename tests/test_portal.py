@@ -219,6 +219,32 @@ def test_scripts_are_not_told_the_link(client, user, piggy_sandbox):
     assert "Accept" in response["Vary"]
 
 
+def test_a_script_that_says_only_as_browsers_do_is_not_told(
+    client, user, piggy_sandbox
+):
+    response = client.get("/portal/", headers={"Sec-Fetch-Mode": "cors"})
+
+    assert response.status_code == 404
+    assert "portal" not in calls(piggy_sandbox)
+
+
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender"])
+def test_a_browser_that_looks_ahead_fetches_no_link(
+    client, user, piggy_sandbox, purpose
+):
+    response = client.get("/portal/", headers={"Sec-Purpose": purpose})
+
+    assert response.status_code == 503
+    assert "no-store" in response["Cache-Control"]
+    assert "portal" not in calls(piggy_sandbox)
+
+
+def test_a_browser_that_follows_a_link_is_led_there(client, user):
+    response = client.get("/portal/", headers={"Sec-Fetch-Mode": "navigate"})
+
+    assert response.status_code == 302
+
+
 @pytest.fixture
 def exposed(settings):
     settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
@@ -252,12 +278,12 @@ def test_scripts_are_told_why_there_is_no_link(client, user, exposed, piggy_sand
     ]
 
 
-@pytest.mark.parametrize("method", ["post", "put", "delete"])
+@pytest.mark.parametrize("method", ["head", "post", "put", "delete"])
 def test_the_page_can_be_opened_only(client, user, piggy_sandbox, method):
     response = getattr(client, method)("/portal/")
 
     assert response.status_code == 405
-    assert response["Allow"] == "GET, HEAD, OPTIONS"
+    assert response["Allow"] == "GET, OPTIONS"
     assert "portal" not in calls(piggy_sandbox)
 
 

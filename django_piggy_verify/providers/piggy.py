@@ -201,7 +201,7 @@ def _auth_token(data: object) -> Secret:
 
 
 def _may_be_led_to(url: Secret) -> bool:
-    """Whether a browser may be led to `url`, and reads the same host in it as we do."""
+    """Whether a browser may be led to `url`: https, and nothing before the host."""
     # Not with `urlsplit`: its parts, in a cache as well, would show themselves.
     found = _URL.fullmatch(url) if len(url) <= _LONGEST_URL else None
     return bool(found and (found["scheme"] == "https" or settings.DEBUG))

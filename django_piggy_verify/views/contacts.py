@@ -69,11 +69,14 @@ class PortalView(AccessMixin, FlowView):
 
     The address that it leads to logs in whoever has it. A redirect shows it to the
     browser alone: a page's script that follows one across sites sees nothing of it.
-    So a script is answered 404, and better leads the browser here, but where
-    ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` trusts scripts with as much anyway.
+    So a script, as far as browsers tell, is answered 404, and better leads the
+    browser here, but where ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` trusts it with as much.
+    Nobody is led there who only looks ahead: neither HEAD nor a prefetch asks for it.
+
+    Source: Fetch Metadata Request Headers (W3C), section 2; Sec-Purpose (WHATWG Fetch).
     """
 
-    http_method_names = ["get", "head", "options"]
+    http_method_names = ["get", "options"]
     redirect_authenticated_user = False
     unavailable_template_name = "piggy_verify/portal_unavailable.html"
     messages = {
@@ -83,7 +86,9 @@ class PortalView(AccessMixin, FlowView):
     }
 
     def turned_away(self) -> HttpResponse | None:
-        """Ask for a login where there is none."""
+        """Ask for a login where there is none; a prefetch is to come when meant."""
+        if "prefetch" in self.request.headers.get("Sec-Purpose", ""):
+            return HttpResponse(status=503)
         if self.request.user.is_authenticated:
             return super().turned_away()
         if prefers_json(self.request):
@@ -92,7 +97,9 @@ class PortalView(AccessMixin, FlowView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Lead to the portal."""
-        if prefers_json(request) and not conf.expose_auth_token:
+        mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+        is_script = prefers_json(request) or mode != "navigate"
+        if is_script and not conf.expose_auth_token:
             return self.not_found()
         try:
             url = portal.fetch(request.user)
