@@ -358,6 +358,22 @@ def test_nobody_is_mailed_through_an_api_that_does_not_work(user, piggy_sandbox)
     assert calls(piggy_sandbox).count("send") == 2
 
 
+def test_a_token_that_happens_to_spell_a_word_is_none_of_the_placeholders(settings):
+    settings.PIGGY_VERIFY_API_KEY = "eyJ0eXAiOiJKV1Qi" + "xXx" + "0123456789abcdef" * 9
+
+    assert found("warning") == []
+
+
+def test_no_more_than_a_sample_of_the_tokens_is_opened(client, settings, monkeypatch):
+    monkeypatch.setattr("django_piggy_verify.doctor.storage.SAMPLE", 1)
+    login_contact(client, ADDRESS, auth_token="of ann")
+    login_contact(client, STRANGER, auth_token="of nobody")
+
+    settings.SECRET_KEY = "another one, of which nothing was told: 0123456789"
+
+    assert any("1 of the 1 newest auth tokens" in each for each in found("warning"))
+
+
 def test_a_key_from_a_callable_is_not_called_a_placeholder(settings):
     settings.PIGGY_VERIFY_API_KEY = lambda: "change-me"
 
