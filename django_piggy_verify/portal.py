@@ -31,7 +31,7 @@ def get_portal_url(user: AbstractBaseUser | AnonymousUser) -> str:
 
     Raises ContactUnknown if the user is no contact, or no more, which drops the
     cached auth token as well; ProviderRefused or ProviderUnavailable if there is
-    no address to be had.
+    no address to be had; ImproperlyConfigured if the provider has no portal.
 
     Source: GET contacts-portal/auth-url, Piggy API v3.
     """

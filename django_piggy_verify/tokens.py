@@ -34,14 +34,15 @@ def get_auth_token(
     threads and processes ask, and the others wait for it. Shortly before it
     expires one caller fetches the next, and the others go on with it.
 
-    A fetch that failed is not tried again for `leases.MEMORY` seconds, but with
+    A fetch that failed is not tried again for three seconds, unless with
     `refresh`. While the old token is valid it serves when the fetch fails.
 
     In a transaction of the caller's own, threads of one process share a request,
     processes do not: what others store is not seen there, nor is a lock taken.
 
     Raises ContactUnknown if the user is no contact, or no more; ProviderRefused
-    or ProviderUnavailable if there is neither a new token nor a valid old one.
+    or ProviderUnavailable if there is neither a new token nor a valid old one;
+    ImproperlyConfigured if the provider has no tokens.
 
     Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
     """

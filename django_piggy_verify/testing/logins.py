@@ -41,9 +41,9 @@ def login_contact(
     `contact_verified` is sent. The browser, though, is not known to be the
     member's afterwards: a device cookie comes from the pages alone.
 
-    The same `email`, in any spelling, is the same contact each time. `uid` says
-    otherwise who it is, as with ``uid=piggy_sandbox.add_contact(email).uid``: then
-    `get_auth_token` can fetch a token. With an `auth_token`, that is what it
+    The same `email`, in any spelling, is the same contact each time. Pass `uid` to be
+    a particular one: with ``uid=piggy_sandbox.add_contact(email).uid``, a token can
+    be fetched from the sandbox. With an `auth_token`, that is what it
     answers, from the cache, for ``PIGGY_VERIFY_AUTH_TOKEN_TTL`` seconds.
 
     Needs the database. In an async test, call it by `sync_to_async`.

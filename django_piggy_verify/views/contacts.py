@@ -69,9 +69,9 @@ class PortalView(AccessMixin, FlowView):
 
     The address that it leads to logs in whoever has it. A redirect shows it to the
     browser alone: a page's script that follows one across sites sees nothing of it.
-    So a script, as far as browsers tell, is answered 404, and better leads the
-    browser here, but where ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` trusts it with as much.
-    Nobody is led there who only looks ahead: neither HEAD nor a prefetch asks for it.
+    So a script, as far as browsers tell, is answered 404, unless
+    ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on; it should lead the browser here instead.
+    A prefetch fetches no link, and there is no HEAD.
 
     Source: Fetch Metadata Request Headers (W3C), section 2; Sec-Purpose (WHATWG Fetch).
     """
@@ -86,7 +86,7 @@ class PortalView(AccessMixin, FlowView):
     }
 
     def turned_away(self) -> HttpResponse | None:
-        """Ask for a login where there is none; a prefetch is to come when meant."""
+        """Ask for a login where there is none; turn away a prefetch, of no use yet."""
         if "prefetch" in self.request.headers.get("Sec-Purpose", ""):
             return HttpResponse(status=503)
         if self.request.user.is_authenticated:
