@@ -29,7 +29,7 @@ LOGIN: Final[Mapping[str, Sequence[str]]] = {
         "contrib/auth/__init__.py:login",
         "sessions/middleware.py:process_response",
     ],
-    "the contact's row and user": ["backends.py:_admit"],
+    "the contact's row and user": ["backends.py:_find_or_make"],
     "lease and token, without the call": ["fetching.py:fetch", "-fetching.py:_ask"],
     "commits, a part of the above": ["method 'commit'"],
 }
