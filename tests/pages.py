@@ -127,6 +127,12 @@ def table(pages: list[nodes.document], title: str) -> dict[str, list[str]]:
     return pytest.fail(f"no table of {title}")
 
 
+def descriptions(page: str) -> dict[str, str]:
+    """Return what a page of the reference says of each object, by the object's name."""
+    found = parsed(DOCS / "reference" / f"{page}.rst").findall(nodes.container)
+    return {name: each.astext() for each in found for name in each["names"][:1]}
+
+
 def run(source: str) -> dict[str, Any]:
     """
     Answer the names that a block of Python defines.

@@ -1,4 +1,4 @@
-"""The README and the pages in docs/, kept true: what they list is what the code has."""
+"""The README and the reference in docs/ list what the code has."""
 
 import ast
 import inspect
@@ -21,7 +21,6 @@ import django_piggy_verify
 from django_piggy_verify import exceptions, signals, urls
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, Conf
-from django_piggy_verify.tokens import get_auth_token
 from tests import openapi, pages as documentation
 from tests.pages import ROOT, STRICT, blocks_of, run, table
 from tests.steps import log_in
@@ -61,22 +60,22 @@ def defined(blocks: list[dict[str, Any]], name: str) -> Any:
 
 
 def literal_after(line: str) -> list[str]:
-    """The lines of the literal block that follows a line of the README."""
+    """Return the lines of the literal block below a line of the README."""
     lines = README.partition(f"\n{line}\n\n")[2].splitlines()
     end = lines.index("")
     return [each.strip() for each in lines[:end] if each.startswith("    ")]
 
 
 def default(name: str) -> str:
-    """What the README calls the default of a setting."""
+    """Return the default of a setting, as the reference writes it."""
     value = getattr(Conf(), name)
     if value in (None, ()):
         return "none"
-    return value if isinstance(value, str) else repr(value)
+    return str(value)
 
 
 def sent(name: str) -> Iterator[set[str]]:
-    """The arguments of a signal, wherever the code sends it."""
+    """Find the arguments of a signal at each place that sends it."""
     for source in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             match node:
@@ -100,8 +99,15 @@ def test_every_page_is_read_without_warnings(path: Path) -> None:
     assert documentation.parsed(path).children
 
 
-def test_it_is_short_enough_to_be_read() -> None:
-    assert len(README.splitlines()) <= 400
+def test_the_readme_is_one_page() -> None:
+    assert len(README.split()) <= 700
+
+
+def test_every_link_of_the_readme_leads_to_a_file() -> None:
+    named = re.findall(r"`[^`<]+ <([^>]+)>`_", README)
+
+    assert {"docs/tutorial.rst", "docs/explanation/security.rst"} <= set(named)
+    assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
 def test_the_changelog_begins_with_what_is_unreleased() -> None:
@@ -148,65 +154,74 @@ def test_every_picture_is_shown_with_words_for_it(pages: list[nodes.document]) -
     assert max(path.stat().st_size for path in pictures) < 40_000
 
 
-def test_every_setting_is_listed_and_no_other(pages: list[nodes.document]) -> None:
-    listed = table(pages, "Setting")
+def test_the_readme_shows_the_login(pages: list[nodes.document]) -> None:
+    readme = documentation.parsed(ROOT / "README.rst")
 
-    assert sorted(listed) == [f"PIGGY_VERIFY_{name.upper()}" for name in SETTINGS]
+    shown = {Path(image["uri"]).name for image in readme.findall(nodes.image)}
+    assert shown == {"email.png", "code.png"}
+
+
+def test_every_setting_is_described_and_no_other() -> None:
+    found = documentation.descriptions("settings")
+
+    assert sorted(found) == [f"PIGGY_VERIFY_{name.upper()}" for name in SETTINGS]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_default_of_a_setting_is_the_one_listed(
-    pages: list[nodes.document], settings: Any, name: str
+def test_the_default_of_a_setting_is_the_one_described(
+    settings: Any, name: str
 ) -> None:
     if hasattr(django_settings, f"PIGGY_VERIFY_{name.upper()}"):
         delattr(settings, f"PIGGY_VERIFY_{name.upper()}")
-    listed = table(pages, "Setting")[f"PIGGY_VERIFY_{name.upper()}"][0]
+    said = documentation.descriptions("settings")[f"PIGGY_VERIFY_{name.upper()}"]
 
     if name == "rate_limits":
+        assert said.startswith("Default: see limits.")
         assert Conf().rate_limits == DEFAULT_RATE_LIMITS
-    elif listed == "see below":
-        assert f"``PIGGY_VERIFY_{name.upper()}`` is ``{default(name)}``" in (
-            " ".join(README.split())
-        )
     else:
-        assert listed == default(name)
+        assert said.startswith(f"Default: {default(name)}.\n")
 
 
-def test_every_limit_is_listed_with_its_default(pages: list[nodes.document]) -> None:
-    listed = {name: row[0] for name, row in table(pages, "Limit").items()}
+def test_every_limit_is_described_with_its_default() -> None:
+    found = documentation.descriptions("limits")
 
-    assert listed == {name: str(rate) for name, rate in DEFAULT_RATE_LIMITS.items()}
-
-
-def test_every_page_is_listed_with_its_path(pages: list[nodes.document]) -> None:
-    listed = {name: row[0] for name, row in table(pages, "URL name").items()}
-
-    names = [f"{urls.app_name}:{pattern.name}" for pattern in urls.urlpatterns]
-    assert listed == {name: reverse(name).lstrip("/") for name in names}
+    assert list(found) == list(DEFAULT_RATE_LIMITS)
+    for name, rate in DEFAULT_RATE_LIMITS.items():
+        assert found[name].startswith(f"Default: {rate}. Counts ")
 
 
-def test_every_signal_is_listed_with_its_arguments(pages: list[nodes.document]) -> None:
-    listed = {
-        name: set(row[0].replace(",", "").split())
-        for name, row in table(pages, "Signal").items()
-    }
-
+def test_every_signal_is_described_with_its_arguments() -> None:
     names = [name for name, each in vars(signals).items() if isinstance(each, Signal)]
-    assert listed == {name: set().union(*sent(name)) for name in names}
+    found = documentation.descriptions("python")
+
+    described = {
+        name: set(
+            re.split(r",\s+", found[name].partition("Arguments:")[2].strip(" .\n"))
+        )
+        for name in names
+    }
+    assert described == {name: set().union(*sent(name)) for name in names}
 
 
-def test_every_check_is_listed_and_no_other(pages: list[nodes.document]) -> None:
+def test_every_check_is_described_and_no_other() -> None:
     source = (PACKAGE / "checks.py").read_text()
 
     ids = re.findall(r'id=f"{_ID}([EW]\d{3})"', source)
-    assert set(table(pages, "Id")) == {f"piggy_verify.{each}" for each in ids}
+    found = documentation.descriptions("checks")
+    assert set(found) == {f"piggy_verify.{each}" for each in ids}
 
 
 def test_every_error_is_in_the_tree() -> None:
-    tree = README.partition("**Errors**")[2].partition("**Signals**")[0]
+    tree = str(exceptions.__doc__)
 
     classes = {name for name, _ in inspect.getmembers(exceptions, inspect.isclass)}
     assert classes == set(re.findall(r"^    [ +|-]*([A-Z]\w+)", tree, re.MULTILINE))
+
+
+def test_the_reference_shows_the_tree_of_errors() -> None:
+    page = (ROOT / "docs/reference/python.rst").read_text()
+
+    assert ".. automodule:: django_piggy_verify.exceptions\n" in page
 
 
 def test_every_error_that_scripts_get_is_listed_with_its_status(
@@ -228,7 +243,8 @@ def test_every_error_that_scripts_get_is_listed_with_its_status(
 def test_every_command_is_described() -> None:
     commands = (PACKAGE / "management" / "commands").glob("[!_]*.py")
 
-    assert all(f"manage.py {path.stem}" in README for path in commands)
+    found = documentation.descriptions("commands")
+    assert set(found) == {path.stem for path in commands}
 
 
 def test_the_settings_to_begin_with_are_complete(blocks: list[dict[str, Any]]) -> None:
@@ -238,7 +254,7 @@ def test_the_settings_to_begin_with_are_complete(blocks: list[dict[str, Any]]) -
     assert blocks[0]["urlpatterns"][1].namespace == urls.app_name
 
 
-def test_the_form_of_the_readme_turns_staff_away(
+def test_the_form_of_the_guide_turns_staff_away(
     blocks: list[dict[str, Any]], settings: Any, client: Any
 ) -> None:
     [block] = [block for block in blocks if "ShopEmailView" in block]
@@ -250,7 +266,7 @@ def test_the_form_of_the_readme_turns_staff_away(
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_a_hook_of_the_readme_has_the_signature_of_the_original(
+def test_a_hook_of_the_guide_has_the_signature_of_the_original(
     blocks: list[dict[str, Any]], hook: str
 ) -> None:
     own = inspect.signature(getattr(defined(blocks, "ShopBackend"), hook))
@@ -269,7 +285,7 @@ def shop_backend(
     settings.AUTHENTICATION_BACKENDS = ["tests.test_readme.ShopBackend"]
 
 
-def test_the_backend_of_the_readme_makes_a_member(
+def test_the_backend_of_the_guide_makes_a_member(
     shop_backend: None, contact: Any, piggy_sandbox: Any, client: Any
 ) -> None:
     log_in(client, piggy_sandbox)
@@ -278,7 +294,7 @@ def test_the_backend_of_the_readme_makes_a_member(
     assert user.email == contact.email
 
 
-def test_the_backend_of_the_readme_finds_an_imported_user(
+def test_the_backend_of_the_guide_finds_an_imported_user(
     shop_backend: None, contact: Any, piggy_sandbox: Any, client: Any
 ) -> None:
     User.objects.create_user(f"import:{contact.uid}", "old@example.com")
@@ -288,40 +304,10 @@ def test_the_backend_of_the_readme_finds_an_imported_user(
     assert User.objects.get().email == contact.email
 
 
-def test_the_backend_of_the_readme_closes_the_shop(
+def test_the_backend_of_the_guide_closes_the_shop(
     shop_backend: None, contact: Any, piggy_sandbox: Any, client: Any, settings: Any
 ) -> None:
     settings.SHOP_IS_CLOSED = True
 
     assert log_in(client, piggy_sandbox).status_code == 403
     assert not User.objects.exists()
-
-
-def test_the_headers_of_the_readme_carry_the_token(
-    blocks: list[dict[str, Any]], user: Any
-) -> None:
-    headers = defined(blocks, "portal_headers")(user)
-
-    assert headers["Authorization"] == f"Bearer {get_auth_token(user)}"
-
-
-def test_the_test_of_the_readme_passes(
-    blocks: list[dict[str, Any]], client: Any, db: None, piggy_sandbox: Any
-) -> None:
-    defined(blocks, "test_a_member_logs_in")(client, db, piggy_sandbox)
-
-
-def test_the_test_about_members_of_the_readme_passes(
-    blocks: list[dict[str, Any]], client: Any, db: None, monkeypatch: Any
-) -> None:
-    test = defined(blocks, "test_a_page_for_members")
-    headers = defined(blocks, "portal_headers")
-    monkeypatch.setitem(test.__globals__, "portal_headers", headers)
-
-    test(client, db)
-
-
-def test_the_test_about_strangers_of_the_readme_passes(
-    blocks: list[dict[str, Any]], db: None, piggy_sandbox: Any
-) -> None:
-    defined(blocks, "test_strangers_look_like_contacts")(db, piggy_sandbox)

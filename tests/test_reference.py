@@ -25,7 +25,7 @@ from docutils.core import publish_doctree
 import django_piggy_verify
 from django_piggy_verify import urls
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
-from tests import pages
+from tests import openapi, pages
 
 REQUIRED = "PIGGY_VERIFY_REQUIRE_SERVICES" in os.environ
 PUBLIC = [
@@ -180,16 +180,28 @@ def test_every_url_is_listed_with_its_path(outcomes):
     assert listed == {name: reverse(name).lstrip("/") for name in names}
 
 
-def test_every_outcome_has_the_status_and_the_code_that_the_readme_has(outcomes):
-    readme = pages.table([pages.parsed(pages.ROOT / "README.rst")], "Situation")
-    listed = outcomes["What has happened"]
+def test_every_error_of_the_outcomes_has_its_status(outcomes):
+    described = {
+        each.code: each.status for each in openapi.answers(openapi.load()) if each.code
+    }
 
-    def told(cells):
-        return [re.findall(r"\b\d{3}\b|\b[a-z]+_[a-z]+\b", cell)[:2] for cell in cells]
+    listed = {}
+    for _html, script in outcomes["What has happened"].values():
+        if match := re.match(r"([45]\d\d)\s+(\w+)", script):
+            listed[match[2]] = int(match[1])
+    # Calls by another method are no operations of the described interface.
+    assert listed == described | {"method_not_allowed": 405}
 
-    same = {"Piggy is down, or refuses the key": "Piggy is down, or refuses our key"}
-    for situation, cells in listed.items():
-        assert told(cells) == told(readme[same.get(situation, situation)]), situation
+
+def test_every_outcome_has_a_status_for_browsers_and_one_for_scripts(outcomes):
+    documented = {str(each.status) for each in openapi.answers(openapi.load())}
+
+    told = [
+        [re.match(r"(\d{3})|as ", cell) for cell in cells]
+        for cells in outcomes["What has happened"].values()
+    ]
+    assert all(len(cells) == 2 and all(cells) for cells in told)
+    assert {script[1] for _html, script in told if script[1]} == documented | {"405"}
 
 
 def test_every_error_of_the_outcomes_is_one_of_the_described_interface(outcomes):
