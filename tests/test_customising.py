@@ -164,7 +164,7 @@ def test_every_custom_property_is_listed_and_no_other():
 
 
 def test_templates_of_the_project_alone_log_in(example, client, contact, piggy_sandbox):
-    example("All by yourself")
+    example("Pages of your own")
     ask_for_code(client)
     page = client.get("/login/code/")
     type_code(client, "wrong", login=page.context["login"])
