@@ -1,7 +1,7 @@
 """
-How Sphinx makes the documentation: ``sphinx-build -W -n docs build/docs``.
+Configure Sphinx. ``sphinx-build -W -n docs build/docs`` builds the documentation.
 
-The package has to be installed. Nothing is fetched, unless READTHEDOCS is set.
+Install the package first. The build uses the network only if READTHEDOCS is set.
 """
 
 import os
@@ -41,7 +41,8 @@ html_show_copyright = False
 templates_path: list[str] = []
 exclude_patterns = ["_extensions", "screenshots"]
 
-# A single backquote in a docstring is a name, of an argument as often as not.
+# A single backquote in a docstring marks a name. Many are names of arguments, which
+# Sphinx cannot link to.
 default_role = "literal"
 highlight_language = "text"
 add_module_names = False
@@ -50,7 +51,7 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 
 nitpicky = True
-# What other projects document: their own pages are looked at where there is a network.
+# The documentation of other projects. The build links to it only on Read the Docs.
 nitpick_ignore_regex = [
     ("py:.*", r"(django|pytest|requests|collections|datetime|typing)\..*"),
 ]

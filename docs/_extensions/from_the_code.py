@@ -1,8 +1,9 @@
 """
-Directives that write parts of the reference from the code, so that none goes stale.
+Directives that generate parts of the reference from the code.
 
-Each writes reStructuredText where it stands, as a person would. They know docutils
-and no Sphinx: the tests read the pages with the same directives.
+So these parts are never out of date. Each directive puts generated reStructuredText in
+its own place. The directives need docutils only and not Sphinx, because the tests read
+the pages with the same directives.
 """
 
 import ast
@@ -31,24 +32,24 @@ COMMANDS = PACKAGE / "management" / "commands"
 
 
 class FromTheCode(Directive):
-    """Puts the lines that `written` answers in its own place."""
+    """Replaces itself with the lines that `written` returns."""
 
     def written(self) -> Iterable[str]:
-        """Answer the lines."""
+        """Return the lines."""
         raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
-        """Have the lines parsed as part of the page."""
+        """Parse the lines as part of the page."""
         lines = StringList(list(self.written()), source=f"<{self.name}>")
         self.state_machine.insert_input(lines, source=f"<{self.name}>")
         return []
 
 
 class Settings(FromTheCode):
-    """Every setting: its name, its default, and what `Conf` says of it."""
+    """All settings: the name, the default, and the docstring in `Conf`."""
 
     def written(self) -> Iterator[str]:
-        """Answer one description for each setting."""
+        """Return a description of each setting."""
         for name, each in settings().items():
             default = "none" if (value := default_of(name)) is None else f"``{value}``"
             if name == "rate_limits":
@@ -63,15 +64,16 @@ class Settings(FromTheCode):
 
 class Limits(FromTheCode):
     """
-    Every limit with its default. What it counts stands in the directive.
+    All limits with their defaults.
 
-    ``name: meaning``, a line each; it has to name the limits that there are.
+    The content of the directive says what each limit counts: one line
+    ``name: meaning`` for each limit. The lines must name all limits in their order.
     """
 
     has_content = True
 
     def written(self) -> Iterator[str]:
-        """Answer one description for each limit."""
+        """Return a description of each limit."""
         pairs = (line.partition(": ") for line in self.content if line)
         meanings = {name: meaning for name, _, meaning in pairs}
         if list(meanings) != list(DEFAULT_RATE_LIMITS):
@@ -82,24 +84,24 @@ class Limits(FromTheCode):
 
 
 class Checks(FromTheCode):
-    """Every system check: its id, its message, and the docstring of its function."""
+    """All system checks: the id, the message, and the docstring of the function."""
 
     def written(self) -> Iterator[str]:
-        """Answer one description for each id, in the order of the ids."""
+        """Return a description of each check, sorted by id."""
         messages = check_messages()
         for number, (text, is_for_deploy) in sorted(check_texts().items()):
             said = [f"*{messages[number]}*", ""] if number in messages else []
             body = [*said, *f"{text[0].upper()}{text[1:]}".split("\n")]
             if is_for_deploy:
-                body += ["", "From ``manage.py check --deploy`` only."]
+                body += ["", "Runs with ``manage.py check --deploy`` only."]
             yield from described("check", f"piggy_verify.{number}", body)
 
 
 class Commands(FromTheCode):
-    """Every management command: its help, and the options that are its own."""
+    """All management commands: the help text and the command's own options."""
 
     def written(self) -> Iterator[str]:
-        """Answer one description for each command."""
+        """Return a description of each command."""
         for name in commands():
             command = load_command_class("django_piggy_verify", name)
             body = [command.help, "", *cleandoc(command.__doc__ or "").split("\n"), ""]
@@ -109,10 +111,10 @@ class Commands(FromTheCode):
 
 
 class Events(FromTheCode):
-    """Every event of the log: its name, its level, and its message with the fields."""
+    """All events of the log: the name, the level, and the message with its fields."""
 
     def written(self) -> Iterator[str]:
-        """Answer one description for each event."""
+        """Return a description of each event."""
         for each in log_events():
             text = re.sub(r"%\((\w+)\)[.\d]*\w", r"{\1}", each.text)
             body = [f"{logging.getLevelName(each.level)}: ``{text}``"]
@@ -120,10 +122,10 @@ class Events(FromTheCode):
 
 
 class Templates(FromTheCode):
-    """Every template with its blocks, in the order of the file."""
+    """All templates with their blocks, in the order of the file."""
 
     def written(self) -> Iterator[str]:
-        """Answer a table."""
+        """Return a table."""
         yield from (".. list-table::", "   :header-rows: 1", "")
         rows = {"Template": "Blocks"}
         rows |= {name: " ".join(found) or "none" for name, found in blocks().items()}
@@ -150,11 +152,11 @@ OBJECTS: dict[str, str] = {
     "command": "management command",
     "event": "event of the log",
 }
-"""What can be referred to, beside what Sphinx knows: role and name."""
+"""Our own kinds of cross-reference: the role, and its name in the index."""
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Tell Sphinx of the directives, and of what they describe."""
+    """Register the directives and the kinds of cross-reference."""
     for role, name in OBJECTS.items():
         app.add_object_type(role, role, objname=name, indextemplate=f"pair: %s; {name}")
     for name, each in DIRECTIVES.items():
@@ -163,26 +165,26 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def described(kind: str, name: str, body: Iterable[str]) -> Iterator[str]:
-    """Answer the lines that describe one object."""
+    """Return the lines that describe one object."""
     yield from (f".. {kind}:: {name}", "")
     yield from (f"   {line}".rstrip() for line in body)
     yield ""
 
 
 def settings() -> dict[str, property]:
-    """Answer the properties of `Conf`, in their order."""
+    """Return the properties of `Conf` in their order."""
     return {name: p for name, p in vars(Conf).items() if isinstance(p, property)}
 
 
 def default_of(name: str) -> object:
-    """Answer what a setting is where a project sets nothing."""
+    """Return the value of a setting in a project that does not set it."""
     with patch("django_piggy_verify.conf.settings", object()):
         value = getattr(Conf(), name)
     return None if value in (None, ()) else value
 
 
 def check_texts() -> dict[str, tuple[str, bool]]:
-    """Answer what each check says of itself, and whether it is for deployments."""
+    """Return the docstring of each check, and whether it needs ``--deploy``."""
     found = {}
     for check in (*checks.ALWAYS, *checks.ON_DEPLOY):
         ids, _, text = cleandoc(check.__doc__ or "").partition(": ")
@@ -192,7 +194,7 @@ def check_texts() -> dict[str, tuple[str, bool]]:
 
 
 def check_messages() -> dict[str, str]:
-    """Answer what each check says, as far as it is written where the check is."""
+    """Return the messages of the checks whose text is in the checks module."""
     found = {}
     for node in ast.walk(ast.parse(Path(checks.__file__).read_text())):
         match node:
@@ -204,19 +206,19 @@ def check_messages() -> dict[str, str]:
 
 
 def _plain(message: ast.expr) -> str:
-    """Answer a text, with three dots for what is filled in."""
+    """Return a text, with three dots for each inserted value."""
     parts = message.values if isinstance(message, ast.JoinedStr) else [message]
     texts = [each.value if isinstance(each, ast.Constant) else "..." for each in parts]
     return "".join(map(str, texts))
 
 
 def commands() -> list[str]:
-    """Answer the names of the management commands."""
+    """Return the names of the management commands."""
     return sorted(path.stem for path in COMMANDS.glob("[!_]*.py"))
 
 
 def own_arguments(command: BaseCommand, name: str) -> Iterator[tuple[str, str]]:
-    """Answer the arguments that not every command has: how written, and the help."""
+    """Return the command's own arguments: how to write them, and their help."""
     django = BaseCommand().create_parser("manage.py", name)._actions
     known = {string for action in django for string in action.option_strings}
     for action in command.create_parser("manage.py", name)._actions:
@@ -228,12 +230,12 @@ def own_arguments(command: BaseCommand, name: str) -> Iterator[tuple[str, str]]:
 
 
 def log_events() -> list[Event]:
-    """Answer the events that are logged, in their order."""
+    """Return the events of the log in their order."""
     return [each for each in vars(events).values() if isinstance(each, Event)]
 
 
 def blocks() -> dict[str, list[str]]:
-    """Answer the blocks of each template, in their order."""
+    """Return the blocks of each template in their order."""
     return {
         path.name: re.findall(r"{% block (\w+) %}", path.read_text())
         for path in sorted(TEMPLATES.glob("*.html"))
