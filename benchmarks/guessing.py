@@ -157,7 +157,7 @@ def _plant_a_known_device(browser: Browser, sandbox: Sandbox) -> None:
 
 
 def _member_cookie() -> str:
-    from django_piggy_verify import devices  # noqa: PLC0415  names nobody can know
+    from django_piggy_verify.login import devices  # noqa: PLC0415  names nobody can know
 
     return next(devices._names(MEMBER))
 

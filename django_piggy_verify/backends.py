@@ -10,30 +10,19 @@ from typing import Any, cast
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import IntegrityError, models, router, transaction
-from django.db.transaction import Atomic
+from django.db import IntegrityError
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.crypto import get_random_string
 
-from django_piggy_verify import (
-    codes,
-    events,
-    lockout,
-    recipients,
-    signals,
-    verification,
-)
+from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
+from django_piggy_verify.login import axes, codes, contacts, verification
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.secret import Secret
 
 _ATTEMPTS = 3
-_USERNAME_LENGTH = 20
-_USERNAME_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class PiggyBackend(BaseBackend):
@@ -75,7 +64,7 @@ class PiggyBackend(BaseBackend):
         except CodeRejected:
             return None
         user = self.admit(request, identity)
-        lockout.remember(request, user, recipient)
+        axes.remember_success(request, user, recipient)
         return user
 
     def admit(
@@ -107,7 +96,7 @@ class PiggyBackend(BaseBackend):
     ) -> AbstractBaseUser | None:
         """Answer the user of a session, unless they have become inactive or staff."""
         user = get_user_model()._default_manager.filter(pk=user_id).first()
-        return user if user and _may_stay(user) else None
+        return user if user and contacts.may_stay_logged_in(user) else None
 
     def find_user(
         self,
@@ -138,7 +127,7 @@ class PiggyBackend(BaseBackend):
         It has an unusable password, and a random username unless the user
         model logs in by e-mail. Runs in a transaction with the contact's row.
         """
-        user = get_user_model()(**_initial_values(identity))
+        user = get_user_model()(**contacts.initial_values(identity))
         user.set_unusable_password()
         user.save(force_insert=True)
         return user
@@ -167,7 +156,7 @@ class PiggyBackend(BaseBackend):
         Inactive users never; staff and superusers only with
         ``PIGGY_VERIFY_ALLOW_STAFF``. A refusal rolls a new user back.
         """
-        return _is_admissible(user)
+        return contacts.may_log_in(user)
 
     def _find_or_make(
         self, request: HttpRequest | None, identity: Identity
@@ -178,7 +167,7 @@ class PiggyBackend(BaseBackend):
             try:
                 if user is not None:
                     self._require_admission(request, user)
-                    _record(user, identity)
+                    contacts.record(user, identity)
                     return user, False
                 return self._adopt_or_create(request, identity)
             except IntegrityError as error:
@@ -193,13 +182,15 @@ class PiggyBackend(BaseBackend):
     def _adopt_or_create(
         self, request: HttpRequest | None, identity: Identity
     ) -> tuple[AbstractBaseUser, bool]:
-        adopted = _only_user_with_email(identity) if conf.link_by_email else None
+        adopted = (
+            contacts.only_user_with_email(identity) if conf.link_by_email else None
+        )
         if adopted is None and not conf.create_users:
             raise LoginRefused("no user for this contact, and none may be created")
-        with _all_or_nothing():
+        with contacts.atomic():
             user = adopted or self.create_user(request, identity)
             self._require_admission(request, user)
-            _record(user, identity)
+            contacts.record(user, identity)
             if adopted is not None:
                 _void_password(adopted)
         return user, adopted is None
@@ -221,21 +212,6 @@ def identity_of(uid: str, email: str) -> Identity:
     return Identity(provider=get_provider().name, uid=uid, email=email)
 
 
-def _record(user: AbstractBaseUser, identity: Identity) -> None:
-    """Write the contact's row: who it is, and the address just proved."""
-    now = timezone.now()
-    whose = {"provider": identity.provider, "uid": identity.uid, "user": user}
-    proved = {"email": identity.email, "verified_at": now}
-    if not Contact.objects.filter(**whose).update(**proved):
-        with _all_or_nothing():
-            Contact.objects.create(**whose, **proved, created_at=now)
-
-
-def _all_or_nothing() -> Atomic:
-    """Undo what fails, in the database that contacts and users are in."""
-    return transaction.atomic(using=router.db_for_write(Contact))
-
-
 def _void_password(user: AbstractBaseUser) -> None:
     """
     Shut out whoever knows the password, and end the sessions it has opened.
@@ -244,53 +220,3 @@ def _void_password(user: AbstractBaseUser) -> None:
     """
     user.set_unusable_password()
     user.save(update_fields=["password"])
-
-
-def _only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
-    model = get_user_model()
-    name = model.get_email_field_name()
-    if not _has_field(model, name):
-        return None
-    # Some databases fold case when they compare; here only the same text counts.
-    matches = [
-        user
-        for user in model._default_manager.filter(**{name: identity.email}).exclude(
-            piggy_contacts__provider=identity.provider
-        )
-        if getattr(user, name) == identity.email
-    ]
-    return matches[0] if len(matches) == 1 else None
-
-
-def _initial_values(identity: Identity) -> dict[str, str]:
-    model = get_user_model()
-    values = {}
-    if _has_field(model, model.get_email_field_name()):
-        values[model.get_email_field_name()] = identity.email
-    username = model._meta.get_field(model.USERNAME_FIELD)
-    if isinstance(username, models.EmailField):
-        values[username.name] = identity.email
-    elif isinstance(username, models.CharField) and not username.has_default():
-        length = min(_USERNAME_LENGTH, username.max_length or _USERNAME_LENGTH)
-        values[username.name] = get_random_string(length, _USERNAME_ALPHABET)
-    return values
-
-
-def _has_field(model: type[AbstractBaseUser], name: str) -> bool:
-    return any(field.name == name for field in model._meta.get_fields())
-
-
-def _is_admissible(user: AbstractBaseUser) -> bool:
-    return user.is_active and (conf.allow_staff or not _is_staff(user))
-
-
-def _may_stay(user: AbstractBaseUser) -> bool:
-    if _is_admissible(user):
-        return True
-    # Staff who are no contact have not come in by a code: the first backend stands
-    # for all users whom a test client's `force_login` lets in.
-    return user.is_active and not Contact.objects.filter(user_id=user.pk).exists()
-
-
-def _is_staff(user: AbstractBaseUser) -> bool:
-    return getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)

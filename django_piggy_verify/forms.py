@@ -13,8 +13,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from django_piggy_verify import codes, lockout, recipients
-from django_piggy_verify.pending import Login
+from django_piggy_verify import recipients
+from django_piggy_verify.login import axes, codes
+from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
 
 
@@ -140,7 +141,7 @@ class CodeForm(forms.Form):
             username=self.recipient,
         )
         if self.user is None:
-            lockout.require_none(self.request)
+            axes.raise_if_locked_out(self.request)
             messages = self.fields["code"].error_messages
             raise ValidationError(messages["code_rejected"], code="code_rejected")
         return code

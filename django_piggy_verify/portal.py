@@ -12,12 +12,14 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 
-from django_piggy_verify import conflicts, token_cache
+from django_piggy_verify.auth_tokens import cache
 from django_piggy_verify.conf import conf
+from django_piggy_verify.db import locking
 from django_piggy_verify.exceptions import ContactUnknown
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import get_provider, watched
+from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import PortalProvider
+from django_piggy_verify.providers.calls import logged_call
 from django_piggy_verify.secret import Secret
 
 
@@ -49,12 +51,12 @@ def fetch(user: AbstractBaseUser | AnonymousUser) -> Secret:
     if not isinstance(provider, PortalProvider):
         raise ImproperlyConfigured(f"{conf.provider} has no portal")
     contact = _find_contact(user.pk, provider.name)
-    with token_cache.voided_by_refusal(contact), watched("portal"):
+    with cache.voided_by_refusal(contact), logged_call("portal"):
         return provider.fetch_portal_url(contact.uid)
 
 
 def _find_contact(user_id: Any, provider: str) -> Contact:
-    rows = conflicts.current(Contact)
+    rows = locking.primary_rows(Contact)
     contact = rows.filter(user_id=user_id, provider=provider).first()
     if contact is None:
         raise ContactUnknown("this user is no contact")

@@ -14,13 +14,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router, transaction
 
-from django_piggy_verify import events, fetching, leases, token_cache
+from django_piggy_verify import events
+from django_piggy_verify.auth_tokens import cache, fetching, leases
+from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import TokenProvider
-from django_piggy_verify.token_cache import Served
 
 
 def get_auth_token(
@@ -46,7 +47,7 @@ def get_auth_token(
 
     Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
     """
-    return str(serve(user, refresh=refresh).token)
+    return str(get_with_expiry(user, refresh=refresh).token)
 
 
 async def aget_auth_token(
@@ -56,12 +57,14 @@ async def aget_auth_token(
     return await sync_to_async(get_auth_token)(user, refresh=refresh)
 
 
-def serve(user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False) -> Served:
+def get_with_expiry(
+    user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False
+) -> CachedToken:
     """Answer the same as `get_auth_token`, with the time at which it expires."""
     if user.pk is None:
         raise ContactUnknown("nobody is no contact")
     provider = get_provider()
-    cached = None if refresh else token_cache.find(user.pk, provider.name)
+    cached = None if refresh else cache.find(user.pk, provider.name)
     if cached and not cached.is_due:
         return cached
     if not isinstance(provider, TokenProvider):
@@ -72,14 +75,14 @@ def serve(user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False) -> S
         return fetching.fetch(provider, user.pk, is_renewal=refresh)
     except ProviderError:
         # The old one may have been dropped meanwhile, and a new one be there.
-        cached = token_cache.find(user.pk, provider.name)
+        cached = cache.find(user.pk, provider.name)
         if cached is None:
             raise
     events.AUTH_TOKEN_KEPT.log(until=cached.expires_at)
     return cached
 
 
-def prepare(user: AbstractBaseUser) -> None:
+def fetch_at_login(user: AbstractBaseUser) -> None:
     """
     Fetch the token of a user who has just logged in, if the provider has tokens.
 
@@ -113,4 +116,4 @@ def _forget(**whose: Any) -> int:
     """Drop the tokens of these contacts; one that is being fetched is not stored."""
     with transaction.atomic(using=router.db_for_write(Contact)):
         leases.cancel(**whose)
-        return token_cache.drop(**{f"contact__{name}": whose[name] for name in whose})
+        return cache.drop(**{f"contact__{name}": whose[name] for name in whose})

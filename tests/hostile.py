@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.views.debug import ExceptionReporter
 from hypothesis import strategies as st
 
-from django_piggy_verify.wire import session
+from django_piggy_verify.http.connections import session
 
 # Marked, so that they can be searched for wherever they must not be.
 KEY = "marked-api-key"

@@ -10,8 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_piggy_verify import limits, verification
-from django_piggy_verify.limits import Rate
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.limits.fixed_windows import Rate
+from django_piggy_verify.login import rate_limits
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.tokens import get_auth_token
 from tests.meanwhile import DEADLOCK, before_the_next, raising
@@ -61,11 +62,13 @@ def body(page):
 
 def count(limit="check_ip", subject="ann", number=1, period=60):
     for _ in range(number):
-        limits.take([limits.claim(limit, subject, rate=Rate(number, period))])
+        fixed_windows.take(
+            [fixed_windows.claim(limit, subject, rate=Rate(number, period))]
+        )
 
 
 def listed(page):
-    return {limits.limit_of(each.key) for each in page.context["cl"].result_list}
+    return {fixed_windows.limit_of(each.key) for each in page.context["cl"].result_list}
 
 
 def end_all():
@@ -209,7 +212,7 @@ def test_what_the_command_would_clear_is_cleared(admin_client, user):
     page = act(admin_client, "unlock")
 
     assert "5 limits were cleared." in page.text
-    assert verification.unlock(ADDRESS) == 0
+    assert rate_limits.unlock(ADDRESS) == 0
 
 
 def test_those_who_are_not_selected_stay_locked(admin_client, member):
@@ -217,7 +220,7 @@ def test_those_who_are_not_selected_stay_locked(admin_client, member):
 
     act(admin_client, "unlock")
 
-    assert verification.unlock("bob@example.com") == 1
+    assert rate_limits.unlock("bob@example.com") == 1
 
 
 @pytest.mark.parametrize(
@@ -274,7 +277,7 @@ def test_staff_who_may_only_look_cannot_act(staff, user, action):
     assert page.status_code == 200
     assert AuthToken.objects.exists()
     assert not LogEntry.objects.exists()
-    assert verification.unlock(ADDRESS) == 5
+    assert rate_limits.unlock(ADDRESS) == 5
 
 
 def test_staff_who_may_only_look_cannot_delete(staff, contact_page):
@@ -431,7 +434,7 @@ def test_a_code_that_was_used_is_neither_listed_nor_deleted(admin_client, user):
 
     delete_all(admin_client)
 
-    assert limits.limit_of(Tally.objects.get().key) == "code_use"
+    assert fixed_windows.limit_of(Tally.objects.get().key) == "code_use"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.http import JsonResponse
 from django.test import Client
 
-from django_piggy_verify import lockout
+from django_piggy_verify.login import axes as lockouts
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.testing import login_contact
 from tests import pages
@@ -117,7 +117,7 @@ def test_a_right_code_without_the_pages_resets_the_count_as_well(
 def test_another_user_of_the_same_request_keeps_the_own_name(client, code):
     request = type_code(client, code).wsgi_request
 
-    assert lockout.username(request, {"username": "bob"}) == "bob"
+    assert lockouts.username(request, {"username": "bob"}) == "bob"
 
 
 @pytest.mark.parametrize("fault", [Fault.OUTAGE, Fault.MAINTENANCE])
@@ -189,7 +189,7 @@ def test_any_other_login_has_the_name_that_axes_would_give_it(
 def test_an_upload_is_not_read_to_name_a_login(rf):
     request = rf.post("/", {"file": "large"})
 
-    lockout.username(request, {"username": "bob"})
+    lockouts.username(request, {"username": "bob"})
 
     assert request.read()
 
@@ -201,15 +201,15 @@ def test_the_name_of_any_user_model_leads_back_to_the_address(rf, settings, mode
     user = get_user_model()(**{get_user_model().USERNAME_FIELD: "7"})
     request = rf.post("/")
 
-    lockout.remember(request, user, SPELLINGS[1])
+    lockouts.remember_success(request, user, SPELLINGS[1])
 
     name = {settings.AXES_USERNAME_FORM_FIELD: user.get_username()}
-    assert lockout.username(request, name) == ADDRESS
+    assert lockouts.username(request, name) == ADDRESS
 
 
 @pytest.mark.parametrize("credentials", [None, {"password": "x"}])
 def test_no_request_and_no_name_is_nobody(credentials):
-    assert lockout.username(None, credentials) is None
+    assert lockouts.username(None, credentials) is None
 
 
 def test_a_code_can_be_right_without_a_request(code, settings):

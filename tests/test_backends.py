@@ -11,7 +11,6 @@ from django.contrib.auth.signals import user_login_failed
 from django.db import connections
 from django.http import HttpRequest
 
-from django_piggy_verify import backends
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import (
     LoginRefused,
@@ -19,6 +18,7 @@ from django_piggy_verify.exceptions import (
     ProviderUnavailable,
     TooManyAttempts,
 )
+from django_piggy_verify.login import contacts
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
@@ -299,7 +299,7 @@ def test_a_random_username_that_is_taken_is_drawn_again(
 ):
     User.objects.create(username="taken")
     drawn = iter(["taken"] * taken + ["free"])
-    monkeypatch.setattr(backends, "get_random_string", lambda *_: next(drawn))
+    monkeypatch.setattr(contacts, "get_random_string", lambda *_: next(drawn))
 
     with suppress(LoginRefused):
         prove()
@@ -373,7 +373,7 @@ def test_linking_finds_nobody_in_a_model_without_email(db, settings):
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
     identity = Identity(provider="piggy", uid="one", email=ADDRESS)
 
-    assert backends._only_user_with_email(identity) is None
+    assert contacts.only_user_with_email(identity) is None
 
 
 def test_a_wrong_code_answers_none_and_is_a_failed_login(contact, failed):

@@ -3,7 +3,7 @@ from django.core.checks import run_checks
 from django.urls import clear_url_caches, include, path
 
 from django_piggy_verify import urls as login_urls
-from django_piggy_verify.checks import check_backend
+from django_piggy_verify.checks.project import check_backend
 
 KEY = "A" * 43 + "="
 

@@ -16,9 +16,9 @@ from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
-from django_piggy_verify import limits
-from django_piggy_verify.conflicts import Overtaken
-from django_piggy_verify.limits import Exhausted, Rate
+from django_piggy_verify.db.retries import Conflict
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.limits.fixed_windows import Exhausted, Rate
 from django_piggy_verify.models import AuthToken, Tally
 from django_piggy_verify.tokens import get_auth_token
 from tests.crowd import PROCESSES, THREADS as THREADS_OF_EACH, Crowd
@@ -51,7 +51,7 @@ def crowd(django_db_setup):
 
 
 def claim(limit, room=99999, subject=ADDRESS):
-    return limits.claim(limit, subject, rate=Rate(room, 3600))
+    return fixed_windows.claim(limit, subject, rate=Rate(room, 3600))
 
 
 def count_of(limit):
@@ -62,7 +62,7 @@ def attempt(number):
     """Whether there was room, for one of those who share some of their subjects."""
     claims = [claim("hot", ROOM), claim("warm", subject=str(number % 3)), claim("all")]
     try:
-        limits.take(claims if number % 2 else claims[::-1])
+        fixed_windows.take(claims if number % 2 else claims[::-1])
     except Exhausted:
         return False
     return True
@@ -71,7 +71,7 @@ def attempt(number):
 def attempt_in_a_transaction(number):
     """A conflict undoes all of the transaction: its owner has to begin it again."""
     while True:
-        with suppress(OperationalError, Overtaken), transaction.atomic():
+        with suppress(OperationalError, Conflict), transaction.atomic():
             Tally.objects.first()  # From here on, the transaction sees a snapshot.
             return attempt(number)
 
@@ -139,7 +139,9 @@ def deadlocks():
 
 def count_several(number):
     """Count four of seven, in another order each time, as far as the rows go."""
-    limits.take([claim("all", subject=str((number + n) % 7)) for n in (0, 1, 2, 4)])
+    fixed_windows.take(
+        [claim("all", subject=str((number + n) % 7)) for n in (0, 1, 2, 4)]
+    )
 
 
 def count_several_in_a_transaction(number):
@@ -166,14 +168,14 @@ def settled(number):
     """What came of an attempt, and in which of the recipient's windows."""
     recipient, visitor = claims = [claim("recipient", 20), claim("all")]
     try:
-        windows = limits.take(claims)
+        windows = fixed_windows.take(claims)
     except Exhausted:
         return "limited", None
     outcome = ("right", "outage", "outage", "wrong", "wrong")[number % 5]
     if outcome == "right":
-        limits.settle(windows, give_back=[visitor], clear=[recipient])
+        fixed_windows.settle(windows, give_back=[visitor], clear=[recipient])
     elif outcome == "outage":
-        limits.settle(windows, give_back=claims)
+        fixed_windows.settle(windows, give_back=claims)
     return outcome, windows[recipient.key]
 
 
@@ -210,7 +212,7 @@ def window_of(number):
     """The window that an attempt was counted in, or None."""
     claims = [claim("check_recipient", 5), claim("all")]
     try:
-        return limits.take(claims)[claims[0].key]
+        return fixed_windows.take(claims)[claims[0].key]
     except Exhausted:
         return None
 

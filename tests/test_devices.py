@@ -113,7 +113,7 @@ def test_the_cookie_of_another_member_changes_nothing(known, burned, piggy_sandb
 def test_a_cookie_that_is_too_old_changes_nothing(
     known, burned, piggy_sandbox, monkeypatch
 ):
-    monkeypatch.setattr("django_piggy_verify.devices.MAX_AGE", -1)
+    monkeypatch.setattr("django_piggy_verify.login.devices.MAX_AGE", -1)
 
     assert log_in(known, piggy_sandbox).status_code == 429
 

@@ -439,7 +439,9 @@ def test_a_database_that_does_not_answer_is_said_to_be_so(monkeypatch):
 
 
 def test_a_count_that_is_not_kept_is_a_problem(monkeypatch):
-    monkeypatch.setattr("django_piggy_verify.limits.take", lambda _claims: {})
+    monkeypatch.setattr(
+        "django_piggy_verify.limits.fixed_windows.take", lambda _claims: {}
+    )
 
     assert "What was counted is not there when it is read." in found("problem")
 
@@ -452,7 +454,8 @@ def test_autocommit_that_is_off_is_a_warning(monkeypatch):
 
 def test_encryption_that_does_not_open_is_a_problem(monkeypatch):
     monkeypatch.setattr(
-        "django_piggy_verify.encryption.decrypt", lambda *_args, **_kwargs: None
+        "django_piggy_verify.auth_tokens.encryption.decrypt",
+        lambda *_args, **_kwargs: None,
     )
 
     assert "What was encrypted cannot be opened." in found("problem")

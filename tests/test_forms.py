@@ -6,8 +6,9 @@ from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from hypothesis import given, strategies as st
 
-from django_piggy_verify import codes, recipients
+from django_piggy_verify import recipients
 from django_piggy_verify.forms import CodeField, EmailForm, RecipientField
+from django_piggy_verify.login import codes
 from django_piggy_verify.secret import Secret
 from tests.test_recipients import spelled_twice
 

@@ -11,11 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import given, strategies as st
 
-from django_piggy_verify import clients, conflicts, limits
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
-from django_piggy_verify.conflicts import Overtaken
+from django_piggy_verify.db import retries
+from django_piggy_verify.db.retries import Conflict
 from django_piggy_verify.exceptions import TooManyAttempts
-from django_piggy_verify.limits import Exhausted, Rate
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.limits.fixed_windows import Exhausted, Rate
+from django_piggy_verify.login import client_address
 from django_piggy_verify.models import Tally
 from django_piggy_verify.sandbox import Fault
 from tests.meanwhile import DEADLOCK, before_the_next, raising
@@ -33,7 +35,7 @@ CHECKS = ["check_recipient", "check_recipient_day", "check_ip"]
 
 
 def claim(limit="check_ip", count=2, period=60, subject="ann"):
-    return limits.claim(limit, subject, rate=Rate(count, period))
+    return fixed_windows.claim(limit, subject, rate=Rate(count, period))
 
 
 def count_of(each):
@@ -51,7 +53,7 @@ def count_of(each):
     ],
 )
 def test_rates_are_read(text, rate):
-    assert limits.parse_rate(text) == rate
+    assert fixed_windows.parse_rate(text) == rate
 
 
 @pytest.mark.parametrize(
@@ -60,37 +62,37 @@ def test_rates_are_read(text, rate):
 )
 def test_misspelled_rates_are_refused(text):
     with pytest.raises(ValueError, match="written like"):
-        limits.parse_rate(text)
+        fixed_windows.parse_rate(text)
 
 
 def test_as_many_as_the_limit_says_are_let_through(db):
-    limits.take([claim()])
-    limits.take([claim()])
+    fixed_windows.take([claim()])
+    fixed_windows.take([claim()])
 
     with pytest.raises(Exhausted) as caught:
-        limits.take([claim()])
+        fixed_windows.take([claim()])
 
     assert 0 < caught.value.waits["check_ip"] <= 60
 
 
 def test_a_window_that_is_over_begins_anew(db, time_machine):
     time_machine.move_to(0, tick=False)
-    limits.take([claim(count=1)])
+    fixed_windows.take([claim(count=1)])
     time_machine.shift(60)
 
-    limits.take([claim(count=1)])
+    fixed_windows.take([claim(count=1)])
 
     assert count_of(claim()) == 1
 
 
 def test_a_window_does_not_grow_with_what_is_counted_in_it(db, time_machine):
     time_machine.move_to(0, tick=False)
-    limits.take([claim()])
+    fixed_windows.take([claim()])
     time_machine.shift(59)
-    limits.take([claim()])
+    fixed_windows.take([claim()])
     time_machine.shift(1)
 
-    limits.take([claim()])
+    fixed_windows.take([claim()])
 
     assert count_of(claim()) == 1
 
@@ -98,57 +100,57 @@ def test_a_window_does_not_grow_with_what_is_counted_in_it(db, time_machine):
 @pytest.mark.parametrize(("after", "wait"), [(0, 60), (58.5, 2), (59, 1), (59.9, 1)])
 def test_the_wait_is_true_to_the_second(db, time_machine, after, wait):
     time_machine.move_to(0, tick=False)
-    limits.take([claim(count=1)])
+    fixed_windows.take([claim(count=1)])
     time_machine.shift(after)
 
     with pytest.raises(Exhausted) as caught:
-        limits.take([claim(count=1)])
+        fixed_windows.take([claim(count=1)])
 
     assert caught.value.waits == {"check_ip": wait}
 
 
 def test_there_is_always_a_second_to_wait(db):
-    spent = limits.claim("check_login", "ann", rate=Rate(1, 60), retry_after=0)
-    limits.take([spent])
+    spent = fixed_windows.claim("check_login", "ann", rate=Rate(1, 60), retry_after=0)
+    fixed_windows.take([spent])
 
-    assert limits.waits([spent]) == {"check_login": 1}
+    assert fixed_windows.waits([spent]) == {"check_login": 1}
 
 
 def test_all_or_none_is_counted_and_every_wait_reported(db):
     short, long = claim("a", 1, 60), claim("b", 1, 600)
-    limits.take([short, long])
+    fixed_windows.take([short, long])
 
     with pytest.raises(Exhausted, match="a, b") as caught:
-        limits.take([claim("c"), short, long])
+        fixed_windows.take([claim("c"), short, long])
 
     assert caught.value.waits["b"] > caught.value.waits["a"] > 0
     assert count_of(claim("c")) == 0
 
 
 def test_what_is_given_back_can_be_taken_again(db):
-    windows = limits.take([claim(count=1)])
-    limits.settle(windows, give_back=[claim(count=1)])
+    windows = fixed_windows.take([claim(count=1)])
+    fixed_windows.settle(windows, give_back=[claim(count=1)])
 
-    limits.take([claim(count=1)])
+    fixed_windows.take([claim(count=1)])
 
 
 def test_nothing_is_given_back_to_a_window_that_began_since(db, time_machine):
     time_machine.move_to(0, tick=False)
-    windows = limits.take([claim()])
+    windows = fixed_windows.take([claim()])
     time_machine.shift(60)
-    limits.take([claim()])
+    fixed_windows.take([claim()])
 
-    limits.settle(windows, give_back=[claim()])
+    fixed_windows.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 1
 
 
 def test_nothing_is_given_back_to_a_window_that_was_cleared_since(db):
-    windows = limits.take([claim()])
-    limits.settle(limits.take([claim()]), clear=[claim()])
-    limits.take([claim()])
+    windows = fixed_windows.take([claim()])
+    fixed_windows.settle(fixed_windows.take([claim()]), clear=[claim()])
+    fixed_windows.take([claim()])
 
-    limits.settle(windows, give_back=[claim()])
+    fixed_windows.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 1
 
@@ -156,39 +158,39 @@ def test_nothing_is_given_back_to_a_window_that_was_cleared_since(db):
 def test_a_clock_that_is_behind_gives_back_as_well(db, time_machine):
     """The windows are those of whoever began them, perhaps another server."""
     time_machine.move_to(100, tick=False)
-    limits.take([claim()])
+    fixed_windows.take([claim()])
     time_machine.move_to(95, tick=False)
-    windows = limits.take([claim()])
+    windows = fixed_windows.take([claim()])
 
-    limits.settle(windows, give_back=[claim()])
+    fixed_windows.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 1
 
 
 def test_giving_back_what_was_cleared_meanwhile_is_harmless(db):
     """A right code clears the count while another check is under way."""
-    windows = limits.take([claim()])
-    limits.settle(limits.take([claim()]), clear=[claim()])
+    windows = fixed_windows.take([claim()])
+    fixed_windows.settle(fixed_windows.take([claim()]), clear=[claim()])
 
-    limits.settle(windows, give_back=[claim()])
+    fixed_windows.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 0
 
 
 def test_settling_clears_some_and_gives_back_others(db):
     ann, bob = claim(), claim(subject="bob")
-    limits.take([ann, bob])
-    windows = limits.take([ann, bob])
+    fixed_windows.take([ann, bob])
+    windows = fixed_windows.take([ann, bob])
 
-    limits.settle(windows, give_back=[ann], clear=[bob])
+    fixed_windows.settle(windows, give_back=[ann], clear=[bob])
 
     assert (count_of(ann), count_of(bob)) == (1, 0)
 
 
 def test_subjects_and_limits_are_counted_apart(db):
-    limits.take([claim(count=1)])
+    fixed_windows.take([claim(count=1)])
 
-    limits.take([claim(count=1, subject="bob"), claim("other", count=1)])
+    fixed_windows.take([claim(count=1, subject="bob"), claim("other", count=1)])
 
 
 def test_rows_are_made_in_one_order(db):
@@ -197,74 +199,74 @@ def test_rows_are_made_in_one_order(db):
     made = []
     for order in ([ann, bob], [bob, ann]):
         with CaptureQueriesContext(connection) as captured:
-            limits.take(order)
+            fixed_windows.take(order)
         insert = next(each["sql"] for each in captured if "INSERT" in each["sql"])
         made.append(re.findall(r"\b[0-9a-f]{44}:\w+", insert))
-        limits.forget(order)
+        fixed_windows.forget(order)
 
     assert made[0] == made[1] == sorted([ann.key, bob.key])
 
 
 def test_what_is_purged_between_two_statements_is_made_again(db):
-    limits.take([claim()])
+    fixed_windows.take([claim()])
 
     with before_the_next("SAVEPOINT", Tally.objects.all().delete):
-        limits.take([claim()])
+        fixed_windows.take([claim()])
 
     assert count_of(claim()) == 1
 
 
 def test_who_comes_a_moment_late_is_counted_with_the_others(db):
     """Two threads may read the clock in one order and count in the other."""
-    with before_the_next("SAVEPOINT", lambda: limits.take([claim()])):
-        limits.take([claim()])
+    with before_the_next("SAVEPOINT", lambda: fixed_windows.take([claim()])):
+        fixed_windows.take([claim()])
 
     assert count_of(claim()) == 2
 
 
 def test_who_comes_a_moment_late_gives_back_to_the_same_window(db):
-    with before_the_next("SAVEPOINT", lambda: limits.take([claim()])):
-        windows = limits.take([claim()])
+    with before_the_next("SAVEPOINT", lambda: fixed_windows.take([claim()])):
+        windows = fixed_windows.take([claim()])
 
-    limits.settle(windows, give_back=[claim()])
+    fixed_windows.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 1
 
 
 def test_a_window_that_began_anew_meanwhile_is_the_one_counted_in(db):
-    limits.take([claim()])
+    fixed_windows.take([claim()])
 
     def begin_anew():
-        limits.forget([claim()])
-        limits.take([claim()])
+        fixed_windows.forget([claim()])
+        fixed_windows.take([claim()])
 
     with before_the_next("SAVEPOINT", begin_anew):
-        windows = limits.take([claim()])
-    limits.settle(windows, give_back=[claim()])
+        windows = fixed_windows.take([claim()])
+    fixed_windows.settle(windows, give_back=[claim()])
 
     assert count_of(claim()) == 1
 
 
 def test_a_wait_that_took_all_the_time_is_not_the_last_try(db, monkeypatch):
-    monkeypatch.setattr(conflicts, "PATIENCE", -1)
-    limits.take([claim()])
+    monkeypatch.setattr(retries, "PATIENCE", -1)
+    fixed_windows.take([claim()])
 
     with before_the_next("SAVEPOINT", Tally.objects.all().delete):
-        limits.take([claim()])
+        fixed_windows.take([claim()])
 
     assert count_of(claim()) == 1
 
 
 def test_a_database_that_never_comes_to_rest_is_an_error(db, monkeypatch):
-    monkeypatch.setattr(conflicts, "PATIENCE", -1)
-    monkeypatch.setattr(conflicts, "TRIES", 1)
-    limits.take([claim()])
+    monkeypatch.setattr(retries, "PATIENCE", -1)
+    monkeypatch.setattr(retries, "TRIES", 1)
+    fixed_windows.take([claim()])
 
     with (
         before_the_next("SAVEPOINT", Tally.objects.all().delete),
-        pytest.raises(Overtaken, match="never at rest"),
+        pytest.raises(Conflict, match="never at rest"),
     ):
-        limits.take([claim()])
+        fixed_windows.take([claim()])
 
 
 class PostgresqlError(OperationalError):
@@ -292,7 +294,7 @@ OTHERS = [
 def test_what_a_conflict_has_undone_is_tried_again(error):
     for statement in ("INSERT", "UPDATE"):
         with before_the_next(statement, raising(error)):
-            limits.take([claim()])
+            fixed_windows.take([claim()])
 
     assert count_of(claim()) == 2
 
@@ -301,7 +303,7 @@ def test_what_a_conflict_has_undone_is_tried_again(error):
 @pytest.mark.parametrize("error", OTHERS)
 def test_other_errors_of_the_database_are_raised_at_once(error):
     with before_the_next("INSERT", raising(error)), pytest.raises(OperationalError):
-        limits.take([claim()])
+        fixed_windows.take([claim()])
 
 
 def test_a_conflict_in_a_callers_transaction_is_the_callers(db):
@@ -309,14 +311,14 @@ def test_a_conflict_in_a_callers_transaction_is_the_callers(db):
         before_the_next("INSERT", raising(DEADLOCK)),
         pytest.raises(OperationalError),
     ):
-        limits.take([claim()])
+        fixed_windows.take([claim()])
 
 
 def test_a_replica_that_lags_behind_is_not_asked(db, settings):
     settings.DATABASE_ROUTERS = ["tests.meanwhile.ReadsFromReplica"]
-    limits.take([claim(count=1)])
+    fixed_windows.take([claim(count=1)])
 
-    assert limits.waits([claim(count=1)])
+    assert fixed_windows.waits([claim(count=1)])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -326,7 +328,7 @@ def test_threads_that_count_at_once_never_overrun():
 
     def attempt(number):
         with suppress(Exhausted):
-            limits.take([claim("mine", 99, subject=str(number % 3)), room])
+            fixed_windows.take([claim("mine", 99, subject=str(number % 3)), room])
             let_through.append(number)
         connections.close_all()
 
@@ -348,12 +350,12 @@ def test_inside_a_transaction_limits_are_exact_as_well():
         list(Tally.objects.all())
         with ThreadPoolExecutor(1) as pool:
             if connection.vendor != "sqlite":
-                pool.submit(limits.take, [claim(count=1)]).result()
+                pool.submit(fixed_windows.take, [claim(count=1)]).result()
                 pool.submit(connections.close_all).result()
             else:
-                limits.take([claim(count=1)])
+                fixed_windows.take([claim(count=1)])
         with pytest.raises(Exhausted):
-            limits.take([claim(count=1)])
+            fixed_windows.take([claim(count=1)])
 
 
 def test_keys_are_hashed_with_the_sites_own_key(settings):
@@ -378,7 +380,7 @@ def test_a_key_has_room_for_the_name_of_its_limit(limit):
     key = claim(limit).key
     Tally(key=key, count=1, ends_at=timezone.now()).clean_fields()
 
-    assert limits.limit_of(key) == limit
+    assert fixed_windows.limit_of(key) == limit
 
 
 def test_keys_are_in_the_order_of_their_hashes():
@@ -390,9 +392,9 @@ def test_keys_are_in_the_order_of_their_hashes():
 
 def test_a_count_is_told_with_its_limit_and_its_window(db, time_machine):
     time_machine.move_to(0, tick=False)
-    windows = limits.take([claim()])
+    windows = fixed_windows.take([claim()])
 
-    [standing] = limits.standings([claim()])
+    [standing] = fixed_windows.usage([claim()])
 
     assert (standing.number, standing.allowed) == (1, 2)
     assert standing.ends_at == windows[claim().key]
@@ -400,16 +402,16 @@ def test_a_count_is_told_with_its_limit_and_its_window(db, time_machine):
 
 def test_a_window_that_is_over_counts_nothing(db, time_machine):
     time_machine.move_to(0, tick=False)
-    limits.take([claim()])
+    fixed_windows.take([claim()])
     time_machine.shift(60)
 
-    [standing] = limits.standings([claim()])
+    [standing] = fixed_windows.usage([claim()])
 
     assert (standing.number, standing.ends_at) == (0, None)
 
 
 def test_what_was_never_counted_is_told_as_well(db):
-    [standing] = limits.standings([claim()])
+    [standing] = fixed_windows.usage([claim()])
 
     assert (standing.number, standing.ends_at) == (0, None)
 
@@ -418,16 +420,16 @@ def test_what_was_never_counted_is_told_as_well(db):
     ("limit", "count"), [("send_ip", 20), ("check_login", 5), ("code_use", None)]
 )
 def test_how_many_are_allowed_is_what_the_settings_say(limit, count):
-    assert limits.allowed(limit) == count
+    assert fixed_windows.allowed(limit) == count
 
 
 def test_a_new_secret_key_starts_all_counts_anew(db, settings):
     """They are found by keyed hashes; a fallback would cost a query a key."""
-    limits.take([claim(count=1)])
+    fixed_windows.take([claim(count=1)])
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
 
-    limits.take([claim(count=1)])
+    fixed_windows.take([claim(count=1)])
 
 
 @pytest.mark.parametrize(
@@ -461,7 +463,7 @@ def test_the_client_address_is_what_our_own_proxies_saw(
 
     request = rf.get("/", headers=headers, REMOTE_ADDR="203.0.113.9")
 
-    assert clients.address(request) == address
+    assert client_address.of(request) == address
 
 
 @given(st.text(max_size=60), st.integers(0, 3))
@@ -470,7 +472,7 @@ def test_no_header_makes_the_client_address_raise(header, count):
     request.META = {"HTTP_X_FORWARDED_FOR": header}
 
     with override_settings(PIGGY_VERIFY_TRUSTED_PROXY_COUNT=count):
-        assert clients.address(request)
+        assert client_address.of(request)
 
 
 def exhaust(settings, name, rate="1/1h"):
@@ -517,7 +519,7 @@ def test_guessing_from_everywhere_ends_with_the_recipients_tries(
 def counted(names):
     """Answer what is counted for Ann, or for the address that the tests come from."""
     subjects = (("127.0.0.1" if "_ip" in name else ADDRESS) for name in names)
-    claims = map(limits.claim, names, subjects)
+    claims = map(fixed_windows.claim, names, subjects)
     return [count_of(each) for each in claims]
 
 
@@ -615,7 +617,7 @@ def test_a_send_that_is_refused_starts_no_cooldown(client, contact, settings):
     ask_for_code(client, STRANGER)
     ask_for_code(client)
 
-    assert count_of(limits.claim("send_cooldown", ADDRESS)) == 0
+    assert count_of(fixed_windows.claim("send_cooldown", ADDRESS)) == 0
 
 
 def test_the_cooldown_holds_back_before_any_other_limit(client, contact, settings):
@@ -634,8 +636,8 @@ def test_a_right_code_clears_the_recipients_counts_only(
     type_code(client, "wrong")
     type_code(client, code)
 
-    assert count_of(limits.claim("check_recipient", ADDRESS)) == 0
-    assert count_of(limits.claim("check_ip", "127.0.0.1")) == 1
+    assert count_of(fixed_windows.claim("check_recipient", ADDRESS)) == 0
+    assert count_of(fixed_windows.claim("check_ip", "127.0.0.1")) == 1
 
 
 def test_the_exception_says_what_is_reached_and_for_how_long():

@@ -28,9 +28,9 @@ from hypothesis.stateful import (
 )
 
 from django_piggy_verify import signals
-from django_piggy_verify.flow import FlowView
 from django_piggy_verify.models import Contact
 from django_piggy_verify.sandbox.server import SandboxServer
+from django_piggy_verify.views.base import FlowView
 from tests.model import DAY, HOUR
 from tests.upstream import TROUBLES, Upstream
 from tests.wanderings import (

@@ -67,7 +67,7 @@ def test_the_debug_page_of_a_crash_shows_no_code(
     client, code, piggy_sandbox, monkeypatch
 ):
     piggy_sandbox.mails[0].code = CODE
-    monkeypatch.delattr("django_piggy_verify.transport.call")
+    monkeypatch.delattr("django_piggy_verify.http.client.call")
     client.raise_request_exception = False
 
     page = type_code(client, CODE)

@@ -21,6 +21,7 @@ from django_piggy_verify.exceptions import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from django_piggy_verify.http.client import Answer
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import (
     Challenge,
@@ -30,7 +31,6 @@ from django_piggy_verify.providers.base import (
 )
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.transport import Answer
 from tests.hostile import (
     ANSWERS,
     BASE_PATH,
@@ -613,7 +613,7 @@ def test_a_second_try_has_the_time_that_the_first_has_left(upstream, monkeypatch
         time.sleep(0.05)
         raise ProviderUnavailable("no connection", may_depend_on_contact=False)
 
-    monkeypatch.setattr("django_piggy_verify.transport.call", fail)
+    monkeypatch.setattr("django_piggy_verify.http.client.call", fail)
     error_of("auth-token")
 
     first, second = timeouts

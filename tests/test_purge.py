@@ -14,7 +14,7 @@ from django.db.models.signals import post_delete
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_piggy_verify import conflicts
+from django_piggy_verify.db import locking
 from django_piggy_verify.management.commands import piggy_verify_purge
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from tests.meanwhile import DEADLOCK, before_the_next, raising
@@ -345,4 +345,4 @@ def test_a_replica_that_lags_behind_is_not_asked(rows, settings):
 
     call_command("piggy_verify_purge")
 
-    assert conflicts.current(Tally).count() == 1
+    assert locking.primary_rows(Tally).count() == 1

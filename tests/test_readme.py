@@ -204,7 +204,7 @@ def test_every_signal_is_described_with_its_arguments() -> None:
 
 
 def test_every_check_is_described_and_no_other() -> None:
-    source = (PACKAGE / "checks.py").read_text()
+    source = "".join(each.read_text() for each in (PACKAGE / "checks").glob("*.py"))
 
     ids = re.findall(r'id=f"{_ID}([EW]\d{3})"', source)
     found = documentation.descriptions("checks")

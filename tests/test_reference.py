@@ -31,9 +31,7 @@ REQUIRED = "PIGGY_VERIFY_REQUIRE_SERVICES" in os.environ
 PUBLIC = [
     "backends",
     "exceptions",
-    "flow",
     "forms",
-    "guards",
     "models",
     "portal",
     "providers",
@@ -56,12 +54,8 @@ PARTS = {
     "models": {"FetchState", "ExactCharField", "binding"},
     # What the view hands on without showing it.
     "portal": {"fetch"},
-    # For the package's own use cases: it writes their log.
-    "providers": {"watched"},
     # The use cases of the pages, of the admin and of a log-out.
-    "tokens": {"serve", "prepare", "forget_at_logout", "forget"},
-    # Answers a part of the JSON of two pages.
-    "flow": {"state"},
+    "tokens": {"get_with_expiry", "fetch_at_login", "forget_at_logout", "forget"},
 }
 """What is in a public module and not public, and why."""
 

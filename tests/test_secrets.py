@@ -24,8 +24,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 import django_piggy_verify
-from django_piggy_verify import pending, signals, tokens, transport
+from django_piggy_verify import signals, tokens
 from django_piggy_verify.forms import CodeForm
+from django_piggy_verify.http import client
+from django_piggy_verify.http.connections import session
+from django_piggy_verify.login import pending
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers import credentials
 from django_piggy_verify.providers.base import Challenge, Identity
@@ -33,7 +36,6 @@ from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.sandbox.errors import DOCUMENTED
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.wire import session
 from tests import evidence as sinks
 from tests.evidence import Browser, Mailer, found_in
 from tests.hostile import (
@@ -266,33 +268,33 @@ def test_an_upstream_that_repeats_what_it_is_told_is_not_quoted(
 # Where a defect, ours or that of a library or a project, may break a step off.
 CRASHES = {
     "ask": """
-        django_piggy_verify.clients.address
-        django_piggy_verify.cookies.keep
-        django_piggy_verify.flow.form_data
-        django_piggy_verify.limits.salted_hmac
-        django_piggy_verify.limits.take
-        django_piggy_verify.pending.begin
-        django_piggy_verify.pending.remember
+        django_piggy_verify.login.client_address.of
+        django_piggy_verify.login.cookies.keep
+        django_piggy_verify.views.base.form_data
+        django_piggy_verify.limits.fixed_windows.salted_hmac
+        django_piggy_verify.limits.fixed_windows.take
+        django_piggy_verify.login.pending.begin
+        django_piggy_verify.login.pending.remember
         django_piggy_verify.providers.credentials._presentable
         django_piggy_verify.providers.credentials.bearer_token
         django_piggy_verify.providers.piggy.PiggyProvider.__init__
         django_piggy_verify.providers.piggy.PiggyProvider.send_code
         django_piggy_verify.providers.piggy._data
         django_piggy_verify.recipients.normalise
-        django_piggy_verify.transport.call
-        django_piggy_verify.verification.send_code
+        django_piggy_verify.http.client.call
+        django_piggy_verify.login.verification.send_code
     """,
     "look": """
         django.template.backends.django.Template.render
         django_piggy_verify.forms.CodeForm.__init__
-        django_piggy_verify.pending.find
+        django_piggy_verify.login.pending.find
     """,
     "mistype": """
         django.forms.widgets.Widget.render
         django.template.backends.django.Template.render
-        django_piggy_verify.limits.settle
+        django_piggy_verify.limits.fixed_windows.settle
         django_piggy_verify.providers.piggy._error_for_code
-        django_piggy_verify.verification.devices.known
+        django_piggy_verify.login.rate_limits.devices.known
     """,
     "answer": """
         django.contrib.sessions.backends.db.SessionStore.save
@@ -302,42 +304,42 @@ CRASHES = {
         django_piggy_verify.backends.PiggyBackend.create_user
         django_piggy_verify.backends.PiggyBackend.find_user
         django_piggy_verify.backends.PiggyBackend.update_user
-        django_piggy_verify.backends._record
-        django_piggy_verify.codes._fold
-        django_piggy_verify.codes._plain
-        django_piggy_verify.codes.normalise
-        django_piggy_verify.devices.remember
-        django_piggy_verify.encryption._keys
-        django_piggy_verify.encryption.encrypt
-        django_piggy_verify.flow.FlowView.send_on
+        django_piggy_verify.login.contacts.record
+        django_piggy_verify.login.codes._fold
+        django_piggy_verify.login.codes._plain
+        django_piggy_verify.login.codes.normalise
+        django_piggy_verify.login.devices.remember
+        django_piggy_verify.auth_tokens.encryption._keys
+        django_piggy_verify.auth_tokens.encryption.encrypt
+        django_piggy_verify.views.base.FlowView.send_on
         django_piggy_verify.forms.CodeField.clean
         django_piggy_verify.forms.CodeForm.__init__
         django_piggy_verify.forms.CodeForm.clean_code
         django_piggy_verify.forms.authenticate
-        django_piggy_verify.tallies.find
-        django_piggy_verify.limits.claim
-        django_piggy_verify.limits.settle
-        django_piggy_verify.limits.take
-        django_piggy_verify.pending.find
+        django_piggy_verify.limits.counters.find
+        django_piggy_verify.limits.fixed_windows.claim
+        django_piggy_verify.limits.fixed_windows.settle
+        django_piggy_verify.limits.fixed_windows.take
+        django_piggy_verify.login.pending.find
         django_piggy_verify.providers.piggy.Identity
         django_piggy_verify.providers.piggy.PiggyProvider.check_code
         django_piggy_verify.providers.piggy.PiggyProvider.fetch_auth_token
         django_piggy_verify.providers.piggy._data
-        django_piggy_verify.fetching.Served
-        django_piggy_verify.token_cache.store
-        django_piggy_verify.tokens.prepare
-        django_piggy_verify.transport.call
-        django_piggy_verify.verification._use_of
-        django_piggy_verify.verification.check_code
+        django_piggy_verify.auth_tokens.fetching.CachedToken
+        django_piggy_verify.auth_tokens.cache.store
+        django_piggy_verify.tokens.fetch_at_login
+        django_piggy_verify.http.client.call
+        django_piggy_verify.login.rate_limits.of_code
+        django_piggy_verify.login.verification.check_code
         django_piggy_verify.views.login.log_in
     """,
     "see_token": """
         django.http.response.JsonResponse.__init__
-        django_piggy_verify.encryption._keys
-        django_piggy_verify.encryption.decrypt
-        django_piggy_verify.token_cache.Served
-        django_piggy_verify.token_cache.find
-        django_piggy_verify.tokens.serve
+        django_piggy_verify.auth_tokens.encryption._keys
+        django_piggy_verify.auth_tokens.encryption.decrypt
+        django_piggy_verify.auth_tokens.cache.CachedToken
+        django_piggy_verify.auth_tokens.cache.find
+        django_piggy_verify.tokens.get_with_expiry
     """,
     "open_portal": """
         django.http.response.HttpResponse.__init__
@@ -347,7 +349,7 @@ CRASHES = {
         django_piggy_verify.providers.piggy.PiggyProvider.fetch_portal_url
         django_piggy_verify.providers.piggy._data
         django_piggy_verify.providers.piggy._may_be_led_to
-        django_piggy_verify.transport.call
+        django_piggy_verify.http.client.call
         django_piggy_verify.views.contacts.PortalView.send_to
         django_piggy_verify.views.contacts._Departure
     """,
@@ -356,13 +358,13 @@ CRASHES = {
     """,
 }
 WIRE = """
-    django_piggy_verify.transport._distinct
-    django_piggy_verify.transport._parse
-    django_piggy_verify.transport._read
-    django_piggy_verify.transport._send
-    django_piggy_verify.wire._Punctual.putheader
-    django_piggy_verify.wire._Punctual.send
-    django_piggy_verify.wire._UntilDeadline.readinto
+    django_piggy_verify.http.client._distinct
+    django_piggy_verify.http.client._parse
+    django_piggy_verify.http.client._read
+    django_piggy_verify.http.client._send
+    django_piggy_verify.http.connections._Punctual.putheader
+    django_piggy_verify.http.connections._Punctual.send
+    django_piggy_verify.http.connections._UntilDeadline.readinto
     requests.adapters.HTTPAdapter.send
 """
 
@@ -406,7 +408,9 @@ def test_no_crash_while_a_used_code_is_hashed_shows_it(visit, evidence, monkeypa
         return salted_hmac(salt, text, **kwargs)
 
     visit.prepare("answer")
-    monkeypatch.setattr("django_piggy_verify.limits.salted_hmac", crash_at_a_code)
+    monkeypatch.setattr(
+        "django_piggy_verify.limits.fixed_windows.salted_hmac", crash_at_a_code
+    )
     visit.take("answer")
 
     assert "broken on purpose" in evidence.of("errors")
@@ -416,11 +420,11 @@ def test_no_crash_while_a_used_code_is_hashed_shows_it(visit, evidence, monkeypa
 @crashing(
     {
         "get_fresh_token": """
-            django_piggy_verify.encryption.encrypt
-            django_piggy_verify.leases.Lease.end
-            django_piggy_verify.leases.take
-            django_piggy_verify.fetching._ask
-            django_piggy_verify.token_cache.store
+            django_piggy_verify.auth_tokens.encryption.encrypt
+            django_piggy_verify.auth_tokens.leases.Lease.end
+            django_piggy_verify.auth_tokens.leases.take
+            django_piggy_verify.auth_tokens.fetching._ask
+            django_piggy_verify.auth_tokens.cache.store
         """
     }
 )
@@ -474,14 +478,14 @@ def test_no_receiver_that_fails_shows_a_secret(visit, evidence, signal):
 
 reported = crashing(
     {
-        "ask": "django_piggy_verify.transport.call",
-        "mistype": "django_piggy_verify.limits.settle",
+        "ask": "django_piggy_verify.http.client.call",
+        "mistype": "django_piggy_verify.limits.fixed_windows.settle",
         "answer": """
-            django_piggy_verify.devices.remember
+            django_piggy_verify.login.devices.remember
             django_piggy_verify.forms.CodeForm.clean_code
-            django_piggy_verify.pending.find
+            django_piggy_verify.login.pending.find
         """,
-        "see_token": "django_piggy_verify.encryption.decrypt",
+        "see_token": "django_piggy_verify.auth_tokens.encryption.decrypt",
         "open_portal": """
             django.middleware.clickjacking.XFrameOptionsMiddleware.process_response
             django_piggy_verify.providers.piggy._may_be_led_to
@@ -535,7 +539,7 @@ def test_no_mail_about_an_outage_shows_a_secret(visit, evidence, piggy_sandbox):
 
 def test_a_code_in_plain_text_is_hidden_at_once(db, broken):
     """From all frames of ours, that is: the others are those of who typed it so."""
-    broken("django_piggy_verify.limits.take")
+    broken("django_piggy_verify.limits.fixed_windows.take")
 
     with pytest.raises(ArithmeticError) as caught:
         authenticate(None, recipient=ADDRESS, secret_code=CODE)
@@ -567,9 +571,7 @@ def form_of(visit, code):
 
 
 def answer_of(body):
-    return transport.Answer(
-        status=200, body=transport._parse(json.dumps(body).encode())
-    )
+    return client.Answer(status=200, body=client._parse(json.dumps(body).encode()))
 
 
 THINGS = {
@@ -586,7 +588,7 @@ THINGS = {
     "rows": lambda _: [*AuthToken.objects.all(), *Contact.objects.all()],
     "tallies": lambda _: [*Tally.objects.all()],
     "secret": lambda _: [Secret(KEY)],
-    "served token": lambda visit: tokens.serve(visit.member),
+    "served token": lambda visit: tokens.get_with_expiry(visit.member),
     "session": lambda _: [session(), vars(session())],
 }
 

@@ -132,7 +132,7 @@ def test_after_the_floor_there_is_no_query_and_no_call(
         done.append((len(connection.queries), len(piggy_sandbox.calls)))
 
     with CaptureQueriesContext(connection), monkeypatch.context() as patch:
-        patch.setattr("django_piggy_verify.verification.time.sleep", note)
+        patch.setattr("django_piggy_verify.login.verification.time.sleep", note)
         ask_for_code(client, address)
         note()
 

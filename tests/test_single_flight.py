@@ -11,19 +11,20 @@ from asgiref.sync import async_to_sync
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from django_piggy_verify import leases, token_cache, tokens
+from django_piggy_verify import tokens
+from django_piggy_verify.auth_tokens import cache, leases
+from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.single_flight import SingleFlight
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     PiggyVerifyError,
     ProviderRefused,
     ProviderUnavailable,
 )
-from django_piggy_verify.flights import Flights
 from django_piggy_verify.models import AuthToken, Contact, FetchState
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.token_cache import Served
 from django_piggy_verify.tokens import aget_auth_token, get_auth_token
 from tests.meanwhile import DEADLOCK, before_the_next, raising
 from tests.steps import calls
@@ -136,10 +137,10 @@ def land(lease: leases.Lease):
     with transaction.atomic():
         lease.end()
         now = timezone.now()
-        served = Served(
+        served = CachedToken(
             token=Secret("from elsewhere"), expires_at=now + timedelta(seconds=900)
         )
-        token_cache.store(lease.contact, served, fetched_at=now)
+        cache.store(lease.contact, served, fetched_at=now)
 
 
 def test_who_insists_gets_what_another_process_fetches_not_the_old_one(
@@ -434,7 +435,7 @@ def test_async_callers_get_it_without_blocking_the_loop(user, piggy_sandbox):
 
 
 def test_a_thread_that_is_stopped_lets_the_others_know():
-    flights: Flights[str] = Flights()
+    flights: SingleFlight[str] = SingleFlight()
     landed = threading.Event()
 
     def stop():

@@ -15,14 +15,15 @@ from django.test import Client
 from django.urls import include, path
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import limits, urls as login_urls
+from django_piggy_verify import urls as login_urls
 from django_piggy_verify.exceptions import ContactUnknown
 from django_piggy_verify.forms import EmailForm
+from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.models import Contact
-from django_piggy_verify.negotiation import prefers_json
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.testing import assert_strangers_look_like_contacts
 from django_piggy_verify.views import CodeView, EmailView, ResendView
+from django_piggy_verify.views.negotiation import prefers_json
 
 EXAMPLE = Path(__file__).parents[1] / "example_project"
 ROUTES = {"email": "", "code": "code/", "resend": "code/resend/"}
@@ -211,7 +212,9 @@ def test_a_send_that_keeps_no_floor_is_found(complaint, monkeypatch):
             get_provider().send_code(recipient)
         return 60
 
-    monkeypatch.setattr("django_piggy_verify.verification.send_code", send_at_once)
+    monkeypatch.setattr(
+        "django_piggy_verify.login.verification.send_code", send_at_once
+    )
     monkeypatch.setattr("django_piggy_verify.testing.strangers.FLOOR", 5)
 
     assert re.fullmatch(
@@ -269,7 +272,7 @@ def test_what_others_have_used_up_is_no_difference(
     strangers_look_like_contacts, limit, count
 ):
     for _ in range(count):
-        limits.take([limits.claim(limit, "127.0.0.1")])
+        fixed_windows.take([fixed_windows.claim(limit, "127.0.0.1")])
 
     strangers_look_like_contacts()
 

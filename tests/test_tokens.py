@@ -7,7 +7,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils import timezone
 
-from django_piggy_verify import token_cache, tokens
+from django_piggy_verify import tokens
+from django_piggy_verify.auth_tokens import cache
+from django_piggy_verify.auth_tokens.cache import CachedToken, Freshness
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     ProviderRefused,
@@ -17,7 +19,6 @@ from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.token_cache import Freshness, Served
 from django_piggy_verify.tokens import get_auth_token
 from tests.steps import calls, log_in
 
@@ -262,7 +263,7 @@ def noon(time_machine):
 def test_a_token_is_called_by_how_long_it_serves(noon, settings, ttl, left, word):
     settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = ttl
 
-    assert token_cache.freshness(noon + timedelta(seconds=left)) is word
+    assert cache.freshness(noon + timedelta(seconds=left)) is word
 
 
 @pytest.mark.parametrize(("ttl", "left", "word"), IN_A_WORD[:4])
@@ -272,7 +273,7 @@ def test_the_database_calls_a_token_the_same(user, noon, ttl, left, word):
     found = [
         each
         for each in Freshness
-        if Contact.objects.filter(token_cache.contacts_with(each)).exists()
+        if Contact.objects.filter(cache.contacts_with(each)).exists()
     ]
     assert found == [word]
 
@@ -280,7 +281,7 @@ def test_the_database_calls_a_token_the_same(user, noon, ttl, left, word):
 def test_a_contact_without_a_token_is_called_so_in_the_database(user):
     AuthToken.objects.all().delete()
 
-    assert Contact.objects.filter(token_cache.contacts_with(Freshness.NONE)).exists()
+    assert Contact.objects.filter(cache.contacts_with(Freshness.NONE)).exists()
 
 
 @pytest.mark.parametrize(("ttl", "left", "word"), IN_A_WORD)
@@ -288,7 +289,7 @@ def test_an_expiring_token_is_refreshed_ahead(noon, settings, ttl, left, word):
     settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = ttl
     expires_at = noon + timedelta(seconds=left)
 
-    served = Served(token=Secret("any"), expires_at=expires_at)
+    served = CachedToken(token=Secret("any"), expires_at=expires_at)
 
     assert served.is_due == (word is not Freshness.FRESH)
 

@@ -70,7 +70,7 @@ def test_a_send_stays_counted_although_the_page_fails(
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
     browser = Client(raise_request_exception=False)
     with monkeypatch.context() as broken:
-        broken.setattr("django_piggy_verify.pending.begin", None)
+        broken.setattr("django_piggy_verify.login.pending.begin", None)
         first = ask_for_code(browser)
 
     again = ask_for_code(browser, "bob@example.com")

@@ -7,8 +7,8 @@ import zlib
 import pytest
 from requests import Session
 
-from django_piggy_verify import transport, wire
 from django_piggy_verify.exceptions import ProviderUnavailable
+from django_piggy_verify.http import client, connections
 from django_piggy_verify.secret import Secret
 from tests.hostile import (
     CODE,
@@ -52,7 +52,7 @@ def tls(settings, certificate):
 
 
 def call(server, path="/", **options):
-    return transport.call("GET", server.url + path, **{"timeout": 5, **options})
+    return client.call("GET", server.url + path, **{"timeout": 5, **options})
 
 
 def failure(server, **options):
@@ -66,7 +66,7 @@ def test_an_answer_is_its_status_and_its_json(upstream):
 
     answer = call(upstream)
 
-    assert answer == transport.Answer(status=418, body={"data": {"a": [1, "\u20ac"]}})
+    assert answer == client.Answer(status=418, body={"data": {"a": [1, "\u20ac"]}})
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_answer_is_its_status_and_its_json(upstream):
 def test_what_is_no_plain_json_has_no_body(upstream, body):
     upstream.answers["root"] = reply(body)
 
-    assert call(upstream) == transport.Answer(status=200, body=None)
+    assert call(upstream) == client.Answer(status=200, body=None)
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_a_chunked_answer_is_read(upstream):
 
 
 def test_a_body_of_just_a_mebibyte_is_read(upstream):
-    text = "x" * (transport.MAX_BODY - 2)
+    text = "x" * (client.MAX_BODY - 2)
     upstream.answers["root"] = reply(text)
 
     assert call(upstream).body == text
 
 
 def test_a_body_of_one_byte_more_is_not(upstream):
-    upstream.answers["root"] = reply("x" * (transport.MAX_BODY - 1))
+    upstream.answers["root"] = reply("x" * (client.MAX_BODY - 1))
 
     assert failure(upstream) == "_TooLarge"
 
@@ -243,7 +243,7 @@ def test_an_unanswered_request_is_not_repeated(upstream, method):
     upstream.answers["root"] = lambda peer: peer.reset()
 
     with pytest.raises(ProviderUnavailable) as caught:
-        transport.call(method, upstream.url, timeout=5)
+        client.call(method, upstream.url, timeout=5)
 
     assert caught.value.may_depend_on_contact
     assert len(upstream.requests) == 1
@@ -264,7 +264,7 @@ def test_a_redirect_is_not_followed(upstream, elsewhere, status):
 
     answer = call(upstream, bearer=Secret(KEY))
 
-    assert answer == transport.Answer(status=status, body={})
+    assert answer == client.Answer(status=status, body={})
     assert elsewhere.connections == 0
     assert len(upstream.requests) == 1
 
@@ -289,7 +289,7 @@ def test_cookies_are_never_sent_back(upstream):
         call(upstream)
 
     assert "cookie" not in upstream.requests[1].headers
-    assert not wire.session().cookies
+    assert not connections.session().cookies
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_a_certificate_for_another_host_is_refused(tls, certificate, settings):
     settings.PIGGY_VERIFY_CA_BUNDLE = certificate[1]
 
     with pytest.raises(ProviderUnavailable, match=r"(?i)hostname"):
-        transport.call("GET", f"https://localhost:{tls.port}/", timeout=5)
+        client.call("GET", f"https://localhost:{tls.port}/", timeout=5)
 
     assert tls.requests == []
 
@@ -365,7 +365,7 @@ def test_a_missing_ca_file_is_an_outage_for_everybody(tls, settings):
 def test_the_configured_proxy_is_used(upstream, settings):
     settings.PIGGY_VERIFY_PROXY = upstream.url
 
-    answer = transport.call("GET", "http://piggy.invalid/", timeout=5)
+    answer = client.call("GET", "http://piggy.invalid/", timeout=5)
 
     assert answer.body == {"data": "root"}
     assert upstream.requests[0].target == "http://piggy.invalid/"
@@ -379,7 +379,7 @@ def test_a_proxy_carries_tls_and_never_sees_the_bearer(
     elsewhere.answers["connect"] = tunnel_to(tls.port)
 
     call(tls, bearer=Secret(KEY))
-    wire.session().close()
+    connections.session().close()
 
     assert elsewhere.names == ["connect"]
     assert "authorization" not in elsewhere.requests[0].headers
@@ -425,11 +425,11 @@ def test_without_a_bearer_there_is_no_authorization(upstream):
 
 
 BREAKABLE = {
-    "connect": (wire._Punctual, "connect"),
-    "header": (wire._Punctual, "putheader"),
-    "send": (wire._Punctual, "send"),
-    "answer": (wire._Punctual, "getresponse"),
-    "read": (wire._UntilDeadline, "readinto"),
+    "connect": (connections._Punctual, "connect"),
+    "header": (connections._Punctual, "putheader"),
+    "send": (connections._Punctual, "send"),
+    "answer": (connections._Punctual, "getresponse"),
+    "read": (connections._UntilDeadline, "readinto"),
     "session": (Session, "send"),
 }
 
@@ -463,7 +463,7 @@ def test_a_worker_that_is_stopped_while_it_waits_shows_no_secret(
 
 
 def _call_with_key(server):
-    transport.call(
+    client.call(
         "POST",
         server.url,
         bearer=Secret(KEY),

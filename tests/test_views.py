@@ -847,7 +847,7 @@ def test_what_was_typed_is_shown_escaped(client, code):
 def test_the_report_of_a_crash_crosses_the_address_out(
     client, contact, settings, monkeypatch
 ):
-    monkeypatch.setattr("django_piggy_verify.verification.get_provider", None)
+    monkeypatch.setattr("django_piggy_verify.login.verification.get_provider", None)
     client.raise_request_exception = False
     response = ask_for_code(client)
     settings.DEBUG = False

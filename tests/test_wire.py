@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from django_piggy_verify import transport, wire
 from django_piggy_verify.exceptions import ProviderUnavailable
+from django_piggy_verify.http import client, connections
 from tests.hostile import Hostile, Peer, head, reply, self_signed, serving
 
 TIMEOUT = 0.25
@@ -33,7 +33,7 @@ def certificate(tmp_path_factory):
 
 
 def call(server, timeout=5):
-    return transport.call("GET", server.url + "/", timeout=timeout)
+    return client.call("GET", server.url + "/", timeout=timeout)
 
 
 def timed(*args):
@@ -202,7 +202,7 @@ def test_twenty_calls_use_one_connection(kept):
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used(kept, monkeypatch):
-    monkeypatch.setattr(wire, "MAX_IDLE", 0)
+    monkeypatch.setattr(connections, "MAX_IDLE", 0)
 
     for _ in range(3):
         call(kept)
@@ -272,20 +272,22 @@ def test_threads_share_the_connections(kept):
 def test_each_thread_knows_how_far_its_own_call_has_come(upstream):
     call(upstream)
     seen = []
-    thread = threading.Thread(target=lambda: seen.append(wire.progress.is_request_out))
+    thread = threading.Thread(
+        target=lambda: seen.append(connections.progress.is_request_out)
+    )
     thread.start()
     thread.join()
 
-    assert (wire.progress.is_request_out, seen) == (True, [None])
+    assert (connections.progress.is_request_out, seen) == (True, [None])
 
 
 FORKING = """
 import os, sys
 from django.conf import settings
 settings.configure(DEBUG=True)
-from django_piggy_verify import transport
+from django_piggy_verify.http import client
 def ask():
-    assert transport.call("GET", sys.argv[1], timeout=5).status == 200
+    assert client.call("GET", sys.argv[1], timeout=5).status == 200
 ask()
 child = os.fork()
 ask()

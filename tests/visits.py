@@ -8,7 +8,8 @@ from django.contrib.auth import authenticate
 from django.test import override_settings
 from django.utils import timezone
 
-from django_piggy_verify import verification
+from django_piggy_verify.http.connections import session
+from django_piggy_verify.login import verification
 from django_piggy_verify.models import AuthToken
 from django_piggy_verify.portal import get_portal_url
 from django_piggy_verify.providers.base import Challenge
@@ -17,7 +18,6 @@ from django_piggy_verify.sandbox import Sandbox, Switches
 from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import get_auth_token
-from django_piggy_verify.wire import session
 from tests.evidence import PORTAL_PAGE, TOKEN_PAGE, WRONG_CODE, Browser
 from tests.hostile import CLIENT_SECRET, CODE, GRANT, PORTAL_TOKEN, TOKEN
 from tests.steps import ADDRESS, ask_for_code, type_code

@@ -15,11 +15,11 @@ from django.utils.translation import (
     pgettext_lazy,
 )
 
-from django_piggy_verify import token_cache
 from django_piggy_verify.admin.base import LIMITS, Filter, ReadOnlyAdmin
-from django_piggy_verify.limits import Standing
+from django_piggy_verify.auth_tokens import cache
+from django_piggy_verify.auth_tokens.cache import Freshness
+from django_piggy_verify.limits.fixed_windows import Usage
 from django_piggy_verify.models import AuthToken, Contact
-from django_piggy_verify.token_cache import Freshness
 
 
 class TokenFilter(Filter):
@@ -36,7 +36,7 @@ class TokenFilter(Filter):
         word = self.value() or ""
         if word not in Freshness.values:
             return queryset
-        return queryset.filter(token_cache.contacts_with(Freshness(word)))
+        return queryset.filter(cache.contacts_with(Freshness(word)))
 
 
 @admin.register(Contact)
@@ -86,14 +86,14 @@ class ContactAdmin(ReadOnlyAdmin):
     def token_state(self, contact: Contact) -> str:
         """Answer whether a token is cached and how long it serves, in a word."""
         token: AuthToken | None = getattr(contact, "auth_token", None)
-        return str(token_cache.freshness(token.expires_at if token else None).label)
+        return str(cache.freshness(token.expires_at if token else None).label)
 
     @admin.display(description=pgettext_lazy("counts", "counted"))
     def limits(self, contact: Contact) -> str:
         """Answer how far the contact's address is under each limit, line by line."""
-        from django_piggy_verify import verification  # noqa: PLC0415
+        from django_piggy_verify.login import rate_limits  # noqa: PLC0415
 
-        return "\n".join(map(_line, verification.counts_of(contact.email)))
+        return "\n".join(map(_line, rate_limits.usage_of(contact.email)))
 
     @admin.action(permissions=["act"], description=_("Forget the auth token"))
     def forget_tokens(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
@@ -114,11 +114,11 @@ class ContactAdmin(ReadOnlyAdmin):
     )
     def unlock(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         """Clear what was counted, as ``manage.py piggy_verify_unlock`` does."""
-        from django_piggy_verify import verification  # noqa: PLC0415
+        from django_piggy_verify.login import rate_limits  # noqa: PLC0415
 
         done = gettext("Cleared the limits of the address.")
         count = self._act(
-            request, queryset, lambda each: verification.unlock(each.email), done
+            request, queryset, lambda each: rate_limits.unlock(each.email), done
         )
         text = ngettext(
             "%(count)d limit was cleared.", "%(count)d limits were cleared.", count
@@ -151,7 +151,7 @@ class ContactAdmin(ReadOnlyAdmin):
         return count
 
 
-def _line(standing: Standing) -> str:
+def _line(standing: Usage) -> str:
     """Say how far one limit is."""
     values: dict[str, Any] = {
         "limit": LIMITS[standing.limit],

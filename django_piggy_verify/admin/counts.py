@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
-from django_piggy_verify import conflicts, limits, tallies
 from django_piggy_verify.admin.base import LIMITS, Filter, ReadOnlyAdmin
+from django_piggy_verify.db import locking, retries
+from django_piggy_verify.limits import counters, fixed_windows
 from django_piggy_verify.models import Tally
 
 
@@ -64,18 +65,18 @@ class TallyAdmin(ReadOnlyAdmin):
     @admin.display(description=pgettext_lazy("counts", "limit"))
     def limit(self, tally: Tally) -> str:
         """Answer what is counted, in words."""
-        limit = limits.limit_of(tally.key)
+        limit = fixed_windows.limit_of(tally.key)
         return str(LIMITS.get(limit, limit))
 
     @admin.display(description=pgettext_lazy("counts", "allowed"))
     def allowed(self, tally: Tally) -> int | None:
         """Answer how many the settings let through now."""
-        return limits.allowed(limits.limit_of(tally.key))
+        return fixed_windows.allowed(fixed_windows.limit_of(tally.key))
 
     @admin.display(description=_("window ends at"), ordering="ends_at")
     def window_ends_at(self, tally: Tally) -> str:
         """Answer when it ends, or has ended; nothing where a right code cleared it."""
-        is_cleared = tally.ends_at == tallies.long_ago()
+        is_cleared = tally.ends_at == counters.long_ago()
         return display_for_value(None if is_cleared else tally.ends_at, "-")
 
     @admin.display(description=pgettext_lazy("counts", "running"), boolean=True)
@@ -87,8 +88,10 @@ class TallyAdmin(ReadOnlyAdmin):
         """Leave out used codes: one whose row is deleted would serve again."""
         return super().get_queryset(request).exclude(key__endswith=":code_use")
 
-    @conflicts.tried_again
+    @retries.retry_on_conflict
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Delete the rows in the order in which a login locks them."""
-        with conflicts.in_order(Tally, queryset.values_list("pk", flat=True)) as rows:
+        with locking.locked_in_key_order(
+            Tally, queryset.values_list("pk", flat=True)
+        ) as rows:
             rows.delete()

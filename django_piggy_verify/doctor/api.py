@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import conflicts
 from django_piggy_verify.conf import conf
+from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
     Examination,
     Finding,
@@ -102,7 +102,7 @@ def auth_tokens() -> Iterator[Finding]:
     if not isinstance(provider, TokenProvider):
         yield note("The provider hands out no auth tokens.")
         return
-    rows = conflicts.current(Contact).filter(provider=provider.name)
+    rows = locking.primary_rows(Contact).filter(provider=provider.name)
     contact = rows.order_by("-verified_at").first()
     if contact is None:
         yield unknown("Nobody has logged in yet, so no auth token was asked for.")

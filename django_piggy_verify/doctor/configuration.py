@@ -9,9 +9,10 @@ from django.contrib.auth import get_backends
 from django.contrib.auth.backends import ModelBackend
 from django.core.checks import ERROR, CheckMessage
 
-from django_piggy_verify import checks, conflicts, limits
+from django_piggy_verify import checks
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.conf import conf
+from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
     Finding,
     good,
@@ -19,13 +20,15 @@ from django_piggy_verify.doctor.findings import (
     problem,
     warning,
 )
+from django_piggy_verify.checks.project import check_backend, check_urls
+from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.models import Contact
 
 GUESSES: Final = 100
 """Wrong codes a day for one address that are not yet remarked upon."""
 
 _DAY: Final = 86400
-_TOLD_ELSEWHERE: Final = {checks.check_backend, checks.check_urls}
+_TOLD_ELSEWHERE: Final = {check_backend, check_urls}
 _PLACEHOLDERS: Final = (
     *("change", "example", "your", "paste", "todo", "secret"),
     *("piggy_verify", "xxx", "<", "..."),
@@ -114,7 +117,7 @@ def openings() -> Iterator[Finding]:
 def guessing() -> Iterator[Finding]:
     """Work out how many codes may be guessed for one address."""
     names = ("check_recipient", "check_recipient_day")
-    rates = [limits.parse_rate(str(conf.rate_limits[name])) for name in names]
+    rates = [fixed_windows.parse_rate(str(conf.rate_limits[name])) for name in names]
     a_day = min(each.count * _DAY // min(each.period, _DAY) for each in rates)
     if a_day > GUESSES:
         yield warning(
@@ -164,7 +167,7 @@ def backends() -> Iterator[Finding]:
 
 def _without_new_users(backend: PiggyBackend) -> Finding:
     finds_others = type(backend).find_user is not PiggyBackend.find_user
-    if finds_others or conf.link_by_email or conflicts.current(Contact).exists():
+    if finds_others or conf.link_by_email or locking.primary_rows(Contact).exists():
         return note("Contacts without a user are turned away: none are created.")
     return problem(
         "No user is a contact's, and none are created: nobody can be logged in.",

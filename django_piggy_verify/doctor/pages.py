@@ -14,7 +14,6 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-from django_piggy_verify import pending
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.doctor.findings import (
     Finding,
@@ -22,6 +21,7 @@ from django_piggy_verify.doctor.findings import (
     problem,
     warning,
 )
+from django_piggy_verify.login import pending
 
 _PAGES: Final = {"email": "The first page", "code": "The page for the code"}
 

@@ -12,8 +12,9 @@ from typing import Final
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
-from django_piggy_verify import conflicts, limits
 from django_piggy_verify.conf import conf
+from django_piggy_verify.db import locking
+from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.models import AuthToken, Contact, Tally
 
 DAY: Final = timedelta(days=1)
@@ -40,8 +41,8 @@ def figures() -> list[Figure]:
 
 def _figures() -> list[Figure]:
     since, at_limit = timezone.now() - DAY, _at_limits()
-    contacts = conflicts.current(Contact)
-    tokens = conflicts.current(AuthToken)
+    contacts = locking.primary_rows(Contact)
+    tokens = locking.primary_rows(AuthToken)
     return [
         Figure(
             "members_logged_in",
@@ -89,7 +90,7 @@ def _counted(limit: str) -> int:
 def _at_limits() -> Counter[str]:
     """Answer under which limits somebody has to wait now, and how many."""
     numbers = {
-        name: _running(name).filter(count__gte=limits.allowed(name)).count()
+        name: _running(name).filter(count__gte=fixed_windows.allowed(name)).count()
         for name in conf.rate_limits
     }
     return Counter({name: number for name, number in numbers.items() if number})
@@ -101,5 +102,5 @@ def _in_words(numbers: Counter[str]) -> str:
 
 
 def _running(limit: str) -> QuerySet[Tally]:
-    rows = conflicts.current(Tally).filter(ends_at__gt=timezone.now())
+    rows = locking.primary_rows(Tally).filter(ends_at__gt=timezone.now())
     return rows.filter(key__endswith=f":{limit}")

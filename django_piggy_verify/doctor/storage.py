@@ -14,7 +14,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import conflicts, encryption, limits
+from django_piggy_verify.auth_tokens import encryption
+from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
     Finding,
     good,
@@ -22,7 +23,8 @@ from django_piggy_verify.doctor.findings import (
     unknown,
     warning,
 )
-from django_piggy_verify.limits import Rate
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.limits.fixed_windows import Rate
 from django_piggy_verify.models import AuthToken, Contact, Tally
 
 TOLERANCE: Final = 2.0
@@ -68,10 +70,10 @@ def autocommit() -> Iterator[Finding]:
 
 def counting() -> Iterator[Finding]:
     """Count an attempt."""
-    claim = limits.claim("doctor", get_random_string(20), rate=Rate(1, 60))
-    limits.take([claim])
-    counted = limits.standings([claim])[0].number
-    limits.forget([claim])
+    claim = fixed_windows.claim("doctor", get_random_string(20), rate=Rate(1, 60))
+    fixed_windows.take([claim])
+    counted = fixed_windows.usage([claim])[0].number
+    fixed_windows.forget([claim])
     if counted == 1:
         yield good("Attempts are counted.")
     else:
@@ -84,7 +86,7 @@ def tokens() -> Iterator[Finding]:
     if encryption.decrypt(sealed, bound_to="doctor") != "doctor":
         yield problem("What was encrypted cannot be opened.")
         return
-    rows = conflicts.current(AuthToken).select_related("contact")
+    rows = locking.primary_rows(AuthToken).select_related("contact")
     rows = rows.filter(expires_at__gt=timezone.now()).order_by("-expires_at")[:SAMPLE]
     lost = sum(not _opens(each) for each in rows)
     if lost:

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from django_piggy_verify import transport
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ProviderRefused, ProviderUnavailable
+from django_piggy_verify.http import client
 from django_piggy_verify.secret import Secret
 
 MARGIN = 30.0
@@ -152,7 +152,7 @@ def _ask_for_grant(
     token_url: str | None,
     *,
     timeout: float,
-) -> transport.Answer:
+) -> client.Answer:
     require_https(str(token_url))
     form = {
         "grant_type": "client_credentials",
@@ -160,12 +160,12 @@ def _ask_for_grant(
         "client_secret": client_secret,
     }
     try:
-        return transport.call("POST", str(token_url), timeout=timeout, data=form)
+        return client.call("POST", str(token_url), timeout=timeout, data=form)
     except ProviderUnavailable as error:
         raise _unavailable(str(error)) from error
 
 
-def _read_grant(answer: transport.Answer) -> tuple[Secret, float]:
+def _read_grant(answer: client.Answer) -> tuple[Secret, float]:
     match answer.body:
         case {"access_token": str(token), "expires_in": int(lifetime)} if (
             answer.status == 200 and token and abs(lifetime) < _FOREVER  # noqa: PLR2004

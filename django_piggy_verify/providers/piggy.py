@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from django_piggy_verify import transport
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeRejected,
@@ -23,6 +22,7 @@ from django_piggy_verify.exceptions import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from django_piggy_verify.http import client
 from django_piggy_verify.providers import credentials
 from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.secret import Secret
@@ -180,13 +180,13 @@ class PiggyProvider:
         *,
         timeout: float | None = None,
         **body: Mapping[str, str],
-    ) -> transport.Answer:
+    ) -> client.Answer:
         url = f"{conf.base_url.rstrip('/')}/{path}"
         credentials.require_https(url)
         deadline = monotonic() + (conf.timeout if timeout is None else timeout)
         bearer = credentials.bearer_token(timeout=deadline - monotonic())
         left = deadline - monotonic()
-        answer = transport.call(method, url, bearer=bearer, timeout=left, **body)
+        answer = client.call(method, url, bearer=bearer, timeout=left, **body)
         if answer.status == 401:  # noqa: PLR2004
             credentials.forget(bearer, timeout=deadline - monotonic())
         return answer
@@ -213,7 +213,7 @@ def _is_worth_another_try(error: ProviderError) -> bool:
     return error.status == 401 and credentials.is_renewable()  # noqa: PLR2004
 
 
-def _data(answer: transport.Answer) -> object:
+def _data(answer: client.Answer) -> object:
     """Answer the ``data`` of a success, or raise what the answer stands for."""
     body = answer.body if isinstance(answer.body, dict) else {}
     code = body.get("code")

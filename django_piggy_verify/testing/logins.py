@@ -16,12 +16,13 @@ from django.http import HttpRequest
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from django_piggy_verify import recipients, token_cache
+from django_piggy_verify import recipients
+from django_piggy_verify.auth_tokens import cache
+from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.backends import PiggyBackend, identity_of
 from django_piggy_verify.conf import conf
 from django_piggy_verify.models import Contact
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.token_cache import Served
 
 
 def login_contact(
@@ -80,5 +81,5 @@ def _uid_of(email: str) -> str:
 def _store(contact: Contact, token: Secret) -> None:
     now = timezone.now()
     expires_at = now + timedelta(seconds=conf.auth_token_ttl)
-    served = Served(token=token, expires_at=expires_at)
-    token_cache.store(contact, served, fetched_at=now)
+    served = CachedToken(token=token, expires_at=expires_at)
+    cache.store(contact, served, fetched_at=now)

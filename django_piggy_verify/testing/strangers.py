@@ -21,8 +21,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import verification
 from django_piggy_verify.exceptions import PiggyVerifyError
+from django_piggy_verify.login import rate_limits
 from django_piggy_verify.sandbox import Sandbox, Switches
 from django_piggy_verify.testing.transcripts import masked, transcript
 
@@ -133,7 +133,7 @@ class _Visitor:
 
     def __post_init__(self) -> None:
         """Forget what was counted before, for one of them or for both."""
-        verification.unlock(self.address)
+        rate_limits.unlock(self.address)
 
     def take(self, step: _Step) -> _Seen:
         earlier, started = len(self.sandbox.calls), time.monotonic()

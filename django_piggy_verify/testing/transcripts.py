@@ -13,7 +13,7 @@ from dataclasses import replace
 from django.conf import settings
 from django.http import HttpResponse
 
-from django_piggy_verify import pending
+from django_piggy_verify.login import pending
 from django_piggy_verify.sandbox import Call
 
 

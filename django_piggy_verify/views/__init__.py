@@ -1,5 +1,6 @@
 """The pages: those that log in, and those for who is logged in."""
 
+from django_piggy_verify.views.base import FlowView
 from django_piggy_verify.views.contacts import AuthTokenView, PortalView
 from django_piggy_verify.views.login import (
     CancelView,
@@ -9,14 +10,17 @@ from django_piggy_verify.views.login import (
     LoginPage,
     ResendView,
 )
+from django_piggy_verify.views.protection import ProtectedView
 
 __all__ = [
     "AuthTokenView",
     "CancelView",
     "CodeView",
     "EmailView",
+    "FlowView",
     "FormPage",
     "LoginPage",
     "PortalView",
+    "ProtectedView",
     "ResendView",
 ]

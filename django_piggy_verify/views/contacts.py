@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from django_piggy_verify import portal, tokens
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
-from django_piggy_verify.flow import RETRY_AFTER_OUTAGE, FlowView
-from django_piggy_verify.guards import ProtectedView
-from django_piggy_verify.negotiation import prefers_json
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.views.base import RETRY_AFTER_OUTAGE, FlowView
+from django_piggy_verify.views.negotiation import prefers_json
+from django_piggy_verify.views.protection import ProtectedView
 
 
 class AuthTokenView(ProtectedView):
@@ -44,7 +44,7 @@ class AuthTokenView(ProtectedView):
         if not request.user.is_authenticated:
             return self.error(403, "login_required")
         try:
-            served = tokens.serve(request.user)
+            served = tokens.get_with_expiry(request.user)
         except ContactUnknown:
             return self.not_found()
         except ProviderError:

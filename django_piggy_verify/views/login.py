@@ -20,12 +20,17 @@ from django.http import (
 from django.middleware.csrf import get_token
 from django.views.generic import FormView
 
-from django_piggy_verify import devices, pending, tokens, verification
+from django_piggy_verify import tokens
 from django_piggy_verify.exceptions import ContactUnknown, TooManyAttempts
-from django_piggy_verify.flow import FlowView, state
 from django_piggy_verify.forms import CodeForm, EmailForm
-from django_piggy_verify.negotiation import cross_out, error_response, prefers_json
-from django_piggy_verify.pending import Login
+from django_piggy_verify.login import devices, pending, verification
+from django_piggy_verify.login.pending import Login
+from django_piggy_verify.views.base import FlowView, state
+from django_piggy_verify.views.negotiation import (
+    cross_out,
+    error_response,
+    prefers_json,
+)
 
 
 class FormPage(FlowView, FormView):  # type: ignore[type-arg]
@@ -192,7 +197,7 @@ class CodeView(LoginPage, FormPage):
         """Log the user in, fetch the auth token, and lead on."""
         user = cast("CodeForm", form).user
         self.log_in(user)
-        tokens.prepare(user)
+        tokens.fetch_at_login(user)
         response = self.send_on(self.get_next())
         pending.forget(response)
         devices.remember(self.request, response, self.open_login.recipient)
@@ -214,7 +219,7 @@ class ResendView(LoginPage):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Send a code and go back to the code page."""
         login = self.open_login
-        verification.require_tries(request)
+        verification.require_attempts_left(request)
         try:
             resend_in = verification.send_code(login.recipient, request=request)
         except ContactUnknown:

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from inspect import cleandoc
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -29,6 +30,7 @@ from django_piggy_verify.events import Event
 PACKAGE = Path(django_piggy_verify.__file__).parent
 TEMPLATES = PACKAGE / "templates" / "piggy_verify"
 COMMANDS = PACKAGE / "management" / "commands"
+CHECKS = PACKAGE / "checks"
 
 
 class FromTheCode(Directive):
@@ -196,13 +198,18 @@ def check_texts() -> dict[str, tuple[str, bool]]:
 def check_messages() -> dict[str, str]:
     """Return the messages of the checks whose text is in the checks module."""
     found = {}
-    for node in ast.walk(ast.parse(Path(checks.__file__).read_text())):
+    for node in chain.from_iterable(map(_nodes, CHECKS.glob("*.py"))):
         match node:
             case ast.Call(args=[message], keywords=[*_, ast.keyword("id", each)]):
                 number = ast.unparse(each).strip("f'")[-4:]
                 if not isinstance(message, ast.Name):
                     found[number] = _plain(message)
     return found
+
+
+def _nodes(path: Path) -> Iterator[ast.AST]:
+    """Return the syntax nodes of a module."""
+    return ast.walk(ast.parse(path.read_text()))
 
 
 def _plain(message: ast.expr) -> str:

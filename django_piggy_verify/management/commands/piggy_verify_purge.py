@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
-from django_piggy_verify import conflicts
+from django_piggy_verify.db import locking, retries
 from django_piggy_verify.management import chunks, interrupts, progress
 from django_piggy_verify.models import AuthToken, Tally
 
@@ -54,7 +54,10 @@ class Command(BaseCommand):
         line = progress.Line(self.stdout, is_wanted=options["verbosity"] > 0)
         with interrupts.heeded() as heard:
             for name, (model, field) in _TABLES.items():
-                rows, is_spent = conflicts.current(model), Q(**{f"{field}__lte": now})
+                rows, is_spent = (
+                    locking.primary_rows(model),
+                    Q(**{f"{field}__lte": now}),
+                )
                 chunk = _Chunk(max(1, options["chunk"]))
                 steps = (
                     _count(rows.filter(is_spent))
@@ -133,14 +136,14 @@ def _delete(
             time.sleep(BREATH)
 
 
-@conflicts.tried_again
+@retries.retry_on_conflict
 def _value_at(rows: QuerySet[Model], field: str, position: int) -> Any:
     """Answer the value of `field` in the row at this position, or None."""
     values = rows.order_by(field).values_list(field, flat=True)
     return next(iter(values[position : position + 1]), None)
 
 
-@conflicts.tried_again
+@retries.retry_on_conflict
 def _delete_spent(rows: QuerySet[Model]) -> int:
     """
     Delete `rows`, where they are still spent when it is their turn.

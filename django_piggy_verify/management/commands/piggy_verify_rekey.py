@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from django_piggy_verify import conflicts, encryption
+from django_piggy_verify.auth_tokens import encryption
+from django_piggy_verify.db import locking, retries
 from django_piggy_verify.management import chunks
 from django_piggy_verify.models import AuthToken
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Go through the tokens in chunks and say what became of them."""
-        rows = conflicts.current(AuthToken).filter(expires_at__gt=timezone.now())
+        rows = locking.primary_rows(AuthToken).filter(expires_at__gt=timezone.now())
         rows = rows.select_related("contact")
         done: Counter[str] = Counter()
         for chunk in chunks.in_chunks(rows, options["chunk"]):
@@ -37,7 +38,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{done[outcome]} auth tokens {outcome}")
 
 
-@conflicts.tried_again
+@retries.retry_on_conflict
 def _rekey(row: AuthToken) -> str:
     """Answer what became of the token of this row."""
     sealed, binding = bytes(row.ciphertext), row.contact.binding

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from django_piggy_verify import recipients, verification
+from django_piggy_verify import recipients
+from django_piggy_verify.login import rate_limits
 
 
 class Command(BaseCommand):
@@ -23,7 +24,7 @@ class Command(BaseCommand):
             recipient = recipients.normalise(address)
         except ValueError as error:
             raise CommandError("That is no email address.") from error
-        cleared = verification.unlock(recipient)
+        cleared = rate_limits.unlock(recipient)
         if options["verbosity"]:
             self.stdout.write(f"{cleared} counts of {recipient} cleared")
         if options["verbosity"] and not cleared:

@@ -16,12 +16,13 @@ from django.db import router, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from django_piggy_verify import conflicts, tallies
 from django_piggy_verify.conf import conf
-from django_piggy_verify.conflicts import Overtaken
+from django_piggy_verify.db import locking, retries
+from django_piggy_verify.db.retries import Conflict
+from django_piggy_verify.limits import counters
+from django_piggy_verify.limits.counters import Change, Counted
 from django_piggy_verify.models import Tally
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.tallies import Change, Counted
 
 _DIGITS: Final = 44
 """Hexadecimal digits of a key: the longest name of a limit has room beside them."""
@@ -63,7 +64,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Usage:
     """How far one subject is under one limit."""
 
     limit: str
@@ -124,7 +125,7 @@ class Exhausted(Exception):
         self.waits = waits
 
 
-@conflicts.tried_again
+@retries.retry_on_conflict
 def take(claims: Sequence[Claim]) -> Windows:
     """
     Count every claim, or none, and answer the windows that they are counted in.
@@ -136,30 +137,30 @@ def take(claims: Sequence[Claim]) -> Windows:
     Raises Exhausted.
     """
     now = timezone.now()
-    rows = tallies.find(_keys(claims))
+    rows = counters.find(_keys(claims))
     if exhausted := _waits(claims, rows, now):
         raise Exhausted(exhausted)
     new = {each.key: _end(each, now) for each in claims if each.key not in rows}
     known = [each for each in claims if each.key in rows]
     changes = [_counted(each, rows[each.key], now) for each in known]
     with transaction.atomic(using=router.db_for_write(Tally)):
-        if tallies.make(new) + tallies.change(changes) < len(claims):
-            raise Overtaken("the tallies are never at rest")
+        if counters.make(new) + counters.change(changes) < len(claims):
+            raise Conflict("the tallies are never at rest")
     return new | {each.key: each.ends_at for each in changes}
 
 
 def waits(claims: Sequence[Claim]) -> dict[str, int]:
     """Answer which of the claims are exhausted, and their waits, counting nothing."""
-    return _waits(claims, tallies.find(_keys(claims)), timezone.now())
+    return _waits(claims, counters.find(_keys(claims)), timezone.now())
 
 
-def standings(claims: Sequence[Claim]) -> list[Standing]:
+def usage(claims: Sequence[Claim]) -> list[Usage]:
     """Answer how far the subject of each claim is, counting nothing."""
-    rows, now = tallies.find(_keys(claims)), timezone.now()
-    return [_standing(each, rows.get(each.key), now) for each in claims]
+    rows, now = counters.find(_keys(claims)), timezone.now()
+    return [_usage(each, rows.get(each.key), now) for each in claims]
 
 
-@conflicts.tried_again
+@retries.retry_on_conflict
 def settle(
     windows: Windows,
     *,
@@ -172,32 +173,32 @@ def settle(
     Nothing is given back to another window than it was taken from: what has been
     counted in a new one stays. A window that is cleared is over.
     """
-    cleared = [tallies.clear(each.key) for each in clear]
-    returned = [tallies.give_back(each.key, windows[each.key]) for each in give_back]
-    tallies.change(cleared + returned)
+    cleared = [counters.clear(each.key) for each in clear]
+    returned = [counters.give_back(each.key, windows[each.key]) for each in give_back]
+    counters.change(cleared + returned)
 
 
-@conflicts.tried_again
+@retries.retry_on_conflict
 def forget(claims: Sequence[Claim]) -> int:
     """Delete the tallies of these claims, and answer how many there were."""
-    with conflicts.in_order(Tally, _keys(claims)) as rows:
+    with locking.locked_in_key_order(Tally, _keys(claims)) as rows:
         return rows.delete()[0]
 
 
 def _counted(claim: Claim, row: Counted, now: datetime) -> Change:
     """Answer how to count the claim, in the window that was read and no other."""
     if row.ends_at > now:
-        return tallies.add(claim.key, row.ends_at, room=claim.rate.count)
-    return tallies.begin(claim.key, now, ends_at=_end(claim, now))
+        return counters.add(claim.key, row.ends_at, room=claim.rate.count)
+    return counters.begin(claim.key, now, ends_at=_end(claim, now))
 
 
 def _end(claim: Claim, now: datetime) -> datetime:
     return now + timedelta(seconds=claim.rate.period)
 
 
-def _standing(claim: Claim, row: Counted | None, now: datetime) -> Standing:
+def _usage(claim: Claim, row: Counted | None, now: datetime) -> Usage:
     number, ends_at = row if row and row.ends_at > now else (0, None)
-    return Standing(
+    return Usage(
         limit=claim.limit, number=number, allowed=claim.rate.count, ends_at=ends_at
     )
 

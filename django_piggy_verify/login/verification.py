@@ -8,19 +8,10 @@ view, no vendor's word.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from math import ceil
 
 from django.http import HttpRequest
 
-from django_piggy_verify import (
-    clients,
-    devices,
-    events,
-    limits,
-    pending,
-    recipients,
-    signals,
-)
+from django_piggy_verify import events, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeRejected,
@@ -28,13 +19,13 @@ from django_piggy_verify.exceptions import (
     ProviderError,
     TooManyAttempts,
 )
-from django_piggy_verify.limits import Claim, Exhausted, Rate, Standing, Windows
-from django_piggy_verify.pending import Login
-from django_piggy_verify.providers import get_provider, watched
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
+from django_piggy_verify.login import pending, rate_limits
+from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, Identity
+from django_piggy_verify.providers.calls import logged_call
 from django_piggy_verify.secret import Secret
-
-_DAY = 86400
 
 
 def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
@@ -48,9 +39,9 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
     ContactUnknown with ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False`` only.
     """
     with _lasting_at_least(conf.send_floor):
-        cooldown, *_ = claims = _send_claims(recipient, request)
+        cooldown, *_ = claims = rate_limits.of_send(recipient, request)
         try:
-            windows = limits.take(claims)
+            windows = fixed_windows.take(claims)
         except Exhausted as refusal:
             if cooldown.limit not in refusal.waits:
                 raise _too_many(refusal.waits, recipient, request) from None
@@ -59,10 +50,10 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
         try:
             _send(recipient, request)
         except ContactUnknown:
-            limits.settle(windows, give_back=[cooldown])
+            fixed_windows.settle(windows, give_back=[cooldown])
             raise
         except ProviderError:
-            limits.settle(windows, give_back=claims)
+            fixed_windows.settle(windows, give_back=claims)
             raise
         return cooldown.rate.period
 
@@ -78,52 +69,37 @@ def check_code(
 
     Raises CodeRejected, TooManyAttempts, ProviderUnavailable, ProviderRefused.
     """
-    by_recipient = _check_claims_of_recipient(recipient, request)
-    by_visitor = _check_claims_of_visitor(request)
-    use = _use_of(recipient, code)
+    by_recipient = rate_limits.of_check_by_recipient(recipient, request)
+    by_visitor = rate_limits.of_check_by_visitor(request)
+    use = rate_limits.of_code(recipient, code)
     windows = _take_for_check([*by_recipient, *by_visitor], use, recipient, request)
     try:
         identity = _check(recipient, code, request)
     except CodeRejected:
-        limits.settle(windows, give_back=[use])
+        fixed_windows.settle(windows, give_back=[use])
         raise
     except ProviderError:
-        limits.settle(windows, give_back=[*by_recipient, *by_visitor, use])
+        fixed_windows.settle(windows, give_back=[*by_recipient, *by_visitor, use])
         raise
-    limits.settle(windows, give_back=by_visitor, clear=by_recipient)
+    fixed_windows.settle(windows, give_back=by_visitor, clear=by_recipient)
     return identity
 
 
-def require_tries(request: HttpRequest) -> None:
+def require_attempts_left(request: HttpRequest) -> None:
     """
     Raise TooManyAttempts if the login in progress has no tries left.
 
     A code that is sent to it could not be checked.
     """
     login = pending.attached_to(request)
-    if login and (waits := limits.waits([_login_claim(login)])):
+    if login and (waits := fixed_windows.waits([rate_limits.of_login(login)])):
         raise _too_many(waits, login.recipient, request)
-
-
-def unlock(recipient: str) -> int:
-    """Forget what was counted for `recipient`; answer how many limits that was."""
-    return limits.forget(_claims_of_recipient(recipient))
-
-
-def counts_of(recipient: str) -> list[Standing]:
-    """
-    Answer what was counted for `recipient`, under every limit of an address.
-
-    Nothing of the browsers that the member has logged in with before, which count
-    wrong codes of their own.
-    """
-    return limits.standings(_claims_of_recipient(recipient))
 
 
 def _send(recipient: str, request: HttpRequest | None) -> None:
     provider = get_provider()
     try:
-        with watched("send"):
+        with logged_call("send"):
             provider.send_code(recipient)
     except ContactUnknown:
         events.CONTACT_UNKNOWN.log(recipient=recipient)
@@ -143,7 +119,7 @@ def _send(recipient: str, request: HttpRequest | None) -> None:
 
 def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identity:
     try:
-        with watched("check"):
+        with logged_call("check"):
             return get_provider().check_code(Challenge(recipient=recipient), code)
     except CodeRejected:
         _tell_rejection(recipient, request)
@@ -154,73 +130,16 @@ def _take_for_check(
     claims: list[Claim], use: Claim, recipient: str, request: HttpRequest | None
 ) -> Windows:
     try:
-        return limits.take([*claims, use])
+        return fixed_windows.take([*claims, use])
     except Exhausted as refusal:
         waits = refusal.waits
     if waits.pop(use.limit, None) is None or waits:
         raise _too_many(waits, recipient, request)
     # Right once before, so wrong now; whoever repeats it is counted all the same.
     with suppress(Exhausted):
-        limits.take(claims)
+        fixed_windows.take(claims)
     _tell_rejection(recipient, request)
     raise CodeRejected
-
-
-def _send_claims(recipient: str, request: HttpRequest | None) -> list[Claim]:
-    subject = recipients.key(recipient)
-    names = ("send_cooldown", "send_recipient", "send_recipient_day")
-    return [
-        *(limits.claim(name, subject) for name in names),
-        *_address_claims("send_ip", request),
-    ]
-
-
-def _claims_of_recipient(recipient: str) -> list[Claim]:
-    """Answer the claims that need no request: not of one browser or client address."""
-    return [
-        *_send_claims(recipient, None),
-        *_check_claims_of_recipient(recipient, None),
-    ]
-
-
-def _check_claims_of_recipient(
-    recipient: str, request: HttpRequest | None
-) -> list[Claim]:
-    device = devices.known(request, recipient)
-    subject = "\0".join(filter(None, (recipients.key(recipient), device)))
-    names = ("check_recipient", "check_recipient_day")
-    return [limits.claim(name, subject) for name in names]
-
-
-def _check_claims_of_visitor(request: HttpRequest | None) -> list[Claim]:
-    login = pending.attached_to(request)
-    if login is None:
-        return _address_claims("check_ip", request)
-    return [_login_claim(login), *_address_claims("check_ip", request)]
-
-
-def _login_claim(login: Login) -> Claim:
-    return limits.claim(
-        "check_login",
-        login.id,
-        rate=Rate(int(conf.rate_limits["check_login"]), _DAY),
-        # A login with no tries left is replaced by a new one, not waited for.
-        retry_after=login.resend_in,
-    )
-
-
-def _address_claims(name: str, request: HttpRequest | None) -> list[Claim]:
-    if request is None:
-        return []
-    return [limits.claim(name, clients.address(request))]
-
-
-def _use_of(recipient: str, code: Secret) -> Claim:
-    """Answer the claim that lets a code be right once."""
-    subject = Secret(f"{recipients.key(recipient)}\0{code.casefold()}")
-    # Claimed before the call, but to be held for `login_ttl` after it.
-    held = conf.login_ttl + ceil(conf.timeout)
-    return limits.claim("code_use", subject, rate=Rate(1, held))
 
 
 def _too_many(

@@ -17,8 +17,8 @@ import urllib3
 from django_piggy_verify import __version__
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ProviderUnavailable
+from django_piggy_verify.http.connections import progress, session
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.wire import progress, session
 
 MAX_BODY = 1024 * 1024
 """Bytes of an answer that are read, counted after decompression."""

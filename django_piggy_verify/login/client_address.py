@@ -10,7 +10,7 @@ from django_piggy_verify.conf import conf
 _SHARED_ADDRESS: Final = "unknown"
 
 
-def address(request: HttpRequest) -> str:
+def of(request: HttpRequest) -> str:
     """
     Answer whom `send_ip` and `check_ip` count: an IPv4 address or an IPv6 /64.
 

@@ -16,8 +16,9 @@ from django.db.models import Q, QuerySet, TextChoices
 from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
-from django_piggy_verify import conflicts, encryption
+from django_piggy_verify.auth_tokens import encryption
 from django_piggy_verify.conf import conf
+from django_piggy_verify.db import locking
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
 from django_piggy_verify.models import AuthToken, Contact, binding
 from django_piggy_verify.secret import Secret
@@ -36,7 +37,7 @@ class Freshness(TextChoices):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class CachedToken:
     """An auth token and how long it serves."""
 
     token: Secret
@@ -80,7 +81,7 @@ def contacts_with(wanted: Freshness) -> Q:
     }[wanted]
 
 
-def find(user_id: Any, provider: str) -> Served | None:
+def find(user_id: Any, provider: str) -> CachedToken | None:
     """
     Answer the token of this user, if it is valid and can be decrypted.
 
@@ -94,7 +95,7 @@ def find(user_id: Any, provider: str) -> Served | None:
     return None
 
 
-def find_with(contact: Contact) -> Served | None:
+def find_with(contact: Contact) -> CachedToken | None:
     """Answer the same from a `contact` that was read together with its token."""
     row: AuthToken | None = getattr(contact, "auth_token", None)
     if row is None:
@@ -102,7 +103,7 @@ def find_with(contact: Contact) -> Served | None:
     return _open(row.ciphertext, row.expires_at, contact.binding, contact.fetch_until)
 
 
-def store(contact: Contact, served: Served, *, fetched_at: datetime) -> None:
+def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> None:
     """Keep the token of `contact`, in the place of an older one."""
     row = AuthToken(
         contact=contact,
@@ -110,7 +111,7 @@ def store(contact: Contact, served: Served, *, fetched_at: datetime) -> None:
         fetched_at=fetched_at,
         expires_at=served.expires_at,
     )
-    rows = conflicts.current(AuthToken)
+    rows = locking.primary_rows(AuthToken)
     features = connections[rows.db].features
     rows.bulk_create(
         [row],
@@ -165,10 +166,10 @@ def _open(
     expires_at: datetime,
     bound_to: str,
     at_rest_from: datetime | None,
-) -> Served | None:
+) -> CachedToken | None:
     if expires_at <= timezone.now():
         return None
     token = encryption.decrypt(bytes(sealed), bound_to=bound_to)
     if token is None:
         return None
-    return Served(token=token, expires_at=expires_at, at_rest_from=at_rest_from)
+    return CachedToken(token=token, expires_at=expires_at, at_rest_from=at_rest_from)

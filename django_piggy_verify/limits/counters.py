@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
-from django_piggy_verify import conflicts
+from django_piggy_verify.db import locking
 from django_piggy_verify.models import Tally
 
 
@@ -76,7 +76,7 @@ def long_ago() -> datetime:
 def find(keys: Sequence[str]) -> Mapping[str, Counted]:
     """Answer what the rows of `keys` say, by key, as far as there are any."""
     rows = _rows().using(_database()).filter(key__in=keys)
-    if conflicts.is_in_transaction(rows.db):
+    if locking.is_in_transaction(rows.db):
         # In a caller's transaction MariaDB would answer from an old snapshot.
         rows = rows.order_by("key").select_for_update()
     return {key: Counted(number, ends_at) for key, number, ends_at in rows}
@@ -112,7 +112,7 @@ def change(changes: Sequence[Change]) -> int:
         *(value for each in changes for value in (each.key, *each.values)),
     ]
     sql = _update(changes, connection)
-    if conflicts.has_to_lock_in_order(connection):
+    if locking.needs_key_order(connection):
         sql, values = sql + _in_order(connection, len(keys)), values + sorted(keys)
     return _execute(connection, sql, values)
 

@@ -15,7 +15,8 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import get_random_string, salted_hmac
 
-from django_piggy_verify import cookies, recipients
+from django_piggy_verify import recipients
+from django_piggy_verify.login import cookies
 
 MAX_AGE: Final = 180 * 24 * 3600
 """Seconds that a browser stays known after its last login."""

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 _R = TypeVar("_R")
 
 
-class Flights(Generic[_R]):
+class SingleFlight(Generic[_R]):
     """The calls that are under way, by key."""
 
     def __init__(self) -> None:

@@ -12,24 +12,26 @@ from typing import Any, Final
 from django.db import router, transaction
 from django.utils import timezone
 
-from django_piggy_verify import conflicts, events, leases, signals, token_cache
+from django_piggy_verify import events, signals
+from django_piggy_verify.auth_tokens import cache, leases
+from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.leases import Lease
+from django_piggy_verify.auth_tokens.single_flight import SingleFlight
 from django_piggy_verify.conf import conf
+from django_piggy_verify.db import locking, retries
 from django_piggy_verify.exceptions import ContactUnknown, ProviderUnavailable
-from django_piggy_verify.flights import Flights
-from django_piggy_verify.leases import Lease
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import watched
 from django_piggy_verify.providers.base import TokenProvider
-from django_piggy_verify.token_cache import Served
+from django_piggy_verify.providers.calls import logged_call
 
 _SHORTEST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.25
 
-_flights: Final[Flights[Served]] = Flights()
-_calls: Final[Flights[Served]] = Flights()
+_flights: Final[SingleFlight[CachedToken]] = SingleFlight()
+_calls: Final[SingleFlight[CachedToken]] = SingleFlight()
 
 
-def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> Served:
+def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> CachedToken:
     """
     Fetch and store the token of this user, or get what somebody else is fetching.
 
@@ -51,7 +53,7 @@ def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> Served:
         raise ProviderUnavailable("another thread still waits for its answer") from None
 
 
-def fetch_unless_busy(provider: TokenProvider, user_id: Any) -> Served | None:
+def fetch_unless_busy(provider: TokenProvider, user_id: Any) -> CachedToken | None:
     """Fetch and store the token of this user if nobody else does, or just failed to."""
     if _in_transaction():
         return None
@@ -61,7 +63,7 @@ def fetch_unless_busy(provider: TokenProvider, user_id: Any) -> Served | None:
 
 
 def _find_contact(user_id: Any, provider: TokenProvider) -> Contact:
-    rows = conflicts.current(Contact).filter(user_id=user_id, provider=provider.name)
+    rows = locking.primary_rows(Contact).filter(user_id=user_id, provider=provider.name)
     for contact in rows.select_related("auth_token"):
         return contact
     raise ContactUnknown("this user is no contact")
@@ -69,9 +71,9 @@ def _find_contact(user_id: Any, provider: TokenProvider) -> Contact:
 
 def _fetch_in_turn(
     provider: TokenProvider, contact: Contact, *, is_renewal: bool
-) -> Served:
+) -> CachedToken:
     """Fetch under a lease, or wait for what its holder gets."""
-    known, began = token_cache.find_with(contact), time.monotonic()
+    known, began = cache.find_with(contact), time.monotonic()
     if not is_renewal:
         leases.raise_remembered(contact)
     while True:
@@ -81,12 +83,12 @@ def _fetch_in_turn(
         elif lease := leases.take(contact):
             return _fetch(provider, lease)
         contact = _find_contact(contact.user_id, provider)
-        if (news := token_cache.find_with(contact)) and news != known:
+        if (news := cache.find_with(contact)) and news != known:
             return news
         leases.raise_remembered(contact)
 
 
-def _fetch(provider: TokenProvider, lease: Lease) -> Served:
+def _fetch(provider: TokenProvider, lease: Lease) -> CachedToken:
     contact, asked_at = lease.contact, timezone.now()
     with leases.held(lease):
         served = _ask(provider, contact, asked_at)
@@ -95,17 +97,17 @@ def _fetch(provider: TokenProvider, lease: Lease) -> Served:
     return served
 
 
-@conflicts.tried_again
-def _land(lease: Lease, served: Served, asked_at: datetime) -> None:
+@retries.retry_on_conflict
+def _land(lease: Lease, served: CachedToken, asked_at: datetime) -> None:
     """Store what was fetched, unless the user has logged out meanwhile."""
     with transaction.atomic(using=_database()):
         if lease.end():
-            token_cache.store(lease.contact, served, fetched_at=asked_at)
+            cache.store(lease.contact, served, fetched_at=asked_at)
 
 
 def _fetch_in_transaction(
     provider: TokenProvider, contact: Contact, key: object
-) -> Served:
+) -> CachedToken:
     """
     Fetch without a lease, which here would be a lock on its row.
 
@@ -117,19 +119,19 @@ def _fetch_in_transaction(
         key, lambda: _ask(provider, contact, asked_at), timeout=conf.timeout
     )
     if is_own and Contact.objects.select_for_update().filter(pk=contact.pk).first():
-        token_cache.store(contact, served, fetched_at=asked_at)
+        cache.store(contact, served, fetched_at=asked_at)
         _tell(provider, contact, served)
     return served
 
 
-def _ask(provider: TokenProvider, contact: Contact, asked_at: datetime) -> Served:
+def _ask(provider: TokenProvider, contact: Contact, asked_at: datetime) -> CachedToken:
     expires_at = asked_at + timedelta(seconds=conf.auth_token_ttl)
-    with token_cache.voided_by_refusal(contact), watched("fetch"):
+    with cache.voided_by_refusal(contact), logged_call("fetch"):
         token = provider.fetch_auth_token(contact.uid)
-    return Served(token=token, expires_at=expires_at)
+    return CachedToken(token=token, expires_at=expires_at)
 
 
-def _tell(provider: TokenProvider, contact: Contact, served: Served) -> None:
+def _tell(provider: TokenProvider, contact: Contact, served: CachedToken) -> None:
     events.AUTH_TOKEN_FETCHED.log(until=served.expires_at)
     signals.auth_token_fetched.send_robust(
         type(provider), contact=contact, expires_at=served.expires_at
@@ -137,7 +139,7 @@ def _tell(provider: TokenProvider, contact: Contact, served: Served) -> None:
 
 
 def _in_transaction() -> bool:
-    return conflicts.is_in_transaction(_database())
+    return locking.is_in_transaction(_database())
 
 
 def _database() -> str:

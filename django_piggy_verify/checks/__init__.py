@@ -1,0 +1,59 @@
+"""
+System checks with stable ids: what is missing or unsafe in a project's settings.
+
+One small function per check. The code that reads a setting does not validate it.
+``piggy_verify.E...`` stops the server, ``piggy_verify.W...`` warns.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeAlias
+
+from django.core.checks import CheckMessage
+
+from django_piggy_verify.checks.deployment import check_cookies, check_proxies
+from django_piggy_verify.checks.project import (
+    check_axes,
+    check_backend,
+    check_databases,
+    check_sandbox,
+    check_urls,
+)
+from django_piggy_verify.checks.provider import (
+    check_addresses,
+    check_credentials,
+    check_provider,
+    check_route,
+)
+from django_piggy_verify.checks.settings import (
+    check_encryption_keys,
+    check_flags,
+    check_numbers,
+    check_rate_limits,
+)
+
+_Check: TypeAlias = Callable[..., Iterator[CheckMessage]]
+
+ALWAYS: Final[Sequence[_Check]] = (
+    check_credentials,
+    check_backend,
+    check_addresses,
+    check_numbers,
+    check_encryption_keys,
+    check_rate_limits,
+    check_provider,
+    check_route,
+    check_sandbox,
+    check_flags,
+    check_databases,
+    check_urls,
+    check_axes,
+)
+"""The checks of every ``manage.py check``."""
+
+ON_DEPLOY: Final[Sequence[_Check]] = (check_cookies, check_proxies)
+"""The checks that ``manage.py check --deploy`` adds."""
+
+
+def run(checks: Sequence[_Check]) -> list[CheckMessage]:
+    """Run these checks and return their messages."""
+    return [message for check in checks for message in check()]

@@ -1,0 +1,31 @@
+"""Check what only a deployment needs: ``manage.py check --deploy``."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Warning as Caution
+
+from django_piggy_verify.conf import conf
+
+_ID = "piggy_verify."
+
+
+def check_cookies() -> Iterator[CheckMessage]:
+    """W002, with ``--deploy``: cookies that are sent over http can be stolen."""
+    if not settings.SESSION_COOKIE_SECURE or not settings.CSRF_COOKIE_SECURE:
+        yield Caution(
+            "SESSION_COOKIE_SECURE or CSRF_COOKIE_SECURE is off.",
+            hint="The login cookie is as secure as the session cookie.",
+            id=f"{_ID}W002",
+        )
+
+
+def check_proxies() -> Iterator[CheckMessage]:
+    """W003, with ``--deploy``: behind a proxy all visitors share one address."""
+    if settings.SECURE_PROXY_SSL_HEADER and not conf.trusted_proxy_count:
+        yield Caution(
+            "There is a proxy in front, but PIGGY_VERIFY_TRUSTED_PROXY_COUNT is 0.",
+            hint="All visitors come from the proxy's address and share its limits. "
+            "Set how many proxies of your own append to X-Forwarded-For.",
+            id=f"{_ID}W003",
+        )

@@ -1,0 +1,97 @@
+"""Check the values of settings: numbers, flags, keys and limits."""
+
+import math
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+
+from django_piggy_verify.auth_tokens.encryption import read_key
+from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, conf
+from django_piggy_verify.limits import fixed_windows
+
+_ID = "piggy_verify."
+
+
+def check_numbers() -> Iterator[CheckMessage]:
+    """E004: durations are positive, the floor and the proxy count may be zero."""
+    least = {
+        "TIMEOUT": (conf.timeout, 0.001),
+        "SEND_FLOOR": (conf.send_floor, 0),
+        "LOGIN_TTL": (conf.login_ttl, 1),
+        "AUTH_TOKEN_TTL": (conf.auth_token_ttl, 1),
+    }
+    for name, (value, minimum) in least.items():
+        if not _is_number(value) or value < minimum:
+            yield _bad_value(name, "a number of seconds, positive")
+    count = conf.trusted_proxy_count
+    if type(count) is not int or count < 0:
+        yield _bad_value("TRUSTED_PROXY_COUNT", "a whole number, 0 or more")
+
+
+def check_encryption_keys() -> Iterator[CheckMessage]:
+    """E005: a key that cannot be read would make every token a cache miss."""
+    keys = conf.encryption_keys
+    if not isinstance(keys, (list, tuple)) or not all(map(_is_key, keys)):
+        yield Error(
+            "PIGGY_VERIFY_ENCRYPTION_KEYS holds something that is no key.",
+            hint="A list of url-safe base64 of 32 bytes, as Fernet.generate_key() "
+            "makes.",
+            id=f"{_ID}E005",
+        )
+
+
+def check_rate_limits() -> Iterator[CheckMessage]:
+    """E006: a limit that is misspelled protects nobody."""
+    if not isinstance(getattr(settings, "PIGGY_VERIFY_RATE_LIMITS", {}), dict):
+        yield Error("PIGGY_VERIFY_RATE_LIMITS is no dictionary.", id=f"{_ID}E006")
+        return
+    for name, value in conf.rate_limits.items():
+        if name not in DEFAULT_RATE_LIMITS or not _is_limit(name, value):
+            yield Error(
+                f"PIGGY_VERIFY_RATE_LIMITS[{name!r}] is no limit.",
+                hint="Write 'N/[n]unit' with the units s, m, h and d, as in '3/15m'; "
+                "check_login is a whole number. The names are: "
+                f"{', '.join(DEFAULT_RATE_LIMITS)}.",
+                id=f"{_ID}E006",
+            )
+
+
+def check_flags() -> Iterator[CheckMessage]:
+    """E011: a text is no flag: "False", from an environment, would mean yes."""
+    flags = {
+        "CREATE_USERS": conf.create_users,
+        "LINK_BY_EMAIL": conf.link_by_email,
+        "ALLOW_STAFF": conf.allow_staff,
+        "HIDE_UNKNOWN_CONTACTS": conf.hide_unknown_contacts,
+        "EXPOSE_AUTH_TOKEN": conf.expose_auth_token,
+        "FORGET_TOKEN_ON_LOGOUT": conf.forget_token_on_logout,
+    }
+    for name, value in flags.items():
+        if type(value) is not bool:
+            yield Error(f"PIGGY_VERIFY_{name} is not a boolean.", id=f"{_ID}E011")
+
+
+def _is_key(text: object) -> bool:
+    try:
+        return isinstance(text, str) and bool(read_key(text))
+    except ValueError:
+        return False
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float} and math.isfinite(float(str(value)))
+
+
+def _is_limit(name: str, value: object) -> bool:
+    if name == "check_login":
+        return type(value) is int and value > 0
+    try:
+        fixed_windows.parse_rate(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _bad_value(name: str, wanted: str) -> Error:
+    return Error(f"PIGGY_VERIFY_{name} is not {wanted}.", id=f"{_ID}E004")

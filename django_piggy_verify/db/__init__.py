@@ -1,0 +1,1 @@
+"""Database work that several processes do to the same rows."""

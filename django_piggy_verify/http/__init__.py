@@ -1,0 +1,1 @@
+"""HTTP calls with one deadline, over connections that are kept open."""

@@ -1,0 +1,90 @@
+"""
+Find, fill and record the user of a contact who was proved by a code.
+
+`backends` decides the order of these steps, and calls the hooks of a project.
+"""
+
+from typing import Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models, router, transaction
+from django.db.transaction import Atomic
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+
+from django_piggy_verify.conf import conf
+from django_piggy_verify.models import Contact
+from django_piggy_verify.providers.base import Identity
+
+_USERNAME_LENGTH: Final = 20
+_USERNAME_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def record(user: AbstractBaseUser, identity: Identity) -> None:
+    """Write the contact's row: its user, and the address that was just proved."""
+    now = timezone.now()
+    key = {"provider": identity.provider, "uid": identity.uid, "user": user}
+    proved = {"email": identity.email, "verified_at": now}
+    if not Contact.objects.filter(**key).update(**proved):
+        with atomic():
+            Contact.objects.create(**key, **proved, created_at=now)
+
+
+def atomic() -> Atomic:
+    """Return a transaction on the database that holds contacts and users."""
+    return transaction.atomic(using=router.db_for_write(Contact))
+
+
+def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
+    """Return the one user with exactly this address who is not a contact yet."""
+    model = get_user_model()
+    name = model.get_email_field_name()
+    if not _has_field(model, name):
+        return None
+    # Some databases fold case when they compare; here only the same text counts.
+    matches = [
+        user
+        for user in model._default_manager.filter(**{name: identity.email}).exclude(
+            piggy_contacts__provider=identity.provider
+        )
+        if getattr(user, name) == identity.email
+    ]
+    return matches[0] if len(matches) == 1 else None
+
+
+def initial_values(identity: Identity) -> dict[str, str]:
+    """Return the fields of a new user: the address, and a random username."""
+    model = get_user_model()
+    values = {}
+    if _has_field(model, model.get_email_field_name()):
+        values[model.get_email_field_name()] = identity.email
+    username = model._meta.get_field(model.USERNAME_FIELD)
+    if isinstance(username, models.EmailField):
+        values[username.name] = identity.email
+    elif isinstance(username, models.CharField) and not username.has_default():
+        length = min(_USERNAME_LENGTH, username.max_length or _USERNAME_LENGTH)
+        values[username.name] = get_random_string(length, _USERNAME_ALPHABET)
+    return values
+
+
+def may_log_in(user: AbstractBaseUser) -> bool:
+    """Return whether the user is active, and not staff unless the settings allow it."""
+    return user.is_active and (conf.allow_staff or not _is_staff(user))
+
+
+def may_stay_logged_in(user: AbstractBaseUser) -> bool:
+    """Return whether a session of this user is still good."""
+    if may_log_in(user):
+        return True
+    # Staff who are no contact have not come in by a code: the first backend stands
+    # for all users whom a test client's `force_login` lets in.
+    return user.is_active and not Contact.objects.filter(user_id=user.pk).exists()
+
+
+def _has_field(model: type[AbstractBaseUser], name: str) -> bool:
+    return any(field.name == name for field in model._meta.get_fields())
+
+
+def _is_staff(user: AbstractBaseUser) -> bool:
+    return getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)

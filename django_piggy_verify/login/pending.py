@@ -1,0 +1,168 @@
+"""
+The login in progress: made, read and forgotten. It decides nothing else.
+
+It lives in a signed, `HttpOnly` cookie, and in the form that it belongs to, so
+that each tab checks its code for the address it shows. What must not be rolled
+back by keeping an old cookie, such as a count, does not live here.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Final, Self
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.crypto import get_random_string
+from django.utils.encoding import iri_to_uri
+
+from django_piggy_verify.conf import conf
+from django_piggy_verify.login import cookies
+
+COOKIE: Final = "piggy_verify_login"
+FIELD: Final = "login"
+"""The form field that says which login in progress a page belongs to."""
+
+MAX_NEXT: Final = 1000
+"""Characters of a `next`; a longer one would not fit into the cookie."""
+
+_SALT: Final = "django_piggy_verify.pending"
+_GRACE: Final = 3600
+"""Seconds for which a login that is too old is still known, to say so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A login in progress."""
+
+    id: str
+    """Names it from its first code on; a resend keeps it."""
+
+    browser: str
+    """Random, the same for all tabs of a browser: a form without it is foreign."""
+
+    recipient: str
+    """Whom the code was sent to."""
+
+    next: str
+    """Where the visitor wanted to go; blank for the default."""
+
+    sent_at: int
+    """When the last code was asked for, in seconds since the epoch."""
+
+    resend_at: float
+    """When the next code may be asked for, in seconds since the epoch."""
+
+    is_resent: bool = False
+    """Whether there is a newer code than when one was last asked for."""
+
+    is_held_back: bool = False
+    """Whether none was, because it was too early."""
+
+    @property
+    def expires_in(self) -> int:
+        """Whole seconds until it is too old; 0 if it is."""
+        return max(0, self.sent_at + conf.login_ttl - int(time.time()))
+
+    @property
+    def resend_in(self) -> int:
+        """Whole seconds until another code may be sent, rounded up."""
+        return max(0, ceil(self.resend_at - time.time()))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a code may still be checked for it."""
+        return self.expires_in > 0
+
+    def sent_again(self, *, resend_in: int) -> Self:
+        """Answer this login with a fresh deadline."""
+        now = time.time()
+        resend_at = now + resend_in
+        # What the cooldown holds back leaves its end where it was, to a second, unless
+        # somebody else has asked since: then there is a newer email, too.
+        is_resent = resend_at > self.resend_at + 1
+        return replace(
+            self,
+            sent_at=int(now),
+            resend_at=resend_at,
+            is_resent=is_resent,
+            is_held_back=not is_resent,
+        )
+
+    def __str__(self) -> str:
+        """Answer the signed form, for the cookie and the form field."""
+        fields = [getattr(self, name) for name in self.__slots__]
+        return signing.dumps(fields, salt=_SALT)
+
+
+def begin(
+    request: HttpRequest, recipient: str, *, next_url: str, resend_in: int
+) -> Login:
+    """Answer a new login in progress for a code that was just asked for."""
+    earlier = _read(request.COOKIES.get(COOKIE, ""))
+    now = time.time()
+    next_url = iri_to_uri(next_url)
+    return Login(
+        id=get_random_string(22),
+        browser=earlier.browser if earlier else get_random_string(22),
+        recipient=recipient,
+        next=next_url if len(next_url) <= MAX_NEXT else "",
+        sent_at=int(now),
+        resend_at=now + resend_in,
+    )
+
+
+def find(request: HttpRequest, named: str = "") -> Login | None:
+    """
+    Answer the login in progress of this browser, open or not.
+
+    With `named`, a form's field, it is that one or none: another tab may have
+    begun another since.
+    """
+    current = _read(request.COOKIES.get(COOKIE, ""))
+    if current is None or not named:
+        return current
+    login = _read(named)
+    return login if login and login.browser == current.browser else None
+
+
+def next_of(named: str) -> str:
+    """Answer where the login in a form's field was to lead, whoever began it."""
+    login = _read(named)
+    return login.next if login else ""
+
+
+def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
+    """Keep `login` in the browser's cookie."""
+    max_age = conf.login_ttl + _GRACE
+    cookies.keep(request, response, (COOKIE, str(login)), max_age=max_age)
+
+
+def close(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
+    """Have `login` be too old, unless the browser has begun another since."""
+    current = _read(request.COOKIES.get(COOKIE, ""))
+    if current and current.id == login.id:
+        remember(request, response, replace(login, sent_at=0))
+
+
+def forget(response: HttpResponseBase) -> None:
+    """Delete the cookie."""
+    cookies.drop(response, COOKIE)
+
+
+def attach(request: HttpRequest, login: Login) -> None:
+    """Tell whoever gets `request` next which login its code belongs to."""
+    request._piggy_verify_login = login  # type: ignore[attr-defined]
+
+
+def attached_to(request: HttpRequest | None) -> Login | None:
+    """Answer the login that `attach` put to the request, if any."""
+    return getattr(request, "_piggy_verify_login", None)
+
+
+def _read(signed: str) -> Login | None:
+    try:
+        fields = signing.loads(signed, salt=_SALT)
+        return Login(**dict(zip(Login.__slots__, fields, strict=True)))
+    except (signing.BadSignature, TypeError, ValueError):
+        return None

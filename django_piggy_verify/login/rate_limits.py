@@ -1,0 +1,90 @@
+"""
+Say which rate limits a send or a check counts under, and for whom.
+
+`limits` does the counting. `verification` decides when to count.
+"""
+
+from math import ceil
+from typing import Final
+
+from django.http import HttpRequest
+
+from django_piggy_verify import recipients
+from django_piggy_verify.conf import conf
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.limits.fixed_windows import Claim, Rate, Usage
+from django_piggy_verify.login import client_address, devices, pending
+from django_piggy_verify.login.pending import Login
+from django_piggy_verify.secret import Secret
+
+_DAY: Final = 86400
+
+
+def of_send(recipient: str, request: HttpRequest | None) -> list[Claim]:
+    """Return the claims of one send. The first one is the cooldown."""
+    subject = recipients.key(recipient)
+    names = ("send_cooldown", "send_recipient", "send_recipient_day")
+    return [
+        *(fixed_windows.claim(name, subject) for name in names),
+        *_by_client_address("send_ip", request),
+    ]
+
+
+def of_check_by_recipient(recipient: str, request: HttpRequest | None) -> list[Claim]:
+    """Return the claims of one check that count for the recipient."""
+    device = devices.known(request, recipient)
+    subject = "\0".join(filter(None, (recipients.key(recipient), device)))
+    names = ("check_recipient", "check_recipient_day")
+    return [fixed_windows.claim(name, subject) for name in names]
+
+
+def of_check_by_visitor(request: HttpRequest | None) -> list[Claim]:
+    """Return the claims of one check for the login in progress and the address."""
+    login = pending.attached_to(request)
+    if login is None:
+        return _by_client_address("check_ip", request)
+    return [of_login(login), *_by_client_address("check_ip", request)]
+
+
+def of_login(login: Login) -> Claim:
+    """Return the claim of one check for a login in progress."""
+    return fixed_windows.claim(
+        "check_login",
+        login.id,
+        rate=Rate(int(conf.rate_limits["check_login"]), _DAY),
+        # A visitor without attempts left begins a new login, and does not wait.
+        retry_after=login.resend_in,
+    )
+
+
+def of_code(recipient: str, code: Secret) -> Claim:
+    """Return the claim that lets a code be right only once."""
+    subject = Secret(f"{recipients.key(recipient)}\0{code.casefold()}")
+    # It is counted before the call, and has to last for `login_ttl` after the call.
+    held = conf.login_ttl + ceil(conf.timeout)
+    return fixed_windows.claim("code_use", subject, rate=Rate(1, held))
+
+
+def unlock(recipient: str) -> int:
+    """Delete the counts of `recipient`; return how many limits had a count."""
+    return fixed_windows.forget(_of_recipient(recipient))
+
+
+def usage_of(recipient: str) -> list[Usage]:
+    """
+    Return how far `recipient` is under every limit that counts by address.
+
+    Browsers that the member has logged in with before have counts of their own,
+    which are not included.
+    """
+    return fixed_windows.usage(_of_recipient(recipient))
+
+
+def _of_recipient(recipient: str) -> list[Claim]:
+    return [*of_send(recipient, None), *of_check_by_recipient(recipient, None)]
+
+
+def _by_client_address(name: str, request: HttpRequest | None) -> list[Claim]:
+    if request is None:
+        return []
+    return [fixed_windows.claim(name, client_address.of(request))]

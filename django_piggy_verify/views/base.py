@@ -1,0 +1,234 @@
+"""
+What all pages of the flow have in common: their outcomes.
+
+Every outcome is one method of `FlowView`, in HTML and in JSON; none of them
+decides anything.
+"""
+
+import re
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.shortcuts import render, resolve_url
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import cached_property
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+
+from django_piggy_verify.exceptions import (
+    LoginRefused,
+    ProviderError,
+    TooManyAttempts,
+)
+from django_piggy_verify.login import axes, pending
+from django_piggy_verify.login.pending import Login
+from django_piggy_verify.secret import Secret
+from django_piggy_verify.views.negotiation import form_data, prefers_json
+from django_piggy_verify.views.protection import ProtectedView
+
+_NOWHERE: Final = re.compile(r"\s*[/\\]{2}\s*([?#]|\Z)")
+"""An address of another host whose name is blank: browsers stay where they are."""
+
+RETRY_AFTER_OUTAGE: Final = 30
+"""Seconds after which a visitor may try again when the provider is down."""
+
+
+class FlowView(ProtectedView):
+    """A page of the flow: sends on who is logged in, and words every failure."""
+
+    redirect_authenticated_user = True
+    limited_template_name = "piggy_verify/limited.html"
+    unavailable_template_name = "piggy_verify/unavailable.html"
+    refused_template_name = "piggy_verify/refused.html"
+    interrupted_template_name = "piggy_verify/interrupted.html"
+    messages = {
+        **ProtectedView.messages,
+        "login_expired": _("There is no login to go on with. Ask for a new code."),
+        "too_many_attempts": _("There were too many attempts. Try again in %(wait)s."),
+        "login_refused": _("You cannot log in to this account with a code."),
+    }
+
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Handle the request; failures of the use cases become pages."""
+        try:
+            response = self._instead() or super().dispatch(request, *args, **kwargs)
+        except TooManyAttempts as refusal:
+            response = self.limited(refusal)
+            if prefers_json(request):
+                axes.keep_response(request)
+        except ProviderError:
+            response = self.unavailable()
+        except LoginRefused:
+            response = self.refused()
+        patch_vary_headers(response, ["Accept"])
+        return response
+
+    def _instead(self) -> HttpResponse | None:
+        """Ask `turned_away`, but not where the page is asked about itself."""
+        method = str(self.request.method).lower()
+        if method == "options" or method not in self.http_method_names:
+            return None
+        return self.turned_away()
+
+    def turned_away(self) -> HttpResponse | None:
+        """Answer what a visitor gets instead of this page, if anything."""
+        if self.redirect_authenticated_user and self.request.user.is_authenticated:
+            return self.send_on(self.get_next())
+        return None
+
+    @cached_property
+    def data(self) -> Any:
+        """Answer the fields that were posted, from a form or a JSON body."""
+        data: Any = form_data(self.request)
+        if "code" in data:
+            # Forms keep what they get, in frames of Django's, ours and a project's.
+            data = data.copy()
+            data["code"] = Secret(data["code"])
+        return data
+
+    def get_next(self) -> str:
+        """Answer where the visitor wants to go, unchecked; blank for the default."""
+        return self.data.get("next") or self.request.GET.get("next", "")
+
+    def get_safe_next(self) -> str:
+        """Answer `get_next` if it stays on this site, else nothing."""
+        next_url = self.get_next()
+        return next_url if _is_safe(next_url, self.request) else ""
+
+    def get_target_url(self, next_url: str) -> str:
+        """Answer `next_url` if it stays on this site, else ``LOGIN_REDIRECT_URL``."""
+        if _is_safe(next_url, self.request):
+            return next_url
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
+
+    def get_page_url(self, name: str) -> str:
+        """Answer the URL of another page of the flow."""
+        match = self.request.resolver_match
+        return reverse(
+            f"piggy_verify:{name}", current_app=match.namespace if match else None
+        )
+
+    def get_start_url(self, next_url: str, **query: str) -> str:
+        """Answer the URL of the e-mail page, with `next_url` kept."""
+        if _is_safe(next_url, self.request):
+            query["next"] = next_url
+        url = self.get_page_url("email")
+        return f"{url}?{urlencode(query)}" if query else url
+
+    def get_retry_url(self) -> str:
+        """Answer where to try again once the provider is back."""
+        return self.get_start_url(self.get_next())
+
+    def send_on(self, next_url: str) -> HttpResponse:
+        """Lead a visitor who is logged in to where they wanted to go."""
+        url = self.get_target_url(next_url)
+        if prefers_json(self.request):
+            return JsonResponse({"redirect_to": url})
+        return HttpResponseRedirect(url)
+
+    def waiting_for_code(self, login: Login) -> HttpResponse:
+        """Lead to the code page, and keep the login in progress."""
+        response: HttpResponse
+        if prefers_json(self.request):
+            response = JsonResponse(state(login), status=202)
+        else:
+            response = HttpResponseRedirect(self.get_page_url("code"))
+        pending.remember(self.request, response, login)
+        return response
+
+    def expired(self) -> HttpResponse:
+        """Say that there is no login in progress, or that it is too old."""
+        if prefers_json(self.request):
+            return self.error(409, "login_expired")
+        return HttpResponseRedirect(self.get_start_url(self.get_next(), expired="1"))
+
+    def limited(self, refusal: TooManyAttempts) -> HttpResponse:
+        """Say that a limit is reached, when to try again, and how to go on."""
+        login = pending.attached_to(self.request)
+        ends_login = refusal.limit in {"check_login", "lockout"}
+        can_go_on = login is not None and login.is_open and not ends_login
+        response = self._failure(
+            429,
+            "too_many_attempts",
+            self.limited_template_name,
+            retry_after=refusal.retry_after,
+            limit=refusal.limit,
+            code_url=self.get_page_url("code") if can_go_on else "",
+        )
+        if login and can_go_on:
+            # The link leads to this page's address, whatever another tab asked for.
+            pending.remember(self.request, response, login)
+        elif login and refusal.limit == "check_login":
+            pending.close(self.request, response, login)
+        return response
+
+    def unavailable(self) -> HttpResponse:
+        """Say that nobody can be logged in right now; the login stays in progress."""
+        return self._failure(
+            503,
+            "provider_unavailable",
+            self.unavailable_template_name,
+            retry_after=RETRY_AFTER_OUTAGE,
+        )
+
+    def refused(self) -> HttpResponse:
+        """Say that the code was right, but that this account is not let in."""
+        response = self._failure(403, "login_refused", self.refused_template_name)
+        pending.forget(response)
+        return response
+
+    def interrupted(self, status: int, code: str) -> HttpResponse:
+        """Lead back to the start whoever came here in a way that no page leads."""
+        return self._failure(status, code, self.interrupted_template_name)
+
+    def _failure(
+        self,
+        status: int,
+        code: str,
+        template_name: str,
+        *,
+        retry_after: int = 0,
+        **context: Any,
+    ) -> HttpResponse:
+        if prefers_json(self.request):
+            return self.error(status, code, retry_after=retry_after)
+        context["start_url"] = self.get_start_url(self.get_next())
+        context["retry_url"] = self.get_retry_url()
+        if not retry_after:
+            return render(self.request, template_name, context, status=status)
+        context["retry_after"] = retry_after
+        response = render(self.request, template_name, context, status=status)
+        response["Retry-After"] = str(retry_after)
+        return response
+
+
+def state(login: Login) -> dict[str, Any]:
+    """Answer what a page or a script may know of a login in progress."""
+    return {
+        "recipient": login.recipient,
+        "expires_in": login.expires_in,
+        "resend_in": login.resend_in,
+    }
+
+
+def _is_safe(url: str, request: HttpRequest) -> bool:
+    # Browsers drop tabs and line breaks before they read an address, and so make
+    # another host of "/\t/evil.example" in a script that follows `redirect_to`.
+    return (
+        url.isprintable()
+        and not _NOWHERE.match(url)
+        and url_has_allowed_host_and_scheme(
+            url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        )
+    )
