@@ -13,7 +13,7 @@ pytest_plugins = ["django_piggy_verify.testing"]
 # its own profile "ci" tries the same ones each time: a failure is then due to a
 # change, or to the one environment that it happens in.
 settings.register_profile("default", deadline=None)
-# For a night: pytest --hypothesis-profile=long tests/test_machine.py
+# For a night: pytest --hypothesis-profile=long tests/state_machine/test_machine.py
 settings.register_profile("long", deadline=None, max_examples=5000)
 
 

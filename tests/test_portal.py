@@ -18,7 +18,7 @@ from django_piggy_verify.portal import aget_portal_url, get_portal_url
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.views import PortalView
-from tests.hostile import reply, serving
+from tests.http.hostile import reply, serving
 from tests.steps import JSON, calls, log_in, log_out
 from tests.urls import urlpatterns
 
@@ -72,7 +72,7 @@ def test_a_contact_of_another_account_has_no_link(user, settings):
 
 
 def test_a_contact_that_a_replica_does_not_have_yet_has_a_link(user, settings):
-    settings.DATABASE_ROUTERS = ["tests.meanwhile.ReadsFromReplica"]
+    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
 
     assert get_portal_url(user)
 

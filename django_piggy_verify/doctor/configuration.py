@@ -11,6 +11,7 @@ from django.core.checks import ERROR, CheckMessage
 
 from django_piggy_verify import checks
 from django_piggy_verify.backends import PiggyBackend
+from django_piggy_verify.checks.project import check_backend, check_urls
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
@@ -20,7 +21,6 @@ from django_piggy_verify.doctor.findings import (
     problem,
     warning,
 )
-from django_piggy_verify.checks.project import check_backend, check_urls
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.models import Contact
 

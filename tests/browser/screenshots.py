@@ -1,0 +1,124 @@
+"""
+Take the pictures in docs/screenshots: ``tox run -e screenshots``.
+
+From the same table of states as the tests. It takes two minutes, since a new code
+can be had after sixty seconds only; ``-- docs/screenshots email code`` takes two.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser
+
+from tests.browser.states import STATES
+from tests.browser.visitors import (
+    SETTINGS,
+    Shop,
+    Visitor,
+    running_chromium,
+    running_shop,
+)
+from tests.example.demo import manage
+
+WIDTH = 800
+NARROW = 320
+DESK = {"width": 1400, "height": 440}
+COLORS = 48
+NAMES = (
+    *("ann", "ben", "cleo", "dan", "eva", "finn", "gina", "hugo", "ida", "jan", "kim"),
+    *("lea", "max", "nora", "otto", "pia", "rosa", "sam", "tess", "ulf", "vera", "wim"),
+    "xaver",
+)
+# Grey edges of letters need fewer colours.
+FLAGS = ["--disable-lcd-text", "--hide-scrollbars"]
+STAFF = {"USERNAME": "staff", "EMAIL": "staff@example.com", "PASSWORD": "for a picture"}
+
+
+def admin_list(visitor: Visitor) -> None:
+    own = visitor.address
+    for name in ("anna", "bram"):
+        visitor.address = f"{name}.{own}"
+        STATES["members"](visitor)
+        visitor.page.context.clear_cookies()
+    visitor.go("admin/piggy_verify/contact/")
+    visitor.page.fill("input[name=username]", STAFF["USERNAME"])
+    visitor.page.fill("input[name=password]", STAFF["PASSWORD"])
+    visitor.page.click("input[type=submit]")
+    visitor.page.wait_for_selector("#result_list")
+
+
+def admin_contact(visitor: Visitor) -> None:
+    admin_list(visitor)
+    visitor.page.click("#result_list tbody th a")
+    visitor.page.wait_for_selector(".readonly")
+
+
+def admin_counts(visitor: Visitor) -> None:
+    admin_list(visitor)
+    visitor.go("admin/piggy_verify/tally/?window=running")
+
+
+def admin_login(visitor: Visitor) -> None:
+    visitor.go("admin/")
+
+
+Picture = tuple[Callable[[Visitor], None], dict[str, Any]]
+
+PICTURES: dict[str, Picture] = {
+    # First, while few have been counted.
+    "admin-counts": (admin_counts, {"viewport": DESK}),
+    "admin-login": (admin_login, {}),
+    "admin-list": (admin_list, {"viewport": DESK | {"width": 1600}}),
+    "admin-contact": (admin_contact, {"viewport": DESK}),
+    **{name: (drive, {}) for name, drive in STATES.items()},
+    "code-dark": (STATES["code"], {"color_scheme": "dark"}),
+    "code-error-dark": (STATES["code-error"], {"color_scheme": "dark"}),
+    "code-narrow": (STATES["code"], {"viewport": {"width": NARROW}}),
+    "code-dutch": (STATES["code"], {"locale": "nl"}),
+    "code-rtl": (STATES["code"], {"locale": "he"}),
+}
+
+
+def take(name: str, folder: Path, chromium: Browser, shop: Shop) -> None:
+    drive, options = PICTURES[name]
+    # A page that is longer is taken as a whole.
+    size = {"width": WIDTH, "height": 100} | options.get("viewport", {})
+    number = [*PICTURES].index(name)
+    context = chromium.new_context(
+        **{"locale": "en", "color_scheme": "light"} | options | {"viewport": size},
+        extra_http_headers={"X-Forwarded-For": f"10.0.0.{number}"},
+    )
+    drive(Visitor(context.new_page(), shop, f"{NAMES[number]}@example.com"))
+    path = folder / f"{name}.png"
+    context.pages[0].screenshot(path=path, full_page=True)
+    context.close()
+    shrink(path)
+
+
+def shrink(path: Path) -> None:
+    with Image.open(path) as image:
+        few = image.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    sys.stdout.write(f"{path} {path.stat().st_size}\n")
+
+
+def main(folder: Path, *names: str) -> None:
+    folder.mkdir(exist_ok=True)
+    with TemporaryDirectory() as place, running_shop(Path(place)) as shop:
+        variables = {f"DJANGO_SUPERUSER_{name}": each for name, each in STAFF.items()}
+        status, printed = manage(
+            Path(place), "createsuperuser", "--noinput", **SETTINGS, **variables
+        )
+        if status:
+            sys.exit(printed)
+        with running_chromium(*FLAGS) as chromium:
+            for name in names or PICTURES:
+                take(name, folder, chromium, shop)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,22 @@
+"""The example's settings, with what the tests in a browser need beside them."""
+
+from shop.settings import *  # noqa: F403
+from shop.settings import INSTALLED_APPS, LANGUAGES, MIDDLEWARE, env
+
+# One that is written from right to left.
+LANGUAGES = [*LANGUAGES, ("he", "Hebrew")]
+MIDDLEWARE = ["tests.browser.shop_guards.strict_policy", *MIDDLEWARE]
+AUTHENTICATION_BACKENDS = [
+    "tests.browser.shop_guards.Doorman",
+    "django.contrib.auth.backends.ModelBackend",
+]
+if env("LOOK", default="shop") == "bare":
+    # The login pages as they are without a project's own base.html.
+    INSTALLED_APPS = ["django_piggy_verify", "shop", *INSTALLED_APPS[2:]]
+
+PIGGY_VERIFY_SEND_FLOOR = 0
+PIGGY_VERIFY_LOGIN_TTL = env.int("LOGIN_TTL", default=600)
+PIGGY_VERIFY_RATE_LIMITS = {
+    "send_cooldown": f"1/{env('COOLDOWN', default='60s')}",
+    "send_ip": "2/1h",
+}

@@ -1,0 +1,114 @@
+"""Every state of every page, and how a visitor gets there, in any language."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.visitors import ERRORS, NOTICE, Visitor
+
+
+def home(visitor: Visitor) -> None:
+    visitor.go("")
+
+
+def members(visitor: Visitor) -> None:
+    code(visitor)
+    visitor.type_code(visitor.right_code())
+    visitor.page.wait_for_selector("dl")
+
+
+def email(visitor: Visitor) -> None:
+    visitor.go()
+
+
+def email_error(visitor: Visitor) -> None:
+    visitor.go()
+    visitor.type_address("ann")
+    visitor.page.wait_for_selector(ERRORS)
+
+
+def email_expired(visitor: Visitor) -> None:
+    visitor.go("login/code/")
+    visitor.page.wait_for_selector(NOTICE)
+
+
+def code(visitor: Visitor) -> None:
+    visitor.go()
+    visitor.ask_for_code()
+    visitor.page.wait_for_selector("input[name=code]")
+
+
+def code_error(visitor: Visitor) -> None:
+    code(visitor)
+    visitor.type_code("wrong")
+    visitor.page.wait_for_selector(ERRORS)
+
+
+def code_resent(visitor: Visitor) -> None:
+    code(visitor)
+    over = visitor.page.locator("[data-piggy-verify-wait] p:last-child")
+    expect(over).to_be_visible(timeout=70_000)
+    visitor.ask_again()
+
+
+def limited_code(visitor: Visitor) -> None:
+    code(visitor)
+    while visitor.page.locator("input[name=code]").count():
+        visitor.type_code("wrong")
+    assert visitor.status == 429
+
+
+def limited_address(visitor: Visitor) -> None:
+    for number in range(3):
+        visitor.go()
+        visitor.type_address(f"stranger{number}.{visitor.address}")
+    assert visitor.status == 429
+
+
+def unavailable(visitor: Visitor) -> None:
+    code(visitor)
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.type_code("123456")
+    assert visitor.status == 503
+
+
+def portal_unavailable(visitor: Visitor) -> None:
+    members(visitor)
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.go("portal/")
+    assert visitor.status == 503
+
+
+def refused(visitor: Visitor) -> None:
+    visitor.address = f"refused.{visitor.address}"
+    code(visitor)
+    visitor.type_code(visitor.right_code())
+    assert visitor.status == 403
+
+
+def interrupted(visitor: Visitor) -> None:
+    visitor.go()
+    visitor.page.context.clear_cookies()
+    visitor.type_address(visitor.address)
+    assert visitor.status == 403
+
+
+STATES: dict[str, Callable[[Visitor], None]] = {
+    each.__name__.replace("_", "-"): each
+    for each in (
+        home,
+        members,
+        email,
+        email_error,
+        email_expired,
+        code,
+        code_error,
+        code_resent,
+        limited_code,
+        limited_address,
+        unavailable,
+        portal_unavailable,
+        refused,
+        interrupted,
+    )
+}

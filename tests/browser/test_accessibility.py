@@ -1,0 +1,160 @@
+"""Every page in every state, as people with other eyes, screens and settings get it."""
+
+from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
+    running_chromium,
+    running_shop,
+    visiting,
+)
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser import states
+from tests.browser.states import STATES
+
+MEDIA = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "forced": {"color_scheme": "light", "forced_colors": "active"},
+    "forced dark": {"color_scheme": "dark", "forced_colors": "active"},
+    "still": {"forced_colors": "none", "reduced_motion": "reduce"},
+}
+RULES = {
+    "runOnly": [
+        "wcag2a",
+        "wcag2aa",
+        "wcag21a",
+        "wcag21aa",
+        "wcag22aa",
+        "best-practice",
+    ],
+    "resultTypes": ["violations"],
+}
+OUTLINE = "[...document.querySelectorAll('h1, h2, h3')].map(e => e.tagName).join(' ')"
+# Text and fields that no scroll bar of the page brings into sight.
+CUT_OFF = """
+    [...document.querySelectorAll("main *")].filter(e => {
+      const box = e.getBoundingClientRect();
+      return box.width && (box.left < -1 || box.right > innerWidth + 1
+        || (e.tagName != "INPUT" && e.clientWidth && e.scrollWidth > e.clientWidth));
+    }).map(e => e.outerHTML)
+"""
+SMALL = """
+    [...document.querySelectorAll("main :is(a, button, input:not([type=hidden]))")]
+    .map(e => [e.outerHTML, e.getBoundingClientRect()])
+    .filter(([, box]) => box.width < 24 || box.height < 24)
+    .map(([html, box]) => `${box.width} x ${box.height}: ${html}`)
+"""
+# Without the icon that Chromium asks every host for, once.
+WEIGHTS = """
+    performance.getEntries()
+    .filter(e => e.decodedBodySize && e.initiatorType != "other")
+    .map(e => [e.initiatorType, e.decodedBodySize])
+"""
+BUDGET = 15_000
+OWN_PAGES = [name for name in STATES if name not in {"home", "members"}]
+WALKS = [
+    *(("bare", language, name) for language in ("nl", "he") for name in OWN_PAGES),
+    *(("shop", "en", name) for name in STATES),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """The login pages within a project's own layout."""
+    with running_shop(tmp_path_factory.mktemp("shop"), COOLDOWN="2s") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """The login pages as they are."""
+    folder = tmp_path_factory.mktemp("bare")
+    with running_shop(folder, COOLDOWN="2s", LOOK="bare") as shop:
+        yield shop
+
+
+@pytest.fixture
+def house(request):
+    return request.getfixturevalue(request.param)
+
+
+def violations(page):
+    """Answer what axe finds, in each medium."""
+    found = []
+    page.evaluate(Axe().axe_script)
+    for medium, features in MEDIA.items():
+        # Forced colours are the visitor's own, and Chromium draws them, but it tells
+        # axe the colour of the page for the text of a button.
+        has_own_colors = features.get("forced_colors") != "active"
+        rules = RULES | {"rules": {"color-contrast": {"enabled": has_own_colors}}}
+        page.emulate_media(**features)
+        results = page.evaluate("rules => axe.run(document, rules)", rules)
+        for each in results["violations"]:
+            found += [
+                f"{medium}: {each['id']}: {node['html']}" for node in each["nodes"]
+            ]
+    return found
+
+
+def scrolls(page, *, width=800, text="100%"):
+    """Answer what is out of sight, or makes the page scroll in two dimensions."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate("size => document.documentElement.style.fontSize = size", text)
+    is_too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    return page.evaluate(CUT_OFF) + ["the page scrolls sideways"] * is_too_wide
+
+
+def loaded(page):
+    """Answer the kinds of what a page has loaded, and their bytes, uncompressed."""
+    weights = page.evaluate(WEIGHTS)
+    return sorted(kind for kind, _ in weights), sum(size for _, size in weights)
+
+
+@pytest.mark.parametrize(("house", "language", "state"), WALKS, indirect=["house"])
+def test_a_page_is_for_everybody(chromium, house, language, state):
+    with visiting(chromium, house, locale=language) as visitor:
+        STATES[state](visitor)
+        page = visitor.page
+        html = page.locator("html")
+
+        assert html.get_attribute("lang") == language
+        assert html.get_attribute("dir") == ("rtl" if language == "he" else "ltr")
+        assert re.fullmatch("(H2 )?H1( H2)*", page.evaluate(OUTLINE))
+        kinds, weight = loaded(page)
+        assert set(kinds) <= {"navigation", "link", "script"}
+        assert len(kinds) == len(set(kinds))
+        assert weight < BUDGET
+        assert violations(page) == []
+        assert page.evaluate(SMALL) == []
+        assert scrolls(page, width=320) == []
+        assert scrolls(page, width=640, text="200%") == []
+        assert visitor.complaints == []
+
+
+@pytest.mark.parametrize("state", ["email", "code"])
+def test_what_is_typed_runs_from_left_to_right_everywhere(chromium, bare, state):
+    with visiting(chromium, bare, locale="he") as visitor:
+        STATES[state](visitor)
+        page = visitor.page
+
+        expect(page.locator("body")).to_have_css("direction", "rtl")
+        expect(page.locator(f"input[name={state}]")).to_have_css("direction", "ltr")
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_login_needs_neither_style_nor_script(chromium, bare, has_script):
+    with visiting(chromium, bare, java_script_enabled=has_script) as visitor:
+        visitor.page.route(re.compile(r"/static/"), lambda route: route.abort())
+        states.members(visitor)
+
+        expect(visitor.page.locator("dl")).to_contain_text(visitor.address)

@@ -1,0 +1,438 @@
+"""The login as people live it: a real browser walks the running example."""
+
+from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
+    CANCEL_FORM,
+    ERRORS,
+    LAUNCH,
+    NOTICE,
+    RESEND_FORM,
+    Visitor,
+    running_chromium,
+    running_shop,
+    visiting,
+)
+
+import json
+import re
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import states
+from tests.documentation import pages
+
+KEPT = "login/?next=%2F%3Fkept"
+LATER = 4102444800  # in 2100: a clock is paused at a time to come
+FRONT_END = "{ askForCode, resend, typeCode }"
+VISIBLE = {"use_inner_text": True}
+BOTH = pytest.mark.parametrize(
+    "visitor", [True, False], indirect=True, ids=["js", "no-js"]
+)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    with running_shop(tmp_path_factory.mktemp("shop")) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def hasty_shop(tmp_path_factory):
+    """One that sends a new code after two seconds."""
+    with running_shop(tmp_path_factory.mktemp("hasty"), COOLDOWN="2s") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def forgetful_shop(tmp_path_factory):
+    """One where a login in progress is too old after a second."""
+    with running_shop(tmp_path_factory.mktemp("forgetful"), LOGIN_TTL="1") as shop:
+        yield shop
+
+
+@pytest.fixture
+def visitor(request, chromium, shop):
+    has_script = getattr(request, "param", True)
+    with visiting(chromium, shop, java_script_enabled=has_script) as visitor:
+        yield visitor
+
+
+def focused(visitor):
+    """What tells the focused element from others: its name, or its text."""
+    return visitor.page.evaluate(
+        "(e => e.name || e.textContent.trim())(document.activeElement)"
+    )
+
+
+def tab_through(visitor, last):
+    """Press Tab until `last` is focused; answer all that was, each with an outline."""
+    order = []
+    while last not in order:
+        visitor.page.keyboard.press("Tab")
+        order.append(focused(visitor))
+        assert len(order) < 20, order
+        outline = visitor.page.evaluate(
+            "parseInt(getComputedStyle(document.activeElement).outlineWidth)"
+        )
+        assert outline >= 2, order
+    return order
+
+
+@BOTH
+def test_a_member_logs_in_and_is_led_where_they_wanted(visitor):
+    visitor.go(KEPT)
+    visitor.ask_for_code()
+    expect(visitor.page).to_have_title(re.compile("^Check your email"))
+    expect(visitor.page.locator("bdi")).to_have_text(visitor.address)
+
+    visitor.type_code(visitor.right_code())
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}?kept")
+    assert visitor.complaints == []
+
+
+@BOTH
+def test_a_member_who_is_logged_in_is_sent_on(visitor):
+    states.members(visitor)
+
+    visitor.go(KEPT)
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}?kept")
+
+
+@BOTH
+def test_after_a_wrong_code_the_right_one_is_taken(visitor):
+    visitor.go(KEPT)
+    visitor.ask_for_code()
+    visitor.type_code("wrong")
+    expect(visitor.page.locator(ERRORS)).to_contain_text("The code is wrong")
+    expect(visitor.page.locator("input[name=code]")).to_have_value("")
+
+    visitor.type_code(visitor.right_code())
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}?kept")
+
+
+@pytest.mark.parametrize(
+    "dress",
+    [
+        "  {0[0]}{0[1]}{0[2]} {0[3]}{0[4]}{0[5]} ",
+        "{0[0]}{0[1]}-{0[2]}{0[3]}–{0[4]}{0[5]}",
+        "{1[0]}{1[1]}{1[2]}\u00a0{1[3]}{1[4]}{1[5]}\u200b",
+    ],
+    ids=["spaces", "dashes", "full width"],
+)
+def test_a_pasted_code_may_come_in_any_dress(visitor, dress):
+    states.code(visitor)
+    code = visitor.right_code()
+
+    visitor.type_code(dress.format(code, [chr(ord(each) + 0xFEE0) for each in code]))
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["js", "no-js"])
+def test_a_new_code_can_be_had_after_the_wait(chromium, hasty_shop, has_script):
+    with visiting(chromium, hasty_shop, java_script_enabled=has_script) as visitor:
+        states.code(visitor)
+        wait = visitor.page.locator("[data-piggy-verify-wait]")
+        expect(wait).to_contain_text("You can ask for a new code in")
+        if has_script:
+            expect(wait).to_have_text("You can ask for a new code now.", **VISIBLE)
+        else:
+            visitor.reload_until(f"{RESEND_FORM}:not(:has(time))")
+
+        visitor.ask_again()
+
+        expect(visitor.page.locator(NOTICE)).to_contain_text("we have sent another")
+        first, second = visitor.shop.codes(visitor.address)
+        visitor.type_code(second)
+        expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
+        assert first != second
+
+
+@BOTH
+def test_a_new_code_that_comes_too_early_is_not_sent(visitor):
+    states.code(visitor)
+
+    visitor.press(f"{RESEND_FORM} button")
+
+    wait = visitor.page.locator("[data-piggy-verify-wait] p:first-child")
+    expect(wait).to_contain_text(re.compile(r"a new code in \d+ seconds\."))
+    expect(visitor.page.locator(NOTICE)).to_contain_text("We have not sent another")
+    assert len(visitor.posts) == 2
+    assert len(visitor.shop.codes(visitor.address)) == 1
+
+
+@BOTH
+def test_another_address_can_be_used_and_next_is_kept(visitor):
+    visitor.go(KEPT)
+    visitor.type_address("typo@example.com")
+    visitor.press(f"{CANCEL_FORM} button")
+    expect(visitor.page).to_have_title(re.compile("^Log in"))
+    expect(visitor.page.locator("input[name=email]")).to_have_value("")
+
+    visitor.ask_for_code()
+    visitor.type_code(visitor.right_code())
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}?kept")
+
+
+@BOTH
+def test_the_code_page_without_a_login_explains_itself(visitor):
+    visitor.go("login/code/?next=/%3Fkept")
+
+    expect(visitor.page.locator(NOTICE)).to_contain_text("Ask for a new code")
+    expect(visitor.page.locator("input[name=next]")).to_have_value("/?kept")
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["js", "no-js"])
+def test_after_too_long_the_address_is_still_there(
+    chromium, forgetful_shop, has_script
+):
+    with visiting(chromium, forgetful_shop, java_script_enabled=has_script) as visitor:
+        visitor.go(KEPT)
+        visitor.ask_for_code()
+
+        visitor.reload_until(NOTICE)
+
+        address = visitor.page.locator("input[name=email]")
+        expect(address).to_have_value(visitor.address)
+        expect(visitor.page.locator("input[name=next]")).to_have_value("/?kept")
+
+
+@BOTH
+def test_too_many_wrong_codes_are_told_when_to_come_back(visitor):
+    states.limited_code(visitor)
+
+    page = visitor.page
+    expect(page).to_have_title(re.compile("^Too many attempts"))
+    expect(page.locator("main")).to_contain_text(re.compile(r"in \d+ seconds?\."))
+    page.click("main a")
+    expect(page).to_have_title(re.compile("^Log in"))
+
+
+@BOTH
+def test_an_outage_leaves_the_login_in_progress(visitor):
+    states.unavailable(visitor)
+    expect(visitor.page.locator("h1")).to_have_text(
+        "Logging in does not work right now"
+    )
+
+    visitor.page.click("main a")
+    visitor.type_code(visitor.right_code())
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
+
+
+@BOTH
+def test_an_outage_before_the_code_keeps_next(visitor):
+    visitor.go(KEPT)
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.type_address(visitor.address)
+        expect(visitor.page.locator("main")).to_contain_text("Try again in 30 seconds.")
+
+    visitor.page.click("main a")
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}{KEPT}")
+
+
+@BOTH
+def test_who_may_not_log_in_this_way_is_told_so(visitor):
+    states.refused(visitor)
+
+    expect(visitor.page.locator("h1")).to_have_text("You cannot log in this way")
+    visitor.page.click("main a")
+    expect(visitor.page).to_have_title(re.compile("^Log in"))
+
+
+@contextmanager
+def without_cookies(chromium, folder, shop):
+    """A browser whose settings block all cookies."""
+    preferences = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (folder / "Default").mkdir()
+    (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
+    context = chromium.browser_type.launch_persistent_context(folder, **LAUNCH)
+    yield Visitor(context.new_page(), shop, "visitor@example.com")
+    context.close()
+
+
+def test_a_browser_that_blocks_cookies_is_told_so(chromium, shop, tmp_path):
+    with without_cookies(chromium, tmp_path, shop) as visitor:
+        visitor.go(KEPT)
+        visitor.type_address(visitor.address)
+
+        expect(visitor.page.locator("h1")).to_have_text("Start again")
+        expect(visitor.page.locator("main")).to_contain_text("allow cookies")
+        assert visitor.status == 403
+        visitor.page.click("main a")
+        expect(visitor.page).to_have_url(f"{visitor.shop.url}{KEPT}")
+
+
+@BOTH
+def test_the_keyboard_is_enough(visitor):
+    keyboard = visitor.page.keyboard
+    visitor.shop.add_contact(visitor.address)
+    visitor.go()
+    layout = ["Example shop", "Members’ page"]
+
+    assert tab_through(visitor, "email") == [*layout, "email"]
+    keyboard.type(visitor.address)
+    assert tab_through(visitor, "Send me a code") == ["Send me a code"]
+    keyboard.press("Enter")
+    expect(visitor.page).to_have_title(re.compile("^Check your email"))
+    assert tab_through(visitor, "Use a different email address") == [
+        *layout,
+        "code",
+        "Log in",
+        "Send a new code",
+        "Use a different email address",
+    ]
+    while focused(visitor) != "code":
+        keyboard.press("Shift+Tab")
+    keyboard.type(visitor.right_code())
+    keyboard.press("Enter")
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("drive", "field"),
+    [(states.email_error, "email"), (states.code_error, "code")],
+    ids=["email", "code"],
+)
+def test_an_error_has_the_focus_and_leads_to_its_field(visitor, drive, field):
+    drive(visitor)
+
+    page = visitor.page
+    expect(page).to_have_title(re.compile("^Error: "))
+    expect(page.locator(ERRORS)).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"input[name={field}]")).to_be_focused()
+
+
+@BOTH
+def test_back_after_the_login_shows_no_code(visitor):
+    states.code(visitor)
+    visitor.type_code(visitor.right_code())
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
+
+    for _page in range(2):
+        visitor.page.go_back()
+        expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
+
+
+@BOTH
+def test_a_reload_sends_nothing_again(visitor):
+    states.code(visitor)
+
+    visitor.page.reload()
+
+    expect(visitor.page.locator("input[name=code]")).to_be_visible()
+    assert len(visitor.posts) == 1
+
+
+def test_the_countdown_counts_every_second_and_ends(visitor):
+    clock = visitor.page.clock
+    clock.install()
+    clock.pause_at(LATER)
+    states.code(visitor)
+    wait = visitor.page.locator("[data-piggy-verify-wait]")
+    begin = int(wait.locator("time").inner_text().split()[0])
+
+    for left in (begin - 1, begin - 2, begin - 3):
+        clock.run_for(1000)
+        expect(wait.locator("time")).to_have_text(f"{left} seconds")
+    clock.run_for(1000 * (begin - 4))
+    expect(wait.locator("time")).to_have_text("1 second")
+    clock.run_for(1000)
+
+    expect(wait).to_have_text("You can ask for a new code now.", **VISIBLE)
+    live = "[aria-live], [role=status], [role=alert], [role=timer], output"
+    assert not wait.evaluate("(e, live) => e.closest(live)", live)
+    assert wait.locator(live).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("drive", "form"),
+    [(states.email, ""), (states.code, RESEND_FORM)],
+    ids=["email", "resend"],
+)
+def test_with_the_script_a_double_press_is_one_request(visitor, drive, form):
+    drive(visitor)
+    earlier = len(visitor.posts)
+    # An answer that keeps the page: what comes later is seen on it.
+    visitor.page.route(re.compile("/login/"), lambda route: route.fulfill(status=204))
+    if not form:
+        visitor.page.fill("input[name=email]", visitor.address)
+    button = visitor.page.locator(f"{form or 'main form'} button")
+
+    button.dblclick()
+    expect(button).to_have_text("Sending…")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    button.press("Enter")
+    expect(button).to_be_focused()
+
+    assert len(visitor.posts) == earlier + 1
+
+
+@BOTH
+def test_a_double_press_sends_one_code(visitor):
+    visitor.shop.add_contact(visitor.address)
+    visitor.go()
+    visitor.page.fill("input[name=email]", visitor.address)
+
+    visitor.page.locator("main button").dblclick()
+
+    expect(visitor.page).to_have_title(re.compile("^Check your email"))
+    assert len(visitor.shop.codes(visitor.address)) == 1
+
+
+@pytest.mark.parametrize("drive", [states.email, states.code], ids=["email", "code"])
+@BOTH
+def test_nothing_has_the_focus_before_the_visitor_chooses(visitor, drive):
+    drive(visitor)
+
+    assert visitor.page.evaluate("document.activeElement.tagName") == "BODY"
+
+
+def test_the_last_digit_sends_nothing(visitor):
+    states.code(visitor)
+
+    visitor.page.locator("input[name=code]").press_sequentially(visitor.right_code())
+    visitor.page.evaluate("new Promise(done => setTimeout(done, 100))")
+
+    assert len(visitor.posts) == 1
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}login/code/")
+
+
+def front_end():
+    """Answer what docs/howto/front-end.rst has a front end do, as one script."""
+    page = pages.parsed(pages.DOCS / "howto" / "front-end.rst")
+    return "\n".join(pages.blocks_of(page, "javascript"))
+
+
+def test_the_front_end_of_the_docs_logs_in(chromium, shop):
+    # The policy is for the pages, none of which fetches anything.
+    with visiting(chromium, shop, bypass_csp=True) as visitor:
+        shop.add_contact(visitor.address)
+        visitor.go()
+        run = visitor.page.evaluate
+        run(f"() => {{ {front_end()}\nObject.assign(window, {FRONT_END}) }}")
+
+        sent = run("address => askForCode(address, '/?kept')", visitor.address)
+        again = run("recipient => resend(recipient)", sent["recipient"])
+        typed = [visitor.right_code(), again["recipient"]]
+        run("typed => { typeCode(...typed) }", typed)
+
+        expect(visitor.page).to_have_url(f"{shop.url}?kept")
+        assert (sent["status"], again["status"]) == (202, 202)

@@ -1,0 +1,191 @@
+"""
+Visitors of the running example, in a real browser; skipped where there is none.
+
+Nothing here uses the ORM: Playwright keeps an event loop in this thread, and the
+shop runs in a process of its own anyway.
+"""
+
+# ruff: noqa: E402  a laptop may lack playwright: then all of this is skipped
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+REQUIRED = "PIGGY_VERIFY_REQUIRE_SERVICES" in os.environ
+if not REQUIRED:
+    pytest.importorskip("playwright")
+    pytest.importorskip("axe_playwright_python")
+    if not shutil.which("chromium"):
+        pytest.skip("needs chromium", allow_module_level=True)
+
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
+
+from tests.example.demo import PATIENCE, Demo, free_port, running_demo
+
+LAUNCH: dict[str, Any] = {
+    "executable_path": shutil.which("chromium") or "chromium",
+    "args": [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ],
+}
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.browser.shop_settings", "PROXY_COUNT": "1"}
+NUMBERS = count(1)
+CODE_FORM = "form[action$='/code/']"
+RESEND_FORM = "form[action$='/resend/']"
+CANCEL_FORM = "form[action$='/cancel/']"
+ERRORS = ".piggy-verify-errors"
+NOTICE = ".piggy-verify-notice"
+
+expect.set_options(timeout=10_000)
+
+
+class Shop:
+    """A running example, and the sandbox in it."""
+
+    def __init__(self, demo: Demo, session: requests.Session) -> None:
+        self.demo = demo
+        self.url = demo.url()
+        self.session = session
+
+    def add_contact(self, address: str) -> None:
+        self._post("add", email=address)
+
+    @contextmanager
+    def misbehaving(self, **switches: str) -> Iterator[None]:
+        still = {"error_status": "400", "errors_as": "absent", "delay": "0"}
+        self._post("switches", **still, **switches)
+        yield
+        self._post("switches", **still)
+
+    def codes(self, address: str) -> list[str]:
+        """The codes that were mailed to an address, the newest last."""
+        printed = self.demo.console.read_text()
+        return re.findall(rf"code for {re.escape(address)}: (\S+)", printed)
+
+    def _post(self, page: str, **fields: str) -> None:
+        mailbox = f"{self.url}sandbox/"
+        self.session.get(mailbox, timeout=PATIENCE)
+        fields["csrfmiddlewaretoken"] = self.session.cookies["csrftoken"]
+        answer = self.session.post(
+            f"{mailbox}mailbox/{page}/", fields, timeout=PATIENCE
+        )
+        assert answer.url == mailbox, answer.text
+
+
+@contextmanager
+def running_shop(folder: Path, **variables: str) -> Iterator[Shop]:
+    options = ("--port", free_port())
+    with (
+        running_demo(folder, *options, **SETTINGS, **variables) as demo,
+        requests.Session() as session,
+    ):
+        session.trust_env = False
+        yield Shop(demo, session)
+
+
+@contextmanager
+def running_chromium(*flags: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        options = LAUNCH | {"args": [*LAUNCH["args"], *flags]}
+        browser = playwright.chromium.launch(**options)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """Somebody with a browser, and with an address that is a contact's."""
+
+    def __init__(self, page: Page, shop: Shop, address: str) -> None:
+        self.page = page
+        self.shop = shop
+        self.address = address
+        self.status = 0
+        self.posts: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", self._note_request)
+        page.on("response", self._note_response)
+        page.on("console", self._note_message)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def go(self, path: str = "login/") -> None:
+        self.page.goto(f"{self.shop.url}{path}")
+
+    def ask_for_code(self, address: str = "") -> None:
+        address = address or self.address
+        self.shop.add_contact(address)
+        self.type_address(address)
+
+    def type_address(self, address: str) -> None:
+        self.page.fill("input[name=email]", address)
+        self.press("main button")
+
+    def type_code(self, code: str) -> None:
+        self.page.fill("input[name=code]", code)
+        self.press(f"{CODE_FORM} button")
+
+    def press(self, selector: str) -> None:
+        """Press what leads to another page, and wait for that."""
+        with self.page.expect_navigation():
+            self.page.click(selector)
+
+    def right_code(self) -> str:
+        return self.shop.demo.last_code(self.address)
+
+    def ask_again(self) -> None:
+        self.press(f"{RESEND_FORM} button")
+        self.page.wait_for_selector(NOTICE)
+
+    def reload_until(self, selector: str) -> None:
+        """Wait for what only the server can show."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.page.locator(selector).count():
+            assert time.monotonic() < deadline, self.page.content()
+            self.page.reload()
+
+    def _note_request(self, request: Request) -> None:
+        if request.method == "POST":
+            self.posts.append(request.url)
+
+    def _note_response(self, response: Response) -> None:
+        if response.request.is_navigation_request():
+            self.status = response.status
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        # A page that says why it has a status such as 429 is what is wanted.
+        is_status = "the server responded with a status of" in message.text
+        if message.type in {"error", "warning"} and not is_status:
+            self.complaints.append(message.text)
+
+
+@contextmanager
+def visiting(chromium: Browser, shop: Shop, **options: Any) -> Iterator[Visitor]:
+    """Open a browser without cookies, at a client address of its own."""
+    number = next(NUMBERS)
+    headers = {"X-Forwarded-For": f"10.0.{number // 256}.{number % 256}"}
+    context = chromium.new_context(extra_http_headers=headers, **options)
+    context.set_default_timeout(10_000)
+    yield Visitor(context.new_page(), shop, f"visitor{number}@example.com")
+    context.close()

@@ -1,0 +1,1 @@
+"""The command piggy_verify_doctor."""

@@ -1,0 +1,743 @@
+"""What `piggy_verify_doctor` says of an installation that is sound, and of others."""
+
+import json
+import logging
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection
+from django.db.backends.utils import CursorWrapper
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import override_script_prefix
+from django.urls import include, path
+from django.utils import timezone
+
+from django_piggy_verify import urls
+from django_piggy_verify.doctor import routes
+from django_piggy_verify.exceptions import ProviderRefused
+from django_piggy_verify.models import AuthToken, Contact, Tally
+from django_piggy_verify.providers.base import Identity
+from django_piggy_verify.providers.piggy import PiggyProvider
+from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.testing import login_contact
+from tests.secrecy.evidence import SECRET_KEY, SECRETS, found_in
+from tests.steps import ADDRESS, STRANGER, ask_for_code, calls, type_code
+
+OURS = "django_piggy_verify.backends.PiggyBackend"
+DJANGOS = "django.contrib.auth.backends.ModelBackend"
+LOCAL_MEMORY = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+NO_CACHE = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+pytestmark = pytest.mark.django_db
+
+
+class Gullible(PiggyProvider):
+    """Takes everybody for a contact."""
+
+    def send_code(self, recipient):
+        return None
+
+    def check_code(self, challenge, code):
+        return Identity(provider="piggy", uid="1", email=challenge.recipient)
+
+
+class WithoutPortal(PiggyProvider):
+    """Is asked for a member before it says what is missing."""
+
+    def send_code(self, recipient):
+        if recipient == ADDRESS:
+            cause = "the account has no Contacts Portal"
+            raise ProviderRefused(cause, status=400, api_code=55032)
+        return super().send_code(recipient)
+
+
+class Plain:
+    """Can do what every provider with tokens can, and no more."""
+
+    name = "piggy"
+
+    def __init__(self):
+        piggy = PiggyProvider()
+        self.send_code, self.check_code = piggy.send_code, piggy.check_code
+        self.fetch_auth_token = piggy.fetch_auth_token
+
+
+@pytest.fixture(autouse=True)
+def production(settings):
+    """Settings that are fit for a public server."""
+    settings.DEBUG = False
+    settings.PIGGY_VERIFY_API_KEY = "0123456789abcdef"
+    settings.PIGGY_VERIFY_SEND_FLOOR = 1.0
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.ROOT_URLCONF = "tests.public_urls"
+
+
+def run(*arguments):
+    """Answer what the command prints, and its exit status."""
+    printed, status = StringIO(), 0
+    try:
+        call_command("piggy_verify_doctor", *arguments, "--no-color", stdout=printed)
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    return printed.getvalue(), status
+
+
+def report(*arguments):
+    printed, status = run("--json", *arguments)
+    answer = json.loads(printed)
+    assert answer["can_log_in"] == (status == 0)
+    return answer
+
+
+def found(outcome, *arguments):
+    """Answer the sentences that tell findings of this outcome."""
+    findings = report(*arguments)["findings"]
+    return [each["text"] for each in findings if each["outcome"] == outcome]
+
+
+def test_a_sound_installation_has_nothing_but_good_findings():
+    printed, status = run()
+
+    assert status == 0
+    assert {line.split()[0] for line in printed.splitlines() if line[:2] == "  "} == {
+        "good",
+        "note",
+    }
+    assert printed.endswith(
+        "Members can log in here, unless the API objects: --live asks it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"PIGGY_VERIFY_API_KEY": None}, "(piggy_verify.E001)"),
+        ({"PIGGY_VERIFY_TIMEOUT": "10"}, "(piggy_verify.E004)"),
+        ({"AUTHENTICATION_BACKENDS": [DJANGOS]}, "has no PiggyBackend"),
+        ({"AUTHENTICATION_BACKENDS": ["no.such.Backend"]}, "No module named 'no'"),
+        ({"PIGGY_VERIFY_API_KEY": "0123\n"}, "a space or a line break"),
+        ({"PIGGY_VERIFY_API_KEY": "any key will do"}, "a space or a line break"),
+        ({"PIGGY_VERIFY_CREATE_USERS": False}, "nobody can be logged in"),
+        ({"SESSION_COOKIE_PATH": "/app/"}, "cookies to /app/ only"),
+        ({"INSTALLED_APPS": ["django_piggy_verify"]}, "lacks django.contrib.sessions"),
+        ({"LOGIN_REDIRECT_URL": "no-such-route"}, "logging in ends with an error"),
+        ({"ROOT_URLCONF": "django.contrib.auth.urls"}, "pages are not routed"),
+        ({"MIDDLEWARE": []}, "MIDDLEWARE has no SessionMiddleware"),
+        (
+            {"TEMPLATES": []},
+            "The first page lacks a template: piggy_verify/email.html",
+        ),
+        ({"ALLOWED_HOSTS": []}, "answers with status 400"),
+        (
+            {
+                "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+                "CACHES": NO_CACHE,
+            },
+            "Sessions are not kept",
+        ),
+        (
+            {"DATABASE_ROUTERS": ["tests.db.meanwhile.SplitsUsersOff"]},
+            "(piggy_verify.E012)",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_keeps_members_out_is_a_problem(settings, changes, text):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    problems = found("problem")
+
+    assert any(text in each for each in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"PIGGY_VERIFY_API_KEY": "change-me"}, "reads like a placeholder"),
+        ({"AUTHENTICATION_BACKENDS": [OURS, OURS]}, "has 2 PiggyBackends"),
+        (
+            {"SESSION_COOKIE_DOMAIN": ".club.example", "ALLOWED_HOSTS": ["a.example"]},
+            "cookies to .club.example only",
+        ),
+        ({"PIGGY_VERIFY_ALLOW_STAFF": True}, "Staff and superusers may log in"),
+        ({"PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS": False}, "Strangers are told"),
+        ({"PIGGY_VERIFY_SEND_FLOOR": 0}, "PIGGY_VERIFY_SEND_FLOOR is 0"),
+        ({"SECRET_KEY": "django-insecure-" + "x" * 50}, "the one that startproject"),
+        ({"SESSION_COOKIE_SECURE": False}, "(piggy_verify.W002)"),
+        ({"SESSION_COOKIE_HTTPONLY": False}, "scripts of the page can read"),
+        ({"SESSION_COOKIE_SAMESITE": "None"}, "lets other sites send"),
+        ({"LOGIN_URL": "/admin/login/"}, "LOGIN_URL leads elsewhere"),
+        ({"LOGIN_URL": "no-such-route"}, "LOGIN_URL leads elsewhere"),
+        ({"LOGIN_REDIRECT_URL": "/accounts/profile/"}, "where there is no page"),
+        ({"USE_TZ": False}, "USE_TZ is off"),
+        (
+            {
+                "PIGGY_VERIFY_RATE_LIMITS": {
+                    "check_recipient": "50/1h",
+                    "check_recipient_day": "101/1d",
+                }
+            },
+            "101 wrong codes a day are let through",
+        ),
+        (
+            {
+                "SESSION_ENGINE": "django.contrib.sessions.backends.cache",
+                "CACHES": LOCAL_MEMORY,
+            },
+            "in the memory of one process",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_is_unsafe_or_will_trouble_somebody_is_a_warning(settings, changes, text):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    answer = report()
+
+    warnings = [e["text"] for e in answer["findings"] if e["outcome"] == "warning"]
+    assert any(text in each for each in warnings), warnings
+    assert answer["can_log_in"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"DEBUG": True}, "DEBUG is on"),
+        ({"DEBUG": True, "CSRF_COOKIE_SECURE": False}, "may travel over http"),
+        ({"PIGGY_VERIFY_LINK_BY_EMAIL": True}, "adopts the user"),
+        ({"PIGGY_VERIFY_EXPOSE_AUTH_TOKEN": True}, "handed to the browser"),
+        ({"AUTHENTICATION_BACKENDS": [OURS]}, "There is no ModelBackend"),
+        (
+            {"AUTHENTICATION_BACKENDS": [DJANGOS, OURS]},
+            "turn a login away: ModelBackend",
+        ),
+        ({"SESSION_COOKIE_AGE": 90 * 86400}, "more than 30 days"),
+        (
+            {
+                "PIGGY_VERIFY_API_KEY": None,
+                "PIGGY_VERIFY_CLIENT_ID": "id",
+                "PIGGY_VERIFY_CLIENT_SECRET": "secret",
+                "PIGGY_VERIFY_TOKEN_URL": "https://api.example/oauth/token",
+            },
+            "Client credentials are used",
+        ),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_one_may_want_to_know_is_a_note(settings, changes, text):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    notes = found("note")
+
+    assert any(text in each for each in notes), notes
+
+
+@pytest.mark.parametrize(
+    ("an_hour", "in_all"),
+    [("999/1h", "100/1d"), ("4/1h", "999/1d"), ("9/1h", "100/7d")],
+)
+def test_one_limit_on_guesses_is_enough(settings, an_hour, in_all):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {
+        "check_recipient": an_hour,
+        "check_recipient_day": in_all,
+    }
+
+    assert found("warning") == []
+
+
+def test_a_window_of_a_week_may_be_used_up_in_a_day(settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {
+        "check_recipient": "999/1h",
+        "check_recipient_day": "101/7d",
+    }
+
+    assert "101 wrong codes a day are let through for one address." in found("warning")
+
+
+def test_what_fails_after_a_problem_is_none_of_its_own(settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_recipient": "lots"}
+
+    answer = report()
+
+    outcomes = [each["outcome"] for each in answer["findings"]]
+    assert outcomes.count("problem") == 1
+    assert outcomes.count("unknown") == 1
+
+
+def test_pages_within_another_namespace_are_a_problem(settings):
+    pages = include("django_piggy_verify.urls")
+    settings.ROOT_URLCONF = (path("club/", include(([path("", pages)], "club"))),)
+
+    assert any("within the namespace 'club'" in each for each in found("problem"))
+
+
+def test_pages_behind_another_route_are_a_problem(settings):
+    other = path("login/", lambda _request: HttpResponse("elsewhere"))
+    settings.ROOT_URLCONF = (other, path("", include(settings.ROOT_URLCONF)))
+
+    [text] = found("problem")
+
+    assert text == "Another route answers at /login/."
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("email", "The first page"), ("code", "The page for the code")]
+)
+def test_a_template_that_cannot_be_rendered_is_a_problem(settings, name, words):
+    replace_template(settings, name, "{% url 'nope' %}")
+
+    assert f"{words} cannot be shown: NoReverseMatch." in found("problem")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("email", "The first page"), ("code", "The page for the code")]
+)
+def test_a_form_without_a_token_is_a_warning(settings, name, words):
+    replace_template(settings, name, "<form method='post'>{{ form }}</form>")
+
+    assert found("warning") == [
+        f"{words} has no CSRF token: what its form posts is refused."
+    ]
+
+
+def replace_template(settings, name, text):
+    loaders = [
+        ("django.template.loaders.locmem.Loader", {f"piggy_verify/{name}.html": text}),
+        "django.template.loaders.app_directories.Loader",
+    ]
+    [engine] = settings.TEMPLATES
+    options = {**engine["OPTIONS"], "loaders": loaders}
+    settings.TEMPLATES = [{**engine, "APP_DIRS": False, "OPTIONS": options}]
+
+
+def test_a_page_that_fails_prints_no_traceback(settings, caplog):
+    settings.TEMPLATES = []
+
+    run()
+
+    assert caplog.records == []
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_a_site_for_members_who_are_there_already_is_noted(user, settings):
+    settings.PIGGY_VERIFY_CREATE_USERS = False
+
+    assert any("none are created" in each for each in found("note"))
+
+
+def test_the_key_of_a_sandbox_may_be_anything(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_API_KEY = "any key will do"
+
+    assert found("warning") == []
+    assert found("problem") == []
+
+
+def test_the_api_is_not_asked_with_settings_that_are_wrong(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_API_KEY = None
+
+    assert found("unknown", "--live") == [
+        "The API was not asked: mend the settings first."
+    ]
+    assert calls(piggy_sandbox) == []
+
+
+def test_nobody_is_mailed_through_an_api_that_does_not_work(user, piggy_sandbox):
+    piggy_sandbox.switches.fault = Fault.UNAUTHORIZED
+
+    problems = found("problem", "--send", ADDRESS)
+
+    assert len(problems) == 1
+    assert calls(piggy_sandbox).count("send") == 2
+
+
+def test_a_token_that_happens_to_spell_a_word_is_none_of_the_placeholders(settings):
+    settings.PIGGY_VERIFY_API_KEY = "eyJ0eXAiOiJKV1Qi" + "xXx" + "0123456789abcdef" * 9
+
+    assert found("warning") == []
+
+
+def test_no_more_than_a_sample_of_the_tokens_is_opened(client, settings, monkeypatch):
+    monkeypatch.setattr("django_piggy_verify.doctor.storage.SAMPLE", 1)
+    login_contact(client, ADDRESS, auth_token="of ann")
+    login_contact(client, STRANGER, auth_token="of nobody")
+
+    settings.SECRET_KEY = "another one, of which nothing was told: 0123456789"
+
+    assert any("1 of the 1 newest auth tokens" in each for each in found("warning"))
+
+
+def test_a_key_from_a_callable_is_not_called_a_placeholder(settings):
+    settings.PIGGY_VERIFY_API_KEY = lambda: "change-me"
+
+    assert "The key comes from a callable." in found("good")
+
+
+@pytest.mark.parametrize("hosts", [["*"], [".example.com"], ["shop.example"]])
+def test_the_first_page_is_asked_for_under_a_name_of_the_site(settings, hosts):
+    settings.ALLOWED_HOSTS = hosts
+
+    assert "The first page can be shown." in found("good")
+
+
+def test_the_first_page_is_asked_for_over_https(settings):
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert "The first page can be shown." in found("good")
+
+
+def test_a_target_below_the_prefix_of_the_scripts_is_found(settings):
+    settings.LOGIN_REDIRECT_URL = "/shop/login/"
+
+    with override_script_prefix("/shop/"):
+        assert found("warning") == []
+
+
+def test_a_target_on_another_site_is_not_looked_for(settings):
+    settings.LOGIN_REDIRECT_URL = "https://elsewhere.example/"
+
+    assert found("warning") == []
+
+
+def test_function_based_middleware_is_passed_over(settings):
+    settings.MIDDLEWARE = [
+        "tests.doctor.test_doctor.plain_middleware",
+        *settings.MIDDLEWARE,
+    ]
+
+    assert found("problem") == []
+
+
+def plain_middleware(get_response):
+    return get_response
+
+
+def test_missing_tables_are_named_by_the_app_that_lacks_them(monkeypatch):
+    monkeypatch.setattr(
+        "django.db.migrations.recorder.MigrationRecorder.applied_migrations",
+        lambda _recorder: {},
+    )
+
+    [text] = found("problem")
+
+    assert "2 of piggy_verify" in text
+    assert "1 of sessions" in text
+    assert "admin" not in text
+
+
+def test_a_database_that_does_not_answer_is_said_to_be_so(monkeypatch):
+    def fail(*args):
+        raise DatabaseError
+
+    monkeypatch.setattr(connection, "ensure_connection", fail)
+
+    assert "The database does not answer: DatabaseError." in found("problem")
+
+
+def test_a_count_that_is_not_kept_is_a_problem(monkeypatch):
+    monkeypatch.setattr(
+        "django_piggy_verify.limits.fixed_windows.take", lambda _claims: {}
+    )
+
+    assert "What was counted is not there when it is read." in found("problem")
+
+
+def test_autocommit_that_is_off_is_a_warning(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "AUTOCOMMIT", False)
+
+    assert any("AUTOCOMMIT is off" in each for each in found("warning"))
+
+
+def test_encryption_that_does_not_open_is_a_problem(monkeypatch):
+    monkeypatch.setattr(
+        "django_piggy_verify.auth_tokens.encryption.decrypt",
+        lambda *_args, **_kwargs: None,
+    )
+
+    assert "What was encrypted cannot be opened." in found("problem")
+
+
+def test_tokens_that_have_expired_are_not_opened(user, settings):
+    AuthToken.objects.update(expires_at=timezone.now())
+    settings.SECRET_KEY = "another one, of which nothing was told: 0123456789"
+
+    assert "Auth tokens can be encrypted and opened." in found("good")
+
+
+def test_tokens_that_no_key_opens_are_counted(user, settings):
+    settings.SECRET_KEY = "another one, of which nothing was told: 0123456789"
+
+    warnings = found("warning")
+
+    assert any("1 of the 1 newest auth tokens" in each for each in warnings)
+
+
+def test_a_clock_that_is_wrong_is_a_warning():
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        warnings = found("warning")
+
+    assert any("are 1:00:00 apart" in each for each in warnings), warnings
+
+
+def test_a_database_whose_time_cannot_be_asked_for_is_said_to_be_so(monkeypatch):
+    monkeypatch.setattr(connection, "vendor", "oracle")
+
+    assert "How to ask oracle for its time is not known." in found("unknown")
+
+
+def test_what_it_wrote_to_try_is_gone():
+    run()
+
+    assert not Session.objects.exists()
+    assert not Tally.objects.exists()
+
+
+def test_the_doctor_knows_all_pages_that_there_are():
+    assert {each.name for each in urls.urlpatterns} == set(routes._PAGES)
+
+
+def test_a_session_that_its_visit_began_is_gone(settings):
+    settings.CSRF_USE_SESSIONS = True
+
+    run()
+
+    assert not Session.objects.exists()
+
+
+def test_the_api_is_not_asked_unless_it_is_wanted(piggy_sandbox):
+    run("--stats")
+
+    assert calls(piggy_sandbox) == []
+
+
+def test_an_api_that_works_is_called_so(piggy_sandbox):
+    printed, status = run("--live")
+
+    assert status == 0
+    assert "in clear, and takes the key." in printed
+    assert "A wrong code is called wrong." in printed
+    assert printed.endswith("Members can log in here.\n")
+    assert piggy_sandbox.mails == ()
+
+
+@pytest.mark.parametrize(
+    ("switches", "text"),
+    [
+        ({"fault": Fault.UNAUTHORIZED}, "refuses us: the key is refused (status 401"),
+        ({"fault": Fault.MAINTENANCE}, "cannot be used: no answer that can be used"),
+        ({"fault": Fault.MALFORMED}, "cannot be used: the answer cannot be read"),
+        ({"error_code": 55032}, "refuses us: the account has no Contacts Portal"),
+        ({"error_code": 7002}, "refuses us: the account is inactive"),
+        (
+            {"fault": Fault.MAINTENANCE, "fault_on": frozenset({"verify"})},
+            "cannot be used: no answer that can be used",
+        ),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if type(value) is dict else "",
+)
+def test_an_api_that_does_not_work_is_a_problem(piggy_sandbox, switches, text):
+    for name, value in switches.items():
+        setattr(piggy_sandbox.switches, name, value)
+
+    problems = found("problem", "--live")
+
+    assert len(problems) == 1
+    assert text in problems[0]
+
+
+def test_an_api_that_takes_anybody_for_a_contact_is_found_out(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.doctor.test_doctor.Gullible"
+
+    answer = report("--live")
+
+    texts = [each["text"] for each in answer["findings"]]
+    assert "The API says that it has mailed a code to nobody." in texts
+    assert "The API calls a code right that nobody was mailed." in texts
+    assert not answer["can_log_in"]
+
+
+def test_before_the_first_login_there_is_no_token_to_ask_for(piggy_sandbox):
+    [text] = found("unknown", "--live")
+
+    assert "Nobody has logged in yet" in text
+
+
+@pytest.mark.parametrize(
+    ("is_bare", "shape"), [(False, "nested"), (True, "bare")], ids=["docs", "SDK"]
+)
+def test_the_token_of_the_last_member_is_asked_for(user, piggy_sandbox, is_bare, shape):
+    AuthToken.objects.all().delete()
+    piggy_sandbox.switches.bare_token = is_bare
+
+    text = f"The last member's auth token can be read: the API writes it {shape}."
+    assert text in found("good", "--live")
+    assert not AuthToken.objects.exists()
+
+
+def test_the_last_member_is_one_of_the_account_that_is_asked(user, piggy_sandbox):
+    Contact.objects.create(
+        user=user,
+        provider="another-shop",
+        uid="not-known-here",
+        email=ADDRESS,
+        created_at=timezone.now(),
+        verified_at=timezone.now() + timedelta(minutes=1),
+    )
+
+    assert any("last member's auth token" in each for each in found("good", "--live"))
+
+
+def test_the_member_of_a_minute_ago_is_asked_about(client, piggy_sandbox):
+    long_ago = timezone.now() - timedelta(days=1)
+    login_contact(client, ADDRESS, uid=piggy_sandbox.add_contact(ADDRESS).uid)
+    login_contact(client, "gone@example.com")
+    Contact.objects.filter(email="gone@example.com").update(verified_at=long_ago)
+
+    assert any("last member's auth token" in each for each in found("good", "--live"))
+
+
+def test_what_a_replica_does_not_have_yet_is_examined(user, piggy_sandbox, settings):
+    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
+
+    answer = report("--live", "--stats")
+
+    texts = [each["text"] for each in answer["findings"]]
+    assert any("last member's auth token can be read" in each for each in texts), texts
+    assert "Auth tokens can be encrypted and opened." in texts
+    assert answer["statistics"]["members_logged_in"] == 1
+
+
+def test_a_token_of_a_provider_with_one_shape_is_asked_for(
+    user, piggy_sandbox, settings
+):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.doctor.test_doctor.Plain"
+
+    assert "The last member's auth token can be read." in found("good", "--live")
+
+
+def test_a_member_of_another_account_is_a_warning(user, piggy_sandbox):
+    piggy_sandbox.remove_contact(ADDRESS)
+
+    warnings = found("warning", "--live")
+
+    assert any("does not know the member" in each for each in warnings)
+
+
+def test_a_token_that_cannot_be_had_keeps_nobody_out(user, piggy_sandbox):
+    piggy_sandbox.switches.error_code = 3000
+    piggy_sandbox.switches.fault_on = frozenset({"auth-token"})
+
+    answer = report("--live")
+
+    texts = [each["text"] for each in answer["findings"]]
+    assert any("cannot be had: the token is expired" in each for each in texts)
+    assert answer["can_log_in"]
+
+
+def test_a_provider_without_tokens_is_asked_for_none(
+    piggy_sandbox, settings, monkeypatch
+):
+    monkeypatch.delattr(PiggyProvider, "fetch_auth_token")
+
+    assert "The provider hands out no auth tokens." in found("note", "--live")
+
+
+def test_a_member_can_be_mailed(piggy_sandbox):
+    piggy_sandbox.add_contact(ADDRESS)
+
+    printed, status = run("--send", " Ann@EXAMPLE.com ")
+
+    assert status == 0
+    assert "a code is on its way" in printed
+    assert [mail.recipient for mail in piggy_sandbox.mails] == [ADDRESS]
+
+
+def test_nobody_else_can_be_mailed(piggy_sandbox):
+    assert "No contact has that address, so nothing was mailed." in found(
+        "warning", "--send", STRANGER
+    )
+
+
+def test_an_account_that_mails_no_members_is_a_problem(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.doctor.test_doctor.WithoutPortal"
+
+    [text] = found("problem", "--send", ADDRESS)
+
+    assert "refuses us: the account has no Contacts Portal (status 400" in text
+
+
+def test_what_is_no_address_is_not_sent():
+    with pytest.raises(CommandError, match="no email address"):
+        run("--send", "ann")
+
+
+def test_no_secret_is_printed(piggy_sandbox, settings, user):
+    settings.PIGGY_VERIFY_API_KEY = SECRETS["key"]
+    settings.PIGGY_VERIFY_CLIENT_SECRET = SECRETS["client secret"]
+    settings.PIGGY_VERIFY_PROXY = f"http://me:{SECRETS['proxy password']}@127.0.0.1:9"
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [SECRETS["ring key"]]
+    settings.SECRET_KEY = SECRET_KEY
+
+    for arguments in ((), ("--json",)):
+        printed, _status = run(*arguments, "--send", ADDRESS, "--stats")
+        assert found_in(printed) == set()
+
+
+def test_the_figures_tell_what_happened(client, user, piggy_sandbox):
+    stranger = Client()
+    ask_for_code(stranger, STRANGER)
+    type_code(stranger, "000000000")
+    type_code(stranger, "000000001")
+
+    assert report("--stats")["statistics"] == {
+        "members_logged_in": 1,
+        "members_new": 1,
+        "sends": 2,
+        "wrong_codes": 2,
+        "auth_tokens": 1,
+        "at_limit": 2,
+        "api_seconds": None,
+    }
+
+
+def test_the_figures_are_of_the_last_day(user):
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
+        figures = report("--stats")["statistics"]
+
+    assert set(figures.values()) == {0, None}
+
+
+def test_the_figures_say_who_waits_for_which_limit(client, code):
+    printed, _status = run("--stats")
+
+    assert "       1 at a limit at this moment: 1 send_cooldown\n" in printed
+    assert "       - how long the API takes" in printed
+
+
+def test_without_tables_there_are_no_figures(monkeypatch):
+    def fail(*args):
+        raise DatabaseError
+
+    monkeypatch.setattr(CursorWrapper, "execute", fail)
+
+    answer = report("--stats")
+
+    assert answer["statistics"] == {}
+    assert not answer["can_log_in"]
+
+
+@pytest.mark.parametrize("limits", [{"send_ip": "twenty"}, "3/15m"], ids=["one", "all"])
+def test_with_limits_that_are_none_there_are_no_figures(settings, limits):
+    settings.PIGGY_VERIFY_RATE_LIMITS = limits
+
+    answer = report("--stats")
+
+    assert answer["statistics"] == {}
+    assert not answer["can_log_in"]

@@ -1,0 +1,1 @@
+"""The README, the documentation and the API description."""

@@ -1,0 +1,378 @@
+"""
+`docs/openapi.yaml` against the running example; skipped without schemathesis.
+
+Whatever is sent, the answer must be one that the document has: its status, its
+type, its headers and its body. And each that it has must be given by something.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import pytest
+import requests
+from hypothesis import HealthCheck, settings, strategies as st
+
+from tests.documentation import openapi
+from tests.documentation.openapi import DOCUMENT, Answer
+from tests.example.demo import PATIENCE, Demo, running_demo, taken_port
+from tests.steps import ADDRESS, JSON, STRANGER, UNLIMITED
+
+if "PIGGY_VERIFY_REQUIRE_SERVICES" not in os.environ:
+    pytest.importorskip("schemathesis")
+
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import negative_data_rejection
+
+CONFIG = {
+    # What guards the operations is real: else nothing behind it would be reached.
+    "generation": {"with-security-parameters": False},
+    "checks": {"ignored_auth": {"enabled": False}},
+    "operations": [
+        {
+            # No code that is made up is right, and no address is the one that waits.
+            "include-operation-id": "checkCode",
+            "checks": {
+                "positive_data_acceptance": {"expected-statuses": [200, 400, 409]}
+            },
+        },
+        {
+            # Its one field may be left out, and what is no text is as good as that.
+            "include-operation-id": "resendCode",
+            "checks": {"negative_data_rejection": {"enabled": False}},
+        },
+    ],
+}
+BOUNDED = settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+OPEN = {
+    "PIGGY_VERIFY_RATE_LIMITS": dict.fromkeys(UNLIMITED, "999999/1s")
+    | {"check_login": 999999},
+    "PIGGY_VERIFY_EXPOSE_AUTH_TOKEN": True,
+}
+MEMBERS = [ADDRESS, "ben@example.com"]
+CALM = {"error_status": 400, "errors_as": "absent", "delay": 0}
+CLOSED = {
+    "PIGGY_VERIFY_RATE_LIMITS": UNLIMITED
+    | {"send_recipient": "2/1h", "check_login": 2},
+    "PIGGY_VERIFY_CREATE_USERS": False,
+    "PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS": False,
+}
+
+Case: TypeAlias = schemathesis.Case[Any]
+
+# As long as may be, and one longer: to draw such by chance takes for ever.
+LONG = [f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * n}.com" for n in (56, 57, 58)]
+schemathesis.openapi.format(
+    "email",
+    st.sampled_from([*MEMBERS, *LONG])
+    | st.from_regex(r"[a-z0-9+_]{1,20}@[a-z]{1,20}\.(com|example)", fullmatch=True),
+)
+schema = schemathesis.openapi.from_path(
+    DOCUMENT, config=schemathesis.Config.from_dict(CONFIG)
+)
+guarded = schemathesis.openapi.from_path(
+    DOCUMENT,
+    config=schemathesis.Config.from_dict({"phases": {"coverage": {"enabled": False}}}),
+).exclude(operation_id="begin")
+
+
+class Visitor:
+    """A script with a cookie jar, which holds each answer against the document."""
+
+    def __init__(self, demo: Demo, recipient: str = ADDRESS) -> None:
+        self.demo = demo
+        self.recipient = recipient
+        self.url = f"{demo.url()}login"
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.headers = {"Accept": "application/json"}
+        answer = self.session.get(f"{self.url}/", headers=JSON, timeout=PATIENCE)
+        self.headers["X-CSRFToken"] = answer.json()["csrf_token"]
+
+    def how(self) -> dict[str, Any]:
+        """Answer what goes with each request."""
+        return {
+            "base_url": self.url,
+            "session": self.session,
+            "headers": self.headers,
+            "timeout": PATIENCE,
+        }
+
+    def send(self, name: str, **body: object) -> Any:
+        """Call the operation of this name."""
+        operation = schema.find_operation_by_id(name)
+        kind: Any = {"media_type": "application/json", "body": body} if body else {}
+        case = operation.Case(**kind)
+        # That 503 is in the document is checked like every status.
+        return case.call_and_validate(
+            excluded_checks=[not_a_server_error], **self.how()
+        )
+
+    def ask(self) -> Any:
+        return self.send("askForCode", email=self.recipient)
+
+    def resend(self) -> Any:
+        return self.send("resendCode", recipient=self.recipient)
+
+    def type_code(self, code: str = "") -> Any:
+        code = code or self.demo.last_code(self.recipient)
+        return self.send("checkCode", code=code, recipient=self.recipient)
+
+    def asked(self) -> Self:
+        self.ask()
+        return self
+
+    def typed(self, code: str = "") -> Self:
+        self.type_code(code)
+        return self.with_token_of_cookie()
+
+    def logged_in(self) -> Self:
+        return self.asked().typed()
+
+    def with_token_of_cookie(self) -> Self:
+        """Take the CSRF token that is there since, as after logging in."""
+        self.headers["X-CSRFToken"] = self.session.cookies["csrftoken"]
+        return self
+
+    def without_token(self) -> Self:
+        del self.headers["X-CSRFToken"]
+        return self
+
+    def in_an_outage(self, *calls: str) -> Self:
+        """Have the API fail these calls, or all."""
+        self.tell_sandbox("switches", fault="maintenance", fault_on=calls, **CALM)
+        return self
+
+    def tell_sandbox(self, page: str, **fields: Any) -> None:
+        headers = {"X-CSRFToken": self.session.cookies["csrftoken"]}
+        url = f"{self.demo.url()}sandbox/mailbox/{page}/"
+        answer = self.session.post(url, fields, headers=headers, timeout=PATIENCE)
+        assert answer.ok
+
+
+@contextmanager
+def shop(folder: Path, wanted: dict[str, Any]) -> Iterator[Demo]:
+    with taken_port() as free_port:
+        pass
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "tests.example.example_settings",
+        "EXAMPLE_SETTINGS": json.dumps(wanted),
+    }
+    with running_demo(folder, "--port", str(free_port), **variables) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with shop(tmp_path_factory.mktemp("open"), OPEN) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def closed_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with shop(tmp_path_factory.mktemp("closed"), CLOSED) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def visitor(open_shop: Demo) -> Visitor:
+    """Whoever has a login in progress."""
+    visitor = Visitor(open_shop)
+    visitor.ask()
+    return visitor
+
+
+# Whatever is sent, the answer is in the document.
+
+
+def lenient(case: Case) -> list[Any]:
+    """Answer the checks that ask too much: a `next` that is no text is ignored."""
+    fields = case.body if isinstance(case.body, dict) else {}
+    return [] if isinstance(fields.get("next", ""), str) else [negative_data_rejection]
+
+
+@schema.parametrize()
+@BOUNDED
+def test_whatever_is_sent_the_answer_is_documented(
+    case: Case, visitor: Visitor
+) -> None:
+    before = visitor.session.cookies.copy()
+
+    case.call_and_validate(excluded_checks=lenient(case), **visitor.how())
+
+    visitor.session.cookies = before
+
+
+@guarded.parametrize()
+@settings(BOUNDED, max_examples=10)
+def test_made_up_cookies_and_tokens_open_nothing(case: Case, open_shop: Demo) -> None:
+    case.call_and_validate(
+        base_url=f"{open_shop.url()}login",
+        headers={"Accept": "application/json"},
+        timeout=PATIENCE,
+    )
+
+
+def test_wherever_the_links_lead_the_answers_are_documented(open_shop: Demo) -> None:
+    class Wanderer(schema.as_state_machine()):  # type: ignore[misc]
+        """A visitor who types a member's address and code every other time."""
+
+        def setup(self) -> None:
+            self.visitor = Visitor(open_shop)
+            self.recipient = ""
+            self.calls: Counter[str] = Counter()
+            self.is_helped = False
+
+        def before_call(self, case: Case) -> None:
+            fields = case.body if isinstance(case.body, dict) else {}
+            right: dict[str, str] = {}
+            if "email" in fields:
+                right = {"email": ADDRESS}
+            elif "code" in fields and self.recipient == ADDRESS:
+                code = open_shop.last_code(ADDRESS)
+                right = {"recipient": ADDRESS, "code": code}
+            self.calls[case.operation.label] += bool(right)
+            self.is_helped = bool(right) and self.calls[case.operation.label] % 2 == 1
+            if self.is_helped:
+                fields.update(right)
+
+        def get_call_kwargs(self, case: Case) -> dict[str, Any]:
+            return self.visitor.how()
+
+        def after_call(self, response: schemathesis.Response, case: Case) -> None:
+            if response.status_code == 202:
+                self.recipient = response.json()["recipient"]
+            self.visitor.with_token_of_cookie()
+
+        def validate_response(
+            self, response: schemathesis.Response, case: Case, **_: Any
+        ) -> None:
+            unfair = [negative_data_rejection] if self.is_helped else lenient(case)
+            case.validate_response(response, excluded_checks=unfair)
+
+    Wanderer.run(settings=settings(BOUNDED, max_examples=12, stateful_step_count=8))
+
+
+# Each answer that is in the document is given.
+
+IN_THE_OPEN_SHOP = {
+    Answer("begin", 200): lambda me: me.send("begin"),
+    Answer("askForCode", 202): lambda me: me.ask(),
+    Answer("askForCode", 200): lambda me: me.logged_in().ask(),
+    Answer("askForCode", 400, "invalid"): lambda me: me.send("askForCode", email="ann"),
+    Answer("askForCode", 403, "csrf_failed"): lambda me: me.without_token().ask(),
+    Answer("askForCode", 503, "provider_unavailable"): (
+        lambda me: me.in_an_outage().ask()
+    ),
+    Answer("readLogin", 200): lambda me: me.asked().send("readLogin"),
+    Answer("readLogin", 409, "login_expired"): lambda me: me.send("readLogin"),
+    Answer("checkCode", 200): lambda me: me.asked().type_code(),
+    Answer("checkCode", 400, "invalid"): lambda me: me.asked().type_code("  "),
+    Answer("checkCode", 400, "code_rejected"): lambda me: me.asked().type_code("wrong"),
+    Answer("checkCode", 403, "csrf_failed"): (
+        lambda me: me.asked().without_token().type_code("1")
+    ),
+    Answer("checkCode", 409, "login_expired"): (
+        lambda me: me.asked().send("checkCode", code="1", recipient=STRANGER)
+    ),
+    Answer("checkCode", 503, "provider_unavailable"): (
+        lambda me: me.asked().in_an_outage().type_code()
+    ),
+    Answer("resendCode", 202): lambda me: me.asked().resend(),
+    Answer("resendCode", 200): lambda me: me.logged_in().resend(),
+    Answer("resendCode", 403, "csrf_failed"): (
+        lambda me: me.asked().without_token().resend()
+    ),
+    Answer("resendCode", 409, "login_expired"): lambda me: me.resend(),
+    Answer("resendCode", 503, "provider_unavailable"): (
+        lambda me: me.asked().in_an_outage().resend()
+    ),
+    Answer("cancelLogin", 204): lambda me: me.asked().send("cancelLogin"),
+    Answer("cancelLogin", 200): lambda me: me.logged_in().send("cancelLogin"),
+    Answer("cancelLogin", 403, "csrf_failed"): (
+        lambda me: me.asked().without_token().send("cancelLogin")
+    ),
+    Answer("readAuthToken", 200): lambda me: me.logged_in().send("readAuthToken"),
+    Answer("readAuthToken", 403, "login_required"): lambda me: me.send("readAuthToken"),
+    Answer("readAuthToken", 503, "provider_unavailable"): (
+        lambda me: me.in_an_outage("auth-token").logged_in().send("readAuthToken")
+    ),
+}
+IN_THE_CLOSED_SHOP = {
+    Answer("askForCode", 400, "unknown_contact"): (
+        lambda me: me.send("askForCode", email=STRANGER)
+    ),
+    Answer("askForCode", 429, "too_many_attempts"): lambda me: me.asked().asked().ask(),
+    Answer("resendCode", 429, "too_many_attempts"): (
+        lambda me: me.asked().asked().resend()
+    ),
+    Answer("checkCode", 429, "too_many_attempts"): (
+        lambda me: me.asked().typed("wrong").typed("wrong").type_code()
+    ),
+    Answer("checkCode", 403, "login_refused"): lambda me: me.asked().type_code(),
+    Answer("readAuthToken", 404, "not_found"): lambda me: me.send("readAuthToken"),
+}
+SCENES = IN_THE_OPEN_SHOP | IN_THE_CLOSED_SHOP
+numbers = count()
+
+
+@pytest.fixture
+def member(answer: Answer, open_shop: Demo, closed_shop: Demo) -> Iterator[Visitor]:
+    """A member who was not there yet, in the shop where this answer is given."""
+    shop = open_shop if answer in IN_THE_OPEN_SHOP else closed_shop
+    member = Visitor(shop, recipient=f"member{next(numbers)}@example.com")
+    member.tell_sandbox("add", email=member.recipient)
+    yield member
+    member.tell_sandbox("switches", **CALM)
+
+
+@pytest.mark.parametrize("answer", [*openapi.answers(openapi.load())], ids=str)
+def test_every_answer_of_the_document_is_given(answer: Answer, member: Visitor) -> None:
+    response = SCENES[answer](member)
+
+    error = response.json()["error"]["code"] if response.status_code >= 400 else ""
+    assert (response.status_code, error) == (answer.status, answer.code)
+
+
+# CSRF, and the methods that there are not.
+
+
+@pytest.mark.parametrize("cookie", ["", "a" * 32, "x"])
+def test_a_token_without_its_cookie_is_worth_nothing(
+    open_shop: Demo, cookie: str
+) -> None:
+    visitor = Visitor(open_shop)
+    visitor.session.cookies.set("csrftoken", cookie)
+
+    assert visitor.ask().status_code == 403
+
+
+def test_the_token_from_before_logging_in_is_void(open_shop: Demo) -> None:
+    visitor = Visitor(open_shop).asked()
+    visitor.type_code()
+
+    assert visitor.ask().status_code == 403
+    assert visitor.with_token_of_cookie().ask().status_code == 200
+
+
+@pytest.mark.parametrize("path", [*openapi.load()["paths"]])
+def test_a_method_that_is_not_listed_is_answered_with_those_that_are(
+    visitor: Visitor, path: str
+) -> None:
+    url, headers = f"{visitor.url}{path}", visitor.headers
+    answer = visitor.session.put(url, headers=headers, timeout=PATIENCE)
+
+    assert answer.status_code == 405
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+    assert answer.headers["Allow"]

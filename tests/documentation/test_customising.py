@@ -1,0 +1,203 @@
+"""What the documentation promises to template authors, done as it says."""
+
+import re
+
+import pytest
+from django.urls import reverse
+from docutils import nodes
+
+from tests.documentation.pages import DOCS, blocks_of, parsed, run, table
+from tests.documentation.test_readme import PACKAGE
+from tests.steps import ADDRESS, JSON, ask_for_code, is_logged_in, type_code
+from tests.tour import every_page
+
+PAGE = parsed(DOCS / "howto" / "templates.rst")
+REFERENCE = parsed(DOCS / "reference" / "templates.rst")
+HANDED = {
+    name: row[0] for name, row in table([REFERENCE], "Template of a page").items()
+}
+CONTEXT = {name: set(re.findall(r"\w+", text)) for name, text in HANDED.items()}
+# They stay, whatever else changes: projects override them.
+BLOCKS = {
+    "base.html": [
+        "title",
+        "stylesheets",
+        "scripts",
+        "head",
+        "header",
+        "content",
+        "help",
+        "footer",
+    ],
+    "email.html": ["title", "content", "notice", "errors", "heading", "intro", "form"],
+    "code.html": [
+        "title",
+        "content",
+        "notice",
+        "errors",
+        "heading",
+        "intro",
+        "form",
+        "resend",
+        "cancel",
+    ],
+    "limited.html": ["title", "content", "heading", "intro", "actions"],
+    "unavailable.html": ["title", "content", "heading", "intro", "actions"],
+    "portal_unavailable.html": ["title", "heading", "intro"],
+    "refused.html": ["title", "content", "heading", "intro", "actions"],
+    "interrupted.html": ["title", "content", "heading", "intro", "actions"],
+    "_errors.html": ["none"],
+    "_fields.html": ["none"],
+}
+PAGES = [name for name in BLOCKS if name != "base.html" and name[0] != "_"]
+NOT_OURS = {"True", "False", "None", "view", "block", "csrf_token", "request", "user"}
+NOT_OURS |= {"perms", "messages", "DEFAULT_MESSAGE_LEVELS", "language", "is_rtl"}
+
+
+@pytest.fixture
+def project(settings, tmp_path):
+    """Answer a function that puts a file into a project's folder."""
+    [engine] = settings.TEMPLATES
+    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path / "templates"]}]
+
+    def put(name, text):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    return put
+
+
+@pytest.fixture
+def example(project):
+    """Answer a function that puts the files of a section of the page there."""
+
+    def put(title):
+        [section] = [
+            each for each in PAGE.findall(nodes.section) if each[0].astext() == title
+        ]
+        for block in section.findall(nodes.literal_block):
+            first, _, text = block.astext().partition("\n")
+            project(first.split()[1], text)
+
+    return put
+
+
+@pytest.fixture
+def pages(client, contact, piggy_sandbox, settings):
+    """Answer a function that walks, and answers the last page of each template."""
+
+    def walk():
+        seen = every_page(client, piggy_sandbox, settings)
+        return {each.templates[0].name.partition("/")[2]: each for each in seen}
+
+    return walk
+
+
+def test_every_template_is_listed_with_the_blocks_that_stay():
+    listed = {
+        name: row[0].split() for name, row in table([REFERENCE], "Template").items()
+    }
+
+    assert {name: set(found) for name, found in listed.items()} == {
+        name: set(found) for name, found in BLOCKS.items()
+    }
+
+
+def test_the_tour_shows_every_page(pages):
+    assert set(pages()) == set(PAGES)
+
+
+def test_the_context_is_what_is_listed(pages):
+    for name, page in pages().items():
+        assert set(page.context[0].flatten()) - NOT_OURS == CONTEXT[name], name
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [(name, each) for name in BLOCKS for each in BLOCKS[name] if each != "none"],
+)
+def test_each_block_can_be_replaced(project, pages, name, block):
+    template = "{%% extends '%s' %%}{%% block %s %%}MINE{%% endblock %%}"
+    path = f"piggy_verify/{name}"
+    project(f"templates/{path}", template % (path, block))
+
+    shown = pages()
+    filled_by_pages = name == "base.html" and block in {"title", "content"}
+    for page in shown.values() if name == "base.html" else [shown[name]]:
+        assert ("MINE" in page.text) is not filled_by_pages
+
+
+def test_the_pages_fit_into_a_layout_of_the_project(example, pages):
+    example("In your own layout")
+
+    for page in pages().values():
+        assert "- Our shop</title>" in page.text
+        assert '<nav><a href="/">Our shop</a></nav>' in page.text
+        assert page.text.count("<h1>") == 1
+
+
+def test_a_single_block_changes_and_the_rest_stays(example, pages):
+    example("Block by block")
+
+    shown = pages()
+    assert "<h1>Welcome to the club</h1>" in shown["email.html"].text
+    assert "Email address</label>" in shown["email.html"].text
+    for page in shown.values():
+        assert f'<a href="{reverse("admin:login")}">Staff log in here</a>' in page.text
+
+
+def test_the_colours_of_a_project_come_after_ours(example, pages):
+    example("In your own colours")
+
+    for page in pages().values():
+        sheets = re.findall(r'rel="stylesheet" href="(.+?)"', page.text)
+        assert sheets == [
+            "/static/piggy_verify/piggy_verify.css",
+            "/static/shop/login.css",
+        ]
+
+
+def test_every_custom_property_is_listed_and_no_other():
+    sheet = (PACKAGE / "static" / "piggy_verify" / "piggy_verify.css").read_text()
+
+    assert set(table([PAGE], "Property")) == set(re.findall(r"--[\w-]+", sheet))
+
+
+def test_templates_of_the_project_alone_log_in(example, client, contact, piggy_sandbox):
+    example("Pages of your own")
+    ask_for_code(client)
+    page = client.get("/login/code/")
+    type_code(client, "wrong", login=page.context["login"])
+
+    code = piggy_sandbox.last_code(ADDRESS)
+    type_code(client, code, login=page.context["login"])
+
+    assert "What does the mail say?" in page.text
+    assert is_logged_in(client)
+
+
+@pytest.fixture
+def own_views(settings, db):
+    """The views of the page's own example."""
+    [source] = blocks_of(parsed(DOCS / "howto" / "views.rst"), "python")
+    settings.ROOT_URLCONF = tuple(run(source)["urlpatterns"])
+
+
+def test_a_form_of_the_project_words_the_fields(own_views, client, contact):
+    ask_for_code(client)
+    page = type_code(client, "wrong").text
+
+    assert ">Six digits</label>" in page
+    assert 'inputmode="numeric"' in page
+    assert "That is not the code." in page
+
+
+def test_a_view_of_the_project_words_what_scripts_are_told(
+    own_views, client, contact, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
+    ask_for_code(client)
+
+    answer = client.post("/login/", {"email": "b@example.com"}, headers=JSON)
+
+    assert answer.json()["error"]["message"] == "Wait for 60 minutes."

@@ -1,0 +1,461 @@
+"""What the guides in docs/howto have a project write, used as they say."""
+
+import logging.config
+import re
+import sys
+import unittest
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission, User
+from django.core.checks import ERROR
+from django.test import Client
+from django.urls import include, path
+
+from django_piggy_verify import checks, events
+from django_piggy_verify.models import Contact
+from django_piggy_verify.signals import limit_reached
+from django_piggy_verify.tokens import get_auth_token
+from tests.documentation import pages
+from tests.people.models import EmailUser
+from tests.steps import ADDRESS, STRANGER, ask_for_code, is_logged_in, log_in, type_code
+
+FILE = re.compile(r"# ((?:shop|members)/\w+)\.py\n")
+TEST = re.compile(r"^def (test_\w+)\((.*)\):", re.MULTILINE)
+SETS = re.compile(r"^(?:def )?PIGGY_VERIFY_\w+", re.MULTILINE)
+
+
+def blocks(guide, folder="howto"):
+    return pages.blocks_of(pages.parsed(pages.DOCS / folder / f"{guide}.rst"), "python")
+
+
+def names(guide):
+    """Answer what all the blocks of a guide define."""
+    found: dict[str, Any] = {}
+    for block in blocks(guide):
+        found |= pages.run(block)
+    return found
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """Answer a function that puts the modules of a guide where it says."""
+
+    def put(guide):
+        for block in blocks(guide):
+            if match := FILE.match(block):
+                package, name = match[1].split("/")
+                module = ModuleType(f"{package}.{name}")
+                found = pages.run(block)
+                vars(module).update({n: found[n] for n in found if n[:2] != "__"})
+                parent = sys.modules.get(package) or ModuleType(package)
+                monkeypatch.setattr(parent, name, module, raising=False)
+                monkeypatch.setitem(sys.modules, package, parent)
+                monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    return put
+
+
+@pytest.fixture
+def project(modules, settings):
+    """Answer a function that puts the modules and the settings of a guide in place."""
+
+    def put(guide):
+        modules(guide)
+        for name, value in names(guide).items():
+            if name.startswith(("PIGGY_VERIFY_", "SHOP_")):
+                setattr(settings, name, value)
+
+    return put
+
+
+@pytest.fixture
+def backend(settings, monkeypatch):
+    """Answer a function that has a backend of a guide log people in."""
+
+    def use(guide, name):
+        own = names(guide)[name]
+        monkeypatch.setattr(
+            f"tests.documentation.test_guides.{name}", own, raising=False
+        )
+        settings.AUTHENTICATION_BACKENDS = [
+            f"tests.documentation.test_guides.{name}",
+            "django.contrib.auth.backends.ModelBackend",
+        ]
+        return own
+
+    return use
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(block, id=f"{path.stem}-{number}")
+        for path in pages.paths()
+        for number, block in enumerate(pages.blocks_of(pages.parsed(path), "python"))
+        if SETS.search(block) and path.stem not in {"tutorial", "README"}
+    ],
+)
+def test_the_settings_of_a_page_pass_the_checks(modules, settings, monkeypatch, source):
+    monkeypatch.setenv("PIGGY_VERIFY_API_KEY", "from the environment")
+    modules("programmes")
+    modules("providers")
+    for name, value in pages.run(source).items():
+        if name.startswith("PIGGY_VERIFY_"):
+            setattr(settings, name, value)
+
+    found = [each for each in checks.run(checks.ALWAYS) if each.level >= ERROR]
+    assert {each.id for each in found} <= {"piggy_verify.E008", "piggy_verify.E010"}
+
+
+# Testing
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "fixtures"),
+    [match for block in blocks("testing") for match in TEST.findall(block)],
+)
+def test_a_test_of_the_guide_passes(request, name, fixtures):
+    given = {each: request.getfixturevalue(each) for each in fixtures.split(", ")}
+
+    names("testing")[name](**given)
+
+
+def test_the_test_without_pytest_passes(django_db_setup, django_db_blocker):
+    case, result = names("testing")["LoginTest"], unittest.TestResult()
+
+    with django_db_blocker.unblock():
+        unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+
+    assert result.testsRun == 1
+    assert result.errors + result.failures == []
+
+
+# Several programmes
+
+
+@pytest.fixture
+def programmes(project, settings, monkeypatch, db):
+    monkeypatch.setenv("PIGGY_VERIFY_API_KEY", "unused")
+    monkeypatch.setenv("NORTH_API_KEY", "key-of-north")
+    monkeypatch.setenv("SOUTH_API_KEY", "key-of-south")
+    project("programmes")
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = {}
+    settings.MIDDLEWARE = ["shop.programmes.by_host", *settings.MIDDLEWARE]
+    settings.ALLOWED_HOSTS = list(settings.SHOP_PROGRAMMES)
+
+
+@pytest.fixture
+def both(piggy_sandbox, programmes, client_of):
+    """Somebody whom two programmes know by the same id, logged in to both."""
+    piggy_sandbox.add_contact(ADDRESS, uid="the-same")
+    for name in ("north", "south"):
+        browser = client_of(name)
+        log_in(browser, piggy_sandbox)
+        assert is_logged_in(browser)
+
+
+@pytest.fixture
+def client_of(unlimited):
+    return lambda name: Client(SERVER_NAME=f"{name}.example.com")
+
+
+def test_the_host_decides_whose_key_is_sent(piggy_sandbox, both):
+    sent = [call.headers["authorization"] for call in piggy_sandbox.calls]
+
+    assert sent == 3 * ["Bearer key-of-north"] + 3 * ["Bearer key-of-south"]
+
+
+def test_the_same_id_in_two_programmes_is_two_users(both):
+    found = Contact.objects.filter(uid="the-same").values_list("provider", "user_id")
+
+    assert {provider for provider, _ in found} == {"north", "south"}
+    assert len({user for _, user in found}) == 2
+
+
+def test_an_address_is_counted_over_all_programmes(
+    piggy_sandbox, programmes, client_of, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {}
+    piggy_sandbox.add_contact(ADDRESS)
+
+    for name in ("north", "south"):
+        ask_for_code(client_of(name))
+
+    assert [call.name for call in piggy_sandbox.calls] == ["send"]
+
+
+def test_linked_by_the_address_one_user_is_in_both_programmes(
+    settings, piggy_sandbox, programmes, client_of
+):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    piggy_sandbox.add_contact(ADDRESS)
+
+    for name in ("north", "south"):
+        log_in(client_of(name), piggy_sandbox)
+
+    assert User.objects.get().piggy_contacts.count() == 2
+
+
+def test_a_programme_of_its_own_process_has_its_own_contacts(
+    settings, piggy_sandbox, contact, client, monkeypatch
+):
+    monkeypatch.setenv("PIGGY_VERIFY_API_KEY", "of the north")
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = names("programmes")[
+        "PIGGY_VERIFY_PROVIDER_OPTIONS"
+    ]
+
+    log_in(client, piggy_sandbox)
+
+    assert Contact.objects.get().provider == "north"
+
+
+# Another provider
+
+
+@pytest.fixture
+def club(project, settings, db):
+    settings.PIGGY_VERIFY_SEND_FLOOR = 0
+    project("providers")
+    return sys.modules["shop.clubcards"]
+
+
+def test_the_provider_of_the_guide_logs_in(club, client):
+    ask_for_code(client)
+
+    type_code(client, club.CODES[ADDRESS])
+
+    assert Contact.objects.get().uid == "card-1"
+    assert is_logged_in(client)
+
+
+def test_the_provider_of_the_guide_refuses_a_wrong_code(club, client):
+    ask_for_code(client)
+
+    page = type_code(client, "wrong")
+
+    assert page.context["form"].has_error("code", "code_rejected")
+
+
+def test_the_provider_of_the_guide_mails_nothing_to_strangers(club, client):
+    ask_for_code(client, STRANGER)
+
+    assert STRANGER not in club.CODES
+
+
+def test_the_provider_of_the_guide_has_tokens(club, client):
+    ask_for_code(client)
+    type_code(client, club.CODES[ADDRESS])
+
+    assert get_auth_token(User.objects.get())
+
+
+# Moving
+
+
+def test_imported_contacts_log_in_as_who_they_were(contact, client, piggy_sandbox):
+    user = User.objects.create_user("old", "old@example.com", "password")
+    names("moving")["import_contacts"]([(user.pk, contact.uid), (0, "nobody")])
+
+    log_in(client, piggy_sandbox)
+
+    assert client.session["_auth_user_id"] == str(user.pk)
+    assert User.objects.get().has_usable_password()
+
+
+def test_an_adopted_user_loses_the_password(contact, client, piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = names("moving")["PIGGY_VERIFY_LINK_BY_EMAIL"]
+    User.objects.create_user("old", contact.email, "password")
+
+    log_in(client, piggy_sandbox)
+
+    assert not User.objects.get().has_usable_password()
+
+
+@pytest.fixture
+def proved(backend, contact):
+    """The users who have proved the contact's address, as allauth's table has them."""
+    found: list[Any] = []
+
+    def rows(*, email, verified, user__piggy_contacts):
+        assert (email, verified, user__piggy_contacts) == (ADDRESS, True, None)
+        return found
+
+    table = SimpleNamespace(objects=SimpleNamespace(filter=rows))
+    own = backend("moving", "ProvedBackend")
+    own.find_user.__globals__["apps"] = SimpleNamespace(
+        is_installed={"allauth.account"}.__contains__,
+        get_model=lambda *name: {("account", "EmailAddress"): table}[name],
+    )
+    return found
+
+
+@pytest.mark.parametrize(("count", "users"), [(0, 2), (1, 1), (2, 2)])
+def test_one_proved_address_finds_its_user_and_several_find_none(
+    proved, client, piggy_sandbox, count, users
+):
+    old = User.objects.create_user("old", ADDRESS)
+    proved += count * [SimpleNamespace(user=old)]
+
+    log_in(client, piggy_sandbox)
+
+    assert User.objects.count() == users
+
+
+def test_passwords_end_for_all_but_staff(db):
+    User.objects.create_user("ann", password="password")
+    User.objects.create_user("staff", password="password", is_staff=True)
+
+    names("moving")["end_passwords"]()
+
+    able = [user.username for user in User.objects.all() if user.has_usable_password()]
+    assert able == ["staff"]
+
+
+def test_the_old_address_leads_to_the_new_one(client, settings):
+    own = path("login/", include("django_piggy_verify.urls"))
+    settings.ROOT_URLCONF = (own, *names("moving")["old_pages"])
+
+    response = client.get("/accounts/login/?next=/members/")
+
+    assert response.url == "/login/?next=/members/"
+
+
+# Users
+
+
+@pytest.fixture
+def staff(backend, settings, user, client, unlimited):
+    """Somebody who is made staff, on a site that lets harmless ones in."""
+    user.is_staff = True
+    user.save()
+    settings.PIGGY_VERIFY_ALLOW_STAFF = True
+    backend("staff", "CounterBackend")
+    client.logout()
+    return user
+
+
+def test_the_backend_of_the_guide_lets_in_harmless_staff(staff, client, piggy_sandbox):
+    log_in(client, piggy_sandbox)
+
+    assert is_logged_in(client)
+
+
+def test_the_backend_of_the_guide_keeps_out_who_may_change_users(
+    staff, client, piggy_sandbox
+):
+    staff.user_permissions.add(Permission.objects.get(codename="change_user"))
+
+    assert log_in(client, piggy_sandbox).status_code == 403
+
+
+def test_the_backend_of_the_guide_keeps_out_superusers(staff, client, piggy_sandbox):
+    User.objects.update(is_superuser=True)
+
+    assert log_in(client, piggy_sandbox).status_code == 403
+
+
+def test_the_backend_of_the_guide_fills_in_the_name(
+    backend, contact, client, piggy_sandbox
+):
+    backend("user-model", "MemberBackend")
+
+    log_in(client, piggy_sandbox)
+
+    assert re.fullmatch(r"member-\w{12}", User.objects.get().username)
+
+
+def test_the_user_model_of_the_guide_is_one_that_the_tests_log_in():
+    model = names("user-model")["Member"]
+
+    ours, tested = (
+        {(field.name, type(field)) for field in each._meta.get_fields()}
+        for each in (model, EmailUser)
+    )
+    assert ours == tested
+    assert model.USERNAME_FIELD == EmailUser.USERNAME_FIELD
+
+
+# Tokens, the portal, proxies, operating
+
+
+@pytest.fixture
+def portal(settings, rf):
+    settings.ROOT_URLCONF = (
+        *names("portal")["portal_pages"],
+        path("login/", include("django_piggy_verify.urls")),
+    )
+    return names("portal")["to_the_portal"]
+
+
+def test_the_page_of_the_guide_leads_to_the_portal(user, client, portal):
+    assert client.get("/portal/").url.startswith("https://portal.invalid/")
+
+
+def test_code_of_the_guide_leads_to_the_portal(user, rf, portal):
+    request = rf.get("/")
+    request.user = user
+
+    assert portal(request).url.startswith("https://portal.invalid/")
+
+
+def test_code_of_the_guide_leads_elsewhere_without_a_contact(db, rf, portal):
+    request = rf.get("/")
+    request.user = User.objects.create_user("bob")
+
+    assert portal(request).url == "/members/"
+
+
+def test_the_token_is_answered_or_none(user, piggy_sandbox):
+    token_or_none = names("auth-tokens")["token_or_none"]
+    stranger = get_user_model()(pk=0)
+
+    assert token_or_none(user) == get_auth_token(user)
+    assert token_or_none(stranger) is None
+
+
+def test_visitors_behind_a_counted_proxy_are_told_apart(
+    settings, client, piggy_sandbox, contact
+):
+    count = names("proxies")["PIGGY_VERIFY_TRUSTED_PROXY_COUNT"]
+    settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = count
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
+
+    answers = [
+        client.post(
+            "/login/", {"email": each}, headers={"x-forwarded-for": f"6.6.6.6, {ip}"}
+        ).status_code
+        for each, ip in (
+            ("a@b.nl", "1.1.1.1"),
+            ("c@b.nl", "2.2.2.2"),
+            (ADDRESS, "1.1.1.1"),
+        )
+    ]
+    assert answers == [302, 302, 429]
+
+
+def test_the_receiver_of_the_guide_counts_limits():
+    found = names("operating")
+
+    limit_reached.send_robust(None, limit="send_ip")
+
+    assert found["reached"] == {"send_ip": 1}
+
+
+def test_the_log_of_the_guide_names_the_events(caplog):
+    configured = logging.config.DictConfigurator(names("operating")["LOGGING"])
+    words = configured.config["formatters"]["events"]
+    caplog.set_level(logging.INFO, logger="django_piggy_verify")
+
+    events.CODE_SENT.log(recipient="ann@example.com")
+
+    [record] = caplog.records
+    line = configured.configure_formatter(words).format(record)
+    assert line.endswith(" INFO code_sent: A code was sent to a***@example.com")
+    assert set(configured.config["loggers"]) == {record.name}

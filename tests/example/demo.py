@@ -1,0 +1,109 @@
+"""The example, run as a newcomer runs it: a process of its own, and real HTTP."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import django_piggy_verify
+
+EXAMPLE = Path(__file__).parents[2] / "example_project"
+PACKAGE = Path(django_piggy_verify.__file__).parents[1]
+PATIENCE = 60
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """Little, so that neither a .env nor the environment of the tests matters."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(PACKAGE),
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "DEBUG": "True",
+        "PIGGY_VERIFY_API_KEY": "",
+        "PIGGY_VERIFY_BASE_URL": "",
+        **variables,
+    }
+
+
+def manage(folder: Path, *words: str, **variables: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE / "manage.py"), *words],
+        env=environment(folder, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+class Demo:
+    """A running demo, and what it has printed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], console: Path) -> None:
+        self.process = process
+        self.console = console
+
+    def wait_for(self, pattern: str) -> str:
+        """Answer the first group of `pattern` once it was printed."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            is_over = self.process.poll() is not None
+            printed = self.console.read_text()
+            if match := re.search(pattern, printed):
+                return match[1]
+            if is_over:
+                break
+            time.sleep(0.05)
+        return pytest.fail(f"no {pattern!r} in:\n{self.console.read_text()}")
+
+    def last_code(self, recipient: str) -> str:
+        """Answer the newest code that was mailed to a member."""
+        pattern = rf"code for {re.escape(recipient)}: (\S+)\n"
+        self.wait_for(pattern)
+        return str(re.findall(pattern, self.console.read_text())[-1])
+
+    def url(self) -> str:
+        url = self.wait_for(r"Shop: +(\S+)\n")
+        self.wait_for(r"(Quit the server)")
+        return url
+
+
+@contextmanager
+def running_demo(folder: Path, *options: str, **variables: str) -> Iterator[Demo]:
+    console = folder / "console.txt"
+    command = [sys.executable, str(EXAMPLE / "manage.py"), "demo", *options]
+    with (
+        console.open("wb") as output,
+        subprocess.Popen(
+            command,
+            env=environment(folder, **variables),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            yield Demo(process, console)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def free_port() -> str:
+    with taken_port() as port:
+        pass
+    return str(port)

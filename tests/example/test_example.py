@@ -1,0 +1,175 @@
+"""The example as a newcomer runs it: a process of its own, and real HTTP."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.example.demo import (
+    EXAMPLE,
+    Demo,
+    free_port,
+    manage,
+    running_demo,
+    taken_port,
+)
+from tests.example.surfing import get, new_browser, submit
+
+PUBLIC = {
+    "DEBUG": "False",
+    "SECRET_KEY": "long enough for a key, and with enough different signs: 0123",
+    "ALLOWED_HOSTS": "shop.example.com",
+    "PIGGY_VERIFY_API_KEY": "live-key",
+}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("example")
+    with running_demo(folder, "--port", free_port()) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[requests.Session]:
+    with new_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def members_page(browser: requests.Session, demo: Demo) -> requests.Response:
+    """What a newcomer sees after logging in with the printed address and code."""
+    member = demo.wait_for(r"Members: +([^\s,]+)")
+    page = submit(browser, get(browser, f"{demo.url()}members/"), email=member)
+    code = demo.wait_for(rf"code for {re.escape(member)}: (\S+)")
+    return submit(browser, page, code=code)
+
+
+@pytest.fixture(scope="module")
+def portal_page(
+    demo: Demo, browser: requests.Session, members_page: requests.Response
+) -> requests.Response:
+    return get(browser, f"{demo.url()}portal/")
+
+
+def test_a_newcomer_logs_in_with_the_printed_address_and_code(
+    demo: Demo, members_page: requests.Response
+) -> None:
+    assert members_page.url == f"{demo.url()}members/"
+    assert "ann@example.com" in members_page.text
+    assert "demo-contact-ann" in members_page.text
+    assert re.search(r"cached \d seconds? ago", members_page.text)
+
+
+def test_the_members_page_shows_no_token(members_page: requests.Response) -> None:
+    assert members_page.ok
+    assert "eyJpdiI6" not in members_page.text
+    assert not re.search(r"[\w+/=-]{100}", members_page.text)
+
+
+def test_a_member_is_led_to_the_points(
+    demo: Demo, members_page: requests.Response, portal_page: requests.Response
+) -> None:
+    assert 'href="/portal/">Your points' in members_page.text
+    assert portal_page.url.startswith(f"{demo.url()}sandbox/portal/?token=")
+    assert "let in ann@example.com" in portal_page.text
+
+
+@pytest.mark.usefixtures("portal_page")  # which needs the login that ends here
+def test_a_member_who_logs_out_is_asked_to_log_in_again(
+    demo: Demo, browser: requests.Session, members_page: requests.Response
+) -> None:
+    home = submit(browser, members_page)
+    page = get(browser, members_page.url)
+
+    assert home.url == demo.url()
+    assert page.url == f"{home.url}login/?next=/members/"
+
+
+def test_the_home_page_leads_to_the_mailbox(
+    demo: Demo, browser: requests.Session
+) -> None:
+    home = get(browser, demo.url())
+    mailbox = get(browser, demo.wait_for(r"Mailbox: +(\S+)"))
+
+    assert 'href="/sandbox/"' in home.text
+    assert "ben@example.com" in mailbox.text
+
+
+def test_a_live_key_takes_the_place_of_the_sandbox(
+    tmp_path: Path, browser: requests.Session
+) -> None:
+    live = {
+        "PIGGY_VERIFY_API_KEY": "live-key",
+        "PIGGY_VERIFY_BASE_URL": "https://api.example.com/v3",
+    }
+    with running_demo(tmp_path, **live) as demo:
+        mailbox = get(browser, f"{demo.url()}sandbox/")
+
+    printed = demo.console.read_text()
+    assert mailbox.status_code == 404
+    assert "https://api.example.com/v3" in printed
+    assert "Members:" not in printed
+    assert "live-key" not in printed
+
+
+def test_a_port_that_is_taken_is_stepped_over(tmp_path: Path) -> None:
+    with taken_port() as port, running_demo(tmp_path, PORT=str(port)) as demo:
+        url = demo.url()
+
+    assert int(url.rpartition(":")[2].strip("/")) > port
+
+
+def test_a_port_that_was_asked_for_is_taken_or_nothing(tmp_path: Path) -> None:
+    with taken_port() as port:
+        status, printed = manage(tmp_path, "demo", "--port", str(port))
+
+    assert status == 1
+    assert f"Port {port} is taken" in printed
+
+
+def test_the_demo_is_not_for_public_servers(tmp_path: Path) -> None:
+    status, printed = manage(tmp_path, "demo", **PUBLIC)
+
+    assert status == 1
+    assert "set DEBUG=True" in printed
+
+
+def test_the_check_has_nothing_to_say(tmp_path: Path) -> None:
+    status, printed = manage(tmp_path, "check", "--fail-level", "WARNING")
+
+    assert status == 0, printed
+    assert "no issues" in printed
+
+
+def test_the_check_of_a_public_server_has_nothing_to_say(tmp_path: Path) -> None:
+    words = ("check", "--deploy", "--fail-level", "WARNING")
+    status, printed = manage(tmp_path, *words, **PUBLIC)
+
+    assert status == 0, printed
+    assert "no issues" in printed
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "PIGGY_VERIFY_API_KEY"])
+def test_a_public_server_has_no_key_by_default(tmp_path: Path, name: str) -> None:
+    words = ("check", "--deploy", "--fail-level", "WARNING")
+    status, printed = manage(tmp_path, *words, **PUBLIC | {name: ""})
+
+    assert status == 1
+    assert name in printed
+
+
+def test_the_migrations_are_complete(tmp_path: Path) -> None:
+    status, printed = manage(tmp_path, "makemigrations", "--check", "--dry-run")
+
+    assert status == 0, printed
+
+
+def test_every_variable_is_documented() -> None:
+    settings = (EXAMPLE / "shop" / "settings.py").read_text()
+    documented = (EXAMPLE / ".env.example").read_text()
+
+    read = re.findall(r"env[.\w]*\(\s*[\"']([A-Z_]+)", settings)
+    assert set(read) == set(re.findall(r"^#([A-Z_]+)=", documented, re.MULTILINE))

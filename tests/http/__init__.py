@@ -1,0 +1,1 @@
+"""The HTTP client, against servers that misbehave."""

@@ -1,0 +1,280 @@
+"""The limits under real concurrency: threads, processes, databases, transactions."""
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import OperationalError, connection, connections, transaction
+from django.test import Client
+from django.utils import timezone
+
+from django_piggy_verify.db.retries import Conflict
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.limits.fixed_windows import Exhausted, Rate
+from django_piggy_verify.models import AuthToken, Tally
+from django_piggy_verify.tokens import get_auth_token
+from tests.limits.crowd import PROCESSES, THREADS as THREADS_OF_EACH, Crowd
+from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, is_logged_in, type_code
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROOM = 50
+THREADS = 25
+"""PostgreSQL has room for a hundred connections, and two runs may be side by side."""
+
+REPEATABLE = {"isolation_level": "repeatable read"}
+OPTIONS: dict[str, list[Any]] = {
+    "sqlite": [{"transaction_mode": "IMMEDIATE"}],
+    # As psycopg numbers them: repeatable read, serializable.
+    "postgresql": [{}, {"isolation_level": 3}, {"isolation_level": 4}],
+    # The last is the default from MariaDB 11.6 on.
+    "mysql": [
+        {},
+        REPEATABLE,
+        REPEATABLE | {"init_command": "SET innodb_snapshot_isolation = ON"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup):
+    with Crowd() as crowd:
+        yield crowd
+
+
+def claim(limit, room=99999, subject=ADDRESS):
+    return fixed_windows.claim(limit, subject, rate=Rate(room, 3600))
+
+
+def count_of(limit):
+    return Tally.objects.get(key=claim(limit).key).count
+
+
+def attempt(number):
+    """Whether there was room, for one of those who share some of their subjects."""
+    claims = [claim("hot", ROOM), claim("warm", subject=str(number % 3)), claim("all")]
+    try:
+        fixed_windows.take(claims if number % 2 else claims[::-1])
+    except Exhausted:
+        return False
+    return True
+
+
+def attempt_in_a_transaction(number):
+    """A conflict undoes all of the transaction: its owner has to begin it again."""
+    while True:
+        with suppress(OperationalError, Conflict), transaction.atomic():
+            Tally.objects.first()  # From here on, the transaction sees a snapshot.
+            return attempt(number)
+
+
+def test_of_a_thousand_at_once_exactly_as_many_as_the_limit_says_get_through(crowd):
+    let_through = crowd.do(attempt, 1008)
+
+    assert len(let_through) == 1008
+    assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
+
+
+@pytest.mark.parametrize("options", OPTIONS[connection.vendor])
+@pytest.mark.parametrize("act", [attempt, attempt_in_a_transaction])
+def test_it_is_so_in_every_isolation_and_in_transactions(crowd, act, options):
+    let_through = crowd.do(act, 120, **options)
+
+    assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
+
+
+@pytest.fixture
+def get_token(user, piggy_sandbox, piggy_sandbox_server):
+    """What a worker does that has not heard of the others, on a slow day."""
+    piggy_sandbox.switches.delay = 0.3
+    return partial(token_of, user.pk, piggy_sandbox_server.base_url)
+
+
+def token_of(user_id, base_url, _number):
+    settings.DEBUG, settings.PIGGY_VERIFY_BASE_URL = True, base_url
+    return get_auth_token(User(pk=user_id))
+
+
+def fetches(sandbox):
+    """Count the requests for tokens since the login."""
+    return calls(sandbox).count("auth-token") - 1
+
+
+def test_workers_who_all_miss_a_token_fetch_it_once(crowd, get_token, piggy_sandbox):
+    AuthToken.objects.all().delete()
+
+    tokens = crowd.do(get_token, PROCESSES * THREADS_OF_EACH)
+
+    assert len(tokens) == PROCESSES * THREADS_OF_EACH
+    assert len(set(tokens)) == fetches(piggy_sandbox) == 1
+
+
+def test_workers_who_all_have_a_token_that_ends_soon_fetch_the_next_once(
+    crowd, get_token, piggy_sandbox
+):
+    AuthToken.objects.update(expires_at=timezone.now() + timedelta(seconds=20))
+
+    tokens = crowd.do(get_token, PROCESSES * THREADS_OF_EACH)
+
+    assert len(tokens) == PROCESSES * THREADS_OF_EACH
+    assert len(set(tokens)) == 2
+    assert fetches(piggy_sandbox) == 1
+
+
+def deadlocks():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        )
+        return cursor.fetchone()[0]
+
+
+def count_several(number):
+    """Count four of seven, in another order each time, as far as the rows go."""
+    fixed_windows.take(
+        [claim("all", subject=str((number + n) % 7)) for n in (0, 1, 2, 4)]
+    )
+
+
+def count_several_in_a_transaction(number):
+    with transaction.atomic():
+        count_several(number)
+
+
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="the others notice a circle at once"
+)
+@pytest.mark.parametrize("act", [count_several, count_several_in_a_transaction])
+def test_nobody_waits_in_a_circle_for_the_second_that_postgresql_takes_to_notice(
+    crowd, act
+):
+    crowd.do(count_several, 12)  # Makes the rows.
+    before = deadlocks()
+
+    crowd.do(act, 120)
+
+    assert deadlocks() == before
+
+
+def settled(number):
+    """What came of an attempt, and in which of the recipient's windows."""
+    recipient, visitor = claims = [claim("recipient", 20), claim("all")]
+    try:
+        windows = fixed_windows.take(claims)
+    except Exhausted:
+        return "limited", None
+    outcome = ("right", "outage", "outage", "wrong", "wrong")[number % 5]
+    if outcome == "right":
+        fixed_windows.settle(windows, give_back=[visitor], clear=[recipient])
+    elif outcome == "outage":
+        fixed_windows.settle(windows, give_back=claims)
+    return outcome, windows[recipient.key]
+
+
+def test_what_is_given_back_and_cleared_leaves_the_books_balanced(crowd):
+    accounts = Counter(crowd.do(settled, 180))
+
+    wrong = {end: n for (outcome, end), n in accounts.items() if outcome == "wrong"}
+    last = Tally.objects.get(key=claim("recipient").key)
+    assert last.count == wrong.get(last.ends_at, 0)
+    assert count_of("all") == sum(wrong.values()) > 0
+    assert max(wrong.values()) <= 20
+
+
+def run_until_done(shares, command, *args, **options):
+    """Run a command over and over until the crowd is; answer what that did."""
+    runs = 0
+    while not all(share.done() for share in shares):
+        call_command(command, *args, verbosity=0, **options)
+        runs += 1
+        time.sleep(0.05)
+    assert runs
+    return [each for share in shares for each in share.result()]
+
+
+def test_beside_a_purge_no_count_is_lost(crowd):
+    shares = crowd.begin(attempt, 240)
+
+    let_through = run_until_done(shares, "piggy_verify_purge", chunk=3)
+
+    assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
+
+
+def window_of(number):
+    """The window that an attempt was counted in, or None."""
+    claims = [claim("check_recipient", 5), claim("all")]
+    try:
+        return fixed_windows.take(claims)[claims[0].key]
+    except Exhausted:
+        return None
+
+
+def test_beside_an_unlock_no_window_lets_more_through(crowd):
+    shares = crowd.begin(window_of, 240)
+
+    windows = run_until_done(shares, "piggy_verify_unlock", ADDRESS)
+
+    let_through = Counter(filter(None, windows))
+    assert max(let_through.values()) <= 5
+    assert sum(let_through.values()) == count_of("all")
+
+
+def at_once(act, each):
+    """Have `act` called with each of these at once; answer what it answered."""
+
+    def acting(one):
+        try:
+            return act(one)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(acting, each))
+
+
+def tabs(browser, number):
+    """As many browsers that share the cookies of this one."""
+    others = [Client() for _ in range(number)]
+    for each in others:
+        each.cookies.load(browser.cookies.output(header="", sep=";"))
+    return others
+
+
+def test_of_fifty_wrong_codes_at_once_five_are_asked_about(
+    client, code, piggy_sandbox, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"check_login": 5}
+
+    pages = at_once(
+        lambda guess: type_code(*guess),
+        list(zip(tabs(client, 50), map(str, range(50)), strict=True)),
+    )
+
+    assert Counter(page.status_code for page in pages) == {200: 5, 429: 45}
+    assert calls(piggy_sandbox).count("verify") == 5
+
+
+def test_a_right_code_that_comes_many_times_at_once_logs_in_once(
+    client, code, piggy_sandbox, unlimited
+):
+    browsers = tabs(client, 10)
+
+    at_once(lambda browser: type_code(browser, code), browsers)
+
+    assert sum(map(is_logged_in, browsers)) == 1
+    assert calls(piggy_sandbox).count("verify") == 1
+
+
+def test_many_who_ask_for_a_code_at_once_have_one_sent(contact, piggy_sandbox):
+    pages = at_once(ask_for_code, [Client() for _ in range(10)])
+
+    assert {page.status_code for page in pages} == {302}
+    assert calls(piggy_sandbox) == ["send"]

@@ -1,0 +1,1 @@
+"""Sending and checking a code, and remembering the browser."""

@@ -1,0 +1,348 @@
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django.db.models.signals import post_delete
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_piggy_verify.db import locking
+from django_piggy_verify.management.commands import piggy_verify_purge
+from django_piggy_verify.models import AuthToken, Contact, Tally
+from tests.db.meanwhile import DEADLOCK, before_the_next, raising
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def rows(db):
+    """Seven spent tallies and tokens, and one that is not."""
+    now = timezone.now()
+    for number in range(8):
+        ends_at = now - number * DAY if number else now + DAY
+        user = User.objects.create_user(f"user-{number}")
+        contact = Contact.objects.create(
+            user=user, provider="piggy", uid=user.username, created_at=now,
+            verified_at=now,
+        )  # fmt: skip
+        AuthToken.objects.create(
+            contact=contact, ciphertext=b"", fetched_at=now, expires_at=ends_at
+        )
+        Tally.objects.create(key=f"key-{number}", count=1, ends_at=ends_at)
+
+
+def test_what_is_spent_is_deleted(rows, capsys):
+    call_command("piggy_verify_purge")
+
+    assert [each.contact.uid for each in AuthToken.objects.all()] == ["user-0"]
+    assert [each.key for each in Tally.objects.all()] == ["key-0"]
+    assert "7 expired auth tokens deleted" in capsys.readouterr().out
+
+
+def test_contacts_and_users_stay_and_silence_is_kept_if_wanted(rows, capsys):
+    call_command("piggy_verify_purge", verbosity=0)
+
+    assert capsys.readouterr().out == ""
+    assert User.objects.count() == Contact.objects.count() == 8
+
+
+@contextmanager
+def deletions():
+    """Hand out how many rows each statement has deleted."""
+    numbers = []
+
+    def wrapper(execute, sql, params, many, context):
+        answer = execute(sql, params, many, context)
+        if sql.startswith("DELETE"):
+            numbers.append(context["cursor"].rowcount)
+        return answer
+
+    with connection.execute_wrapper(wrapper):
+        yield numbers
+
+
+def test_a_purge_of_nothing_is_four_queries(db, django_assert_num_queries):
+    with django_assert_num_queries(4):
+        call_command("piggy_verify_purge", verbosity=0)
+
+
+def test_no_chunk_is_larger_than_wanted(rows):
+    with deletions() as numbers:
+        call_command("piggy_verify_purge", chunk=3, verbosity=0)
+
+    assert numbers == [3, 3, 1] * 2
+
+
+def test_nor_is_it_where_all_are_of_one_time(rows):
+    Tally.objects.exclude(key="key-0").update(ends_at=timezone.now() - DAY)
+    AuthToken.objects.all().delete()
+
+    with deletions() as numbers:
+        call_command("piggy_verify_purge", chunk=3, verbosity=0)
+
+    assert [each for each in numbers if each] == [3, 3, 1]
+    assert [each.key for each in Tally.objects.all()] == ["key-0"]
+
+
+def test_no_chunk_is_smaller_than_a_row(rows):
+    call_command("piggy_verify_purge", chunk=0, verbosity=0)
+
+    assert AuthToken.objects.count() == Tally.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "span", "expected"),
+    [(1, 3600, [1, 4, 2]), (3, 0, [3, 1, 1, 1, 1])],
+    ids=["fast", "slow"],
+)
+def test_a_chunk_is_as_large_as_the_database_is_fast(
+    rows, monkeypatch, first, span, expected
+):
+    monkeypatch.setattr(piggy_verify_purge, "FIRST", first)
+    monkeypatch.setattr(piggy_verify_purge, "SPAN", span)
+
+    with deletions() as numbers:
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert numbers == expected * 2
+
+
+def test_no_row_is_read_but_the_one_at_which_a_chunk_ends(rows):
+    with CaptureQueriesContext(connection) as captured:
+        call_command("piggy_verify_purge", chunk=2, verbosity=0)
+
+    reads = [each["sql"] for each in captured if each["sql"].startswith("SELECT")]
+    assert reads
+    assert all(" LIMIT 1" in each for each in reads)
+
+
+def test_it_never_looks_back(rows):
+    """What is deleted still lies in PostgreSQL's index, and the traffic goes on."""
+    with CaptureQueriesContext(connection) as captured:
+        call_command("piggy_verify_purge", chunk=3, verbosity=0)
+
+    starts = [" >= " in each["sql"] for each in captured]
+    assert starts == [False, False, True, True, True, True] * 2
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the others may choose")
+def test_every_statement_goes_by_an_index(rows):
+    plans: list[str] = []
+
+    def explain(execute, sql, params, many, context):
+        with connection.cursor() as cursor:
+            plan = cursor.cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+            plans.extend(each[-1] for each in plan)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        call_command("piggy_verify_purge", chunk=3, verbosity=0)
+
+    assert len(plans) >= 2 * 6
+    assert all(" USING " in each and "INDEX" in each for each in plans), plans
+    assert not any(each.startswith("SCAN") for each in plans), plans
+
+
+def test_a_receiver_of_a_project_costs_nobody_a_count(rows):
+    """For its sake Django would read the rows, and then delete them by key."""
+
+    def use():
+        Tally.objects.filter(key="key-5").update(ends_at=timezone.now() + DAY)
+
+    def listen(**_kwargs):
+        raise AssertionError("told of a row")
+
+    post_delete.connect(listen, sender=Tally)
+    table = connection.ops.quote_name(Tally._meta.db_table)
+    try:
+        with before_the_next(f"DELETE FROM {table}", use):
+            call_command("piggy_verify_purge", verbosity=0)
+    finally:
+        post_delete.disconnect(listen, sender=Tally)
+
+    assert {each.key for each in Tally.objects.all()} == {"key-0", "key-5"}
+
+
+def test_on_sqlite_others_get_their_turn_between_two_statements(rows, monkeypatch):
+    naps: list[float] = []
+    monkeypatch.setattr(time, "sleep", naps.append)
+
+    call_command("piggy_verify_purge", verbosity=0, chunk=3)
+
+    assert naps == ([0.1] * 4 if connection.vendor == "sqlite" else [])
+
+
+def test_a_dry_run_counts_and_deletes_nothing(rows, capsys):
+    with deletions() as numbers:
+        call_command("piggy_verify_purge", dry_run=True)
+
+    assert numbers == []
+    assert capsys.readouterr().out.splitlines() == [
+        "7 expired auth tokens to be deleted",
+        "7 expired counts to be deleted",
+    ]
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_sees_how_far_it_is_in_one_line(rows):
+    terminal = Terminal()
+
+    call_command("piggy_verify_purge", chunk=3, stdout=terminal)
+
+    first, *_ = terminal.getvalue().split("\n")
+    shown = [each.strip() for each in first.split("\r")]
+    assert shown == [
+        "",
+        "3 expired auth tokens so far",
+        "6 expired auth tokens so far",
+        "7 expired auth tokens so far",
+        "",
+        "7 expired auth tokens deleted",
+    ]
+
+
+def test_a_terminal_sees_an_error_on_a_line_of_its_own(rows):
+    terminal = Terminal()
+
+    table = connection.ops.quote_name(Tally._meta.db_table)
+    with (
+        before_the_next(f"DELETE FROM {table}", raising(ZeroDivisionError())),
+        pytest.raises(ZeroDivisionError),
+    ):
+        call_command("piggy_verify_purge", stdout=terminal)
+
+    assert terminal.getvalue().endswith(" \r")
+
+
+def test_a_terminal_that_wants_silence_has_it(rows):
+    terminal = Terminal()
+
+    call_command("piggy_verify_purge", stdout=terminal, verbosity=0)
+
+    assert terminal.getvalue() == ""
+
+
+def test_a_log_sees_the_outcome_only(rows):
+    log = StringIO()
+
+    call_command("piggy_verify_purge", chunk=3, stdout=log)
+
+    assert log.getvalue() == (
+        "7 expired auth tokens deleted\n7 expired counts deleted\n"
+    )
+
+
+@pytest.fixture
+def terminal():
+    """Ctrl-C as a terminal has it, also where the tests run in the background."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_after_the_statement_under_way(
+    terminal, rows, number, capsys
+):
+    usual = signal.getsignal(number)
+
+    def interrupt():
+        os.kill(os.getpid(), number)
+
+    with (
+        before_the_next("DELETE", interrupt),
+        pytest.raises(CommandError, match=number.name) as caught,
+    ):
+        call_command("piggy_verify_purge", chunk=3)
+
+    assert caught.value.returncode == 128 + number
+    assert capsys.readouterr().out == "3 expired auth tokens deleted\n"
+    assert (AuthToken.objects.count(), Tally.objects.count()) == (5, 8)
+    assert signal.getsignal(number) is usual
+
+
+def test_a_signal_that_is_ignored_stays_so(rows, request):
+    """As Ctrl-C is for what a script has started in the background."""
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, usual))
+
+    with before_the_next("DELETE", lambda: os.kill(os.getpid(), signal.SIGINT)):
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert Tally.objects.count() == 1
+
+
+def test_a_worker_that_runs_it_is_told_to_stop_as_ever(rows, request):
+    told = []
+    usual = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    request.addfinalizer(lambda: signal.signal(signal.SIGTERM, usual))
+
+    with before_the_next("DELETE", lambda: os.kill(os.getpid(), signal.SIGTERM)):
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert told == [signal.SIGTERM]
+    assert Tally.objects.count() == 1
+
+
+def test_a_second_interrupt_ends_it_at_once(terminal, rows):
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with before_the_next("DELETE", interrupt), pytest.raises(KeyboardInterrupt):
+        call_command("piggy_verify_purge")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_which_hears_no_signals_may_run_it(rows):
+    def purge():
+        try:
+            call_command("piggy_verify_purge", verbosity=0)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(purge).result()
+
+    assert Tally.objects.count() == 1
+
+
+def test_what_is_in_use_again_meanwhile_stays(rows):
+    def use():
+        Tally.objects.filter(key="key-5").update(ends_at=timezone.now() + DAY)
+
+    table = connection.ops.quote_name(Tally._meta.db_table)
+    with before_the_next(f"DELETE FROM {table}", use):
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert Tally.objects.filter(key="key-5").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("statement", ["SELECT", "DELETE"])
+def test_a_conflict_with_the_traffic_does_not_stop_it(rows, statement):
+    with before_the_next(statement, raising(DEADLOCK)):
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert AuthToken.objects.count() == Tally.objects.count() == 1
+
+
+def test_a_replica_that_lags_behind_is_not_asked(rows, settings):
+    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
+
+    call_command("piggy_verify_purge")
+
+    assert locking.primary_rows(Tally).count() == 1

@@ -1,0 +1,153 @@
+import base64
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_piggy_verify.auth_tokens import encryption
+from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.tokens import get_auth_token
+from tests.db.meanwhile import DEADLOCK, before_the_next, raising
+from tests.steps import calls
+
+OLD, NEW = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+
+
+@pytest.fixture(autouse=True)
+def ring(settings):
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [OLD]
+
+
+@pytest.fixture
+def token(user, ring, settings):
+    """The token of a member, encrypted with a key that is to go."""
+    token = get_auth_token(user)
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW, OLD]
+    return token
+
+
+def rekey(**options):
+    call_command("piggy_verify_rekey", **options)
+
+
+def test_then_the_old_key_can_go_and_nothing_is_fetched(
+    user, token, settings, piggy_sandbox, django_assert_num_queries
+):
+    rekey()
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW]
+
+    with django_assert_num_queries(1):
+        assert get_auth_token(user) == token
+    assert calls(piggy_sandbox).count("auth-token") == 1
+
+
+def test_so_can_an_old_secret_key(user, settings, piggy_sandbox):
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = []
+    token = get_auth_token(user, refresh=True)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
+    rekey()
+    settings.SECRET_KEY_FALLBACKS = []
+
+    assert get_auth_token(user) == token
+
+
+def test_what_was_done_is_said_without_a_token(token, capsys):
+    rekey()
+
+    out = capsys.readouterr().out
+    assert out.splitlines() == [
+        "1 auth tokens encrypted anew",
+        "0 auth tokens up to date",
+        "0 auth tokens unreadable",
+    ]
+
+
+def test_silence_is_kept_if_wanted(token, capsys):
+    rekey(verbosity=0)
+
+    assert capsys.readouterr().out == ""
+
+
+def test_a_second_run_writes_nothing(token, capsys, django_assert_num_queries):
+    rekey(verbosity=0)
+
+    with django_assert_num_queries(2):
+        rekey()
+
+    assert "1 auth tokens up to date" in capsys.readouterr().out
+
+
+def test_what_no_key_opens_is_counted_and_left_alone(token, settings, capsys):
+    """Its key may only have been forgotten."""
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW]
+    rekey()
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW, OLD]
+
+    rekey()
+
+    out = capsys.readouterr().out
+    assert "1 auth tokens unreadable" in out
+    assert "1 auth tokens encrypted anew" in out
+
+
+def test_what_has_expired_is_not_looked_at(token, capsys):
+    AuthToken.objects.update(expires_at=timezone.now())
+
+    rekey()
+
+    assert "0 auth tokens encrypted anew" in capsys.readouterr().out
+
+
+def test_a_token_that_is_fetched_meanwhile_stays(user, token, capsys):
+    def fetch():
+        get_auth_token(user, refresh=True)
+
+    with before_the_next("UPDATE", fetch):
+        rekey()
+
+    assert get_auth_token(user) != token
+    assert "1 auth tokens up to date" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_conflict_with_the_traffic_does_not_stop_it(user, token, settings):
+    with before_the_next("UPDATE", raising(DEADLOCK)):
+        rekey()
+
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW]
+    assert get_auth_token(user) == token
+
+
+def test_a_replica_that_lags_behind_is_not_asked(token, settings, capsys):
+    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
+
+    rekey()
+
+    assert "1 auth tokens encrypted anew" in capsys.readouterr().out
+
+
+@pytest.fixture
+def six_more(db, ring):
+    now = timezone.now()
+    for uid in "abcdef":
+        contact = Contact.objects.create(
+            user=User.objects.create_user(uid), provider="piggy", uid=uid,
+            created_at=now, verified_at=now,
+        )  # fmt: skip
+        AuthToken.objects.create(
+            contact=contact, fetched_at=now, expires_at=now + timedelta(days=1),
+            ciphertext=encryption.encrypt(uid, bound_to=contact.binding),
+        )  # fmt: skip
+
+
+def test_all_are_done_a_few_at_a_time(six_more, token, capsys):
+    with CaptureQueriesContext(connection) as captured:
+        rekey(chunk=3)
+
+    assert "7 auth tokens encrypted anew" in capsys.readouterr().out
+    assert sum(each["sql"].startswith("SELECT") for each in captured) == 4

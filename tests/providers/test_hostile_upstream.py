@@ -1,0 +1,640 @@
+"""The whole flow against an API that misbehaves: no error page, no login, no secret."""
+
+import gzip
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+from hypothesis import HealthCheck, given, settings as hypothesis_settings
+
+from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.providers import credentials
+from tests.http.hostile import (
+    ANSWERS,
+    CLIENT_SECRET,
+    CODE,
+    MEGABYTE,
+    UID,
+    Hostile,
+    Peer,
+    head,
+    reply,
+    secrets_in,
+    self_signed,
+    serving,
+)
+from tests.steps import JSON, ask_for_code, is_logged_in, type_code
+
+TIMEOUT = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One way to misbehave."""
+
+    answer: Callable[..., None] | None = None
+    """What is answered to the request."""
+    at_accept: Callable[..., None] | None = None
+    """What is done instead of reading a request."""
+    cause: str
+    """What the log says of it."""
+    is_slow: bool = False
+    """Whether it costs the time-out."""
+    is_open: bool = False
+    """Whether a visitor who asks for a code is told."""
+
+
+class Visitor(Client):
+    """A browser that keeps all it was shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.shown = ""
+
+    def request(self, **request):
+        response = super().request(**request)
+        self.shown += f"{response.headers} {response.text}"
+        return response
+
+
+@pytest.fixture
+def upstream(settings):
+    with serving(settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def elsewhere():
+    with Hostile() as server:
+        yield server
+
+
+@pytest.fixture
+def visitor(db):
+    return Visitor()
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(caplog, visitor):
+    """Look for the secrets in all pages, and in all that any logger has to say."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="django")
+    caplog.set_level(logging.DEBUG, logger="urllib3")
+    yield
+    records = caplog.get_records("call")
+    logged = [f"{caplog.handler.format(each)} {vars(each)}" for each in records]
+    assert secrets_in("\n".join(logged)) == []
+    assert secrets_in(visitor.shown) == []
+
+
+@pytest.fixture
+def blames(caplog):
+    """Answer the log lines of ours, from warnings on."""
+
+    def lines():
+        return [
+            (each.levelname, each.getMessage())
+            for each in caplog.records
+            if each.name == "django_piggy_verify" and each.levelno > logging.INFO
+        ]
+
+    return lines
+
+
+@pytest.fixture
+def misbehave(upstream, settings):
+    """Make a fault happen at one call of the flow."""
+
+    def begin(call, fault):
+        if fault.is_slow:
+            # A call that comes before the slow one has to fit in as well.
+            is_next = call == upstream.next_call
+            settings.PIGGY_VERIFY_TIMEOUT = TIMEOUT if is_next else 1
+        if fault.answer:
+            upstream.answers[call] = fault.answer
+        elif fault.at_accept:
+            upstream.at_accept[call] = fault.at_accept
+        elif call == upstream.next_call:
+            upstream.go_down()
+        else:
+            upstream.goes_down_before = call
+
+    return begin
+
+
+CHUNKED = head("Transfer-Encoding: chunked")
+NO_DATA = "the answer cannot be read: "
+
+
+def in_turn(*acts):
+    def answer(peer):
+        for act in acts:
+            act(peer)
+
+    return answer
+
+
+def raw(data):
+    return lambda peer: peer.write(data)
+
+
+def flood(data):
+    return lambda peer: peer.flood(data)
+
+
+def drip(data):
+    return lambda peer: peer.drip(data, 0.1)
+
+
+def moved(status):
+    return Fault(
+        answer=reply(b"", status, Location="https://elsewhere.invalid/"),
+        cause=f"status {status}",
+    )
+
+
+def unreadable(body, cause=NO_DATA):
+    return Fault(answer=reply(body), cause=cause)
+
+
+def too_large(*acts):
+    return Fault(answer=in_turn(*acts), cause="_TooLarge")
+
+
+def slow(*acts):
+    return Fault(answer=in_turn(*acts), cause="Timeout", is_slow=True)
+
+
+FAULTS = {
+    "html": unreadable(b"<h1>Welcome</h1>"),
+    "empty": unreadable(b""),
+    "null": unreadable(b"null"),
+    "list": unreadable([{"data": {"uuid": UID}}]),
+    "no-data": unreadable({"meta": []}),
+    "data-true": unreadable({"data": True}),
+    "data-list": unreadable({"data": []}),
+    "duplicate-keys": unreadable(
+        b'{"data": {"uuid": "a", "auth_token": "a"}, "data": {}}'
+    ),
+    "nesting": unreadable(b'{"data": ' + b"[" * 100_000),
+    "nan": unreadable(b'{"data": {"uuid": "a", "auth_token": "a", "x": NaN}}'),
+    "truncated": Fault(
+        answer=raw(head("Content-Length: 50") + b'{"data": {"uuid": "a"}}'),
+        cause="IncompleteRead",
+    ),
+    "truncated-chunk": Fault(
+        answer=raw(CHUNKED + b'50\r\n{"data": {"uuid": "a"}}'), cause="IncompleteRead"
+    ),
+    "50-mb": too_large(raw(head("Content-Length: 52428800")), flood(b" ")),
+    "50-mb-chunked": too_large(raw(CHUNKED), flood(b"400\r\n" + b" " * 1024 + b"\r\n")),
+    "negative-chunk": Fault(
+        answer=in_turn(raw(CHUNKED + b"-1\r\n"), flood(b" ")), cause="too long"
+    ),
+    "negative-chunk-5": Fault(
+        answer=in_turn(raw(CHUNKED + b"-5\r\n"), flood(b" ")), cause="ValueError"
+    ),
+    "gzip-bomb": too_large(
+        reply(gzip.compress(b" " * 20 * MEGABYTE, 1), Content_Encoding="gzip")
+    ),
+    "encodings": Fault(
+        answer=reply(b"x", Content_Encoding=", ".join(["gzip"] * 20)),
+        cause="DecodeError",
+    ),
+    "slow-body": slow(raw(head("Content-Length: 99")), drip(b" " * 99)),
+    "slow-headers": slow(drip(head() * 3)),
+    "endless-100": Fault(
+        answer=flood(head("A: " + "b" * 9999, status=100)), cause="too long"
+    ),
+    "slow-100": slow(drip(head(status=100) * 9)),
+    "endless-headers": Fault(
+        answer=in_turn(raw(b"HTTP/1.1 200 OK\r\n"), flood(b"A: b\r\n")),
+        cause="HTTPException",
+    ),
+    "garbage": Fault(answer=raw(b"\x16\x03 garbage\r\n\r\n"), cause="BadStatusLine"),
+    "moved-301": moved(301),
+    "moved-302": moved(302),
+    "moved-307": moved(307),
+    "moved-308": moved(308),
+    "reset": Fault(answer=Peer.reset, cause="Connection reset"),
+    "hung-up": Fault(answer=Peer.close, cause="RemoteDisconnected"),
+    "reset-unread": Fault(at_accept=Peer.reset_unread, cause=""),
+    "silence-at-accept": Fault(
+        at_accept=Peer.keep_silent, cause="Timeout", is_slow=True
+    ),
+    "silence": slow(Peer.keep_silent),
+    "refused": Fault(cause="Connection refused", is_open=True),
+}
+EACH_FAULT = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+
+
+@EACH_FAULT
+def test_a_failure_to_send_is_said_or_looks_like_sent(
+    visitor, upstream, misbehave, fault, blames
+):
+    misbehave("send", fault)
+
+    response = ask_for_code(visitor)
+
+    assert response.status_code == (503 if fault.is_open else 302)
+    assert response.get("Location") == (None if fault.is_open else "/login/code/")
+    [(level, message)] = blames()
+    assert level == ("WARNING" if fault.is_open else "ERROR")
+    assert message.startswith("send failed: ")
+    assert fault.cause in message
+
+
+@EACH_FAULT
+def test_a_failure_to_check_is_an_outage_and_no_login(
+    visitor, upstream, misbehave, fault, blames
+):
+    ask_for_code(visitor)
+    misbehave("verify", fault)
+
+    response = type_code(visitor, CODE)
+
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert not is_logged_in(visitor)
+    [(_, message)] = blames()
+    assert message.startswith("check failed: ")
+    assert fault.cause in message
+    assert upstream.names.count("verify") <= 1
+
+
+FAMILIES = (
+    "html",
+    "no-data",
+    "truncated",
+    "50-mb",
+    "negative-chunk-5",
+    "gzip-bomb",
+    "slow-body",
+    "moved-302",
+    "reset",
+    "reset-unread",
+    "silence-at-accept",
+    "refused",
+)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_failure_to_fetch_the_token_leaves_the_login(
+    visitor, misbehave, name, blames
+):
+    ask_for_code(visitor)
+    misbehave("auth-token", FAULTS[name])
+
+    response = type_code(visitor, CODE)
+
+    assert (response.status_code, response.url) == (302, "/members/")
+    assert is_logged_in(visitor)
+    assert not AuthToken.objects.exists()
+    assert "fetch failed" in blames()[-1][1]
+
+
+@pytest.mark.parametrize("name", ["html", "reset", "50-mb", "silence-at-accept"])
+def test_a_failure_to_check_uses_up_no_attempt(
+    visitor, upstream, misbehave, settings, name
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    healthy = dict(upstream.answers)
+    ask_for_code(visitor)
+    misbehave("verify", FAULTS[name])
+    type_code(visitor, CODE)
+    upstream.answers, upstream.at_accept = healthy, {}
+    settings.PIGGY_VERIFY_TIMEOUT = 5
+
+    response = type_code(visitor, CODE)
+
+    assert response.url == "/members/"
+
+
+@pytest.mark.parametrize("name", ["html", "reset", "gzip-bomb", "refused"])
+def test_scripts_are_told_the_same(visitor, misbehave, name):
+    ask_for_code(visitor, headers=JSON)
+    misbehave("verify", FAULTS[name])
+
+    response = visitor.post("/login/code/", {"code": CODE}, headers=JSON)
+
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == "provider_unavailable"
+
+
+def test_a_login_against_a_friendly_server_leaks_nothing_either(visitor, upstream):
+    ask_for_code(visitor)
+    response = type_code(visitor, CODE)
+
+    assert response.url == "/members/"
+    assert AuthToken.objects.count() == 1
+
+
+BAD_UIDS = {
+    "number": 12,
+    "empty": "",
+    "long": "a" * 500,
+    "slash": "a/b",
+    "dots": "..",
+    "non-ascii": "\u00e4",
+    "nul": "a\x00",
+    "surrogate": "\ud800",
+}
+
+
+@pytest.mark.parametrize("uid", BAD_UIDS.values(), ids=BAD_UIDS)
+def test_an_id_that_cannot_be_one_is_an_outage_and_no_login(
+    visitor, upstream, uid, blames, django_user_model
+):
+    upstream.answers["verify"] = reply({"data": {"uuid": uid}})
+    ask_for_code(visitor)
+
+    response = type_code(visitor, CODE)
+
+    assert response.status_code == 503
+    assert not is_logged_in(visitor)
+    assert not django_user_model.objects.exists()
+    assert "the uuid is none that can be used" in blames()[0][1]
+
+
+@hypothesis_settings(
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(answer=ANSWERS)
+def test_whatever_comes_back_only_an_id_in_a_success_logs_anybody_in(
+    upstream, unlimited, db, answer
+):
+    body, status, media_type = answer
+    upstream.answers["verify"] = reply(body, status, Content_Type=media_type)
+    browser = Client()
+    ask_for_code(browser)
+
+    response = type_code(browser, f"{CODE}{len(upstream.requests)}")
+
+    if is_logged_in(browser):
+        assert 200 <= status < 300
+        assert json.loads(body)["data"]["uuid"] == Contact.objects.latest("pk").uid
+    else:
+        assert outcome(response) in {UNAVAILABLE, REJECTED}
+
+
+@pytest.mark.parametrize(
+    "token", ["\ud800", "a\x00", "a\nb", "", "x" * 9999], ids=ascii
+)
+def test_a_token_that_cannot_be_one_leaves_the_login(visitor, upstream, token):
+    upstream.answers["auth-token"] = reply({"data": token})
+    ask_for_code(visitor)
+
+    assert type_code(visitor, CODE).url == "/members/"
+    assert not AuthToken.objects.exists()
+
+
+@pytest.mark.parametrize("call", ["send", "verify", "auth-token"])
+@pytest.mark.parametrize("status", [302, 307])
+def test_nothing_is_told_to_another_host(visitor, upstream, elsewhere, call, status):
+    target = f"Location: {elsewhere.url}/api"
+    start = head(target, "Content-Length: 52428800", status=status)
+    upstream.answers[call] = in_turn(raw(start), flood(b" "))
+
+    ask_for_code(visitor)
+    type_code(visitor, CODE)
+
+    assert upstream.names.count(call) == 1
+    assert elsewhere.connections == 0
+    assert is_logged_in(visitor) == (call != "verify")
+
+
+SENT, UNAVAILABLE, REJECTED = "sent", "unavailable", "rejected"
+
+
+def outcome(response):
+    if response.status_code == 302:
+        return SENT
+    if response.status_code == 503:
+        return UNAVAILABLE
+    assert response.status_code == 200
+    assert response.context["form"].has_error("code", "code_rejected")
+    return REJECTED
+
+
+ERRORS = {
+    # code: send, check, what the log says of it
+    1003: (SENT, REJECTED, "the input is invalid"),
+    13010: (SENT, REJECTED, "the code is not found"),
+    55031: (SENT, REJECTED, "No contact has the address a***@example.com"),
+    55032: (UNAVAILABLE, UNAVAILABLE, "the account has no Contacts Portal"),
+    1053: (UNAVAILABLE, UNAVAILABLE, "the account secret is invalid"),
+    3000: (UNAVAILABLE, UNAVAILABLE, "the token is expired"),
+    7002: (UNAVAILABLE, UNAVAILABLE, "the account is inactive"),
+    7011: (UNAVAILABLE, UNAVAILABLE, "the key has no access to this account"),
+    99999: (SENT, UNAVAILABLE, "no answer that can be used"),
+}
+EACH_CODE = pytest.mark.parametrize("code", ERRORS)
+
+
+def error(code, status=400):
+    return reply({"message": "Oeps", "code": code, "errors": ["Oeps"]}, status)
+
+
+@EACH_CODE
+def test_an_error_code_at_send_has_its_outcome(visitor, upstream, code, caplog):
+    upstream.answers["send"] = error(code)
+
+    response = ask_for_code(visitor)
+
+    assert outcome(response) == ERRORS[code][0]
+    assert ERRORS[code][2] in caplog.text
+    assert "Oeps" not in caplog.text + visitor.shown
+
+
+@EACH_CODE
+def test_an_error_code_at_check_has_its_outcome(visitor, upstream, code, caplog):
+    upstream.answers["verify"] = error(code)
+    ask_for_code(visitor)
+
+    response = visitor.post("/login/code/", {"code": "wrong"})
+
+    assert outcome(response) == ERRORS[code][1]
+    assert not is_logged_in(visitor)
+    assert (ERRORS[code][2] in caplog.text) == (ERRORS[code][1] == UNAVAILABLE)
+
+
+@EACH_CODE
+def test_an_error_code_at_the_token_fetch_leaves_the_login(
+    visitor, upstream, code, blames
+):
+    upstream.answers["auth-token"] = error(code)
+    ask_for_code(visitor)
+
+    assert type_code(visitor, CODE).url == "/members/"
+    assert not AuthToken.objects.exists()
+    reason = "No auth token at login" if code == 55031 else "fetch failed"
+    assert reason in blames()[0][1]
+
+
+STATUSES = {
+    400: SENT,
+    401: UNAVAILABLE,
+    403: UNAVAILABLE,
+    404: SENT,
+    429: UNAVAILABLE,
+    500: SENT,
+    502: UNAVAILABLE,
+    503: UNAVAILABLE,
+    504: UNAVAILABLE,
+}
+EACH_STATUS = pytest.mark.parametrize("status", STATUSES)
+
+
+@EACH_STATUS
+def test_a_bare_status_at_send_has_its_outcome(visitor, upstream, status, blames):
+    upstream.answers["send"] = reply(b"<h1>Oeps", status)
+
+    response = ask_for_code(visitor)
+
+    assert outcome(response) == STATUSES[status]
+    assert f"status {status}" in blames()[0][1]
+
+
+@EACH_STATUS
+def test_a_bare_status_at_check_is_an_outage(visitor, upstream, status, blames):
+    upstream.answers["verify"] = reply(b"<h1>Oeps", status)
+    ask_for_code(visitor)
+
+    response = type_code(visitor, CODE)
+
+    assert outcome(response) == UNAVAILABLE
+    assert f"status {status}" in blames()[0][1]
+    assert not is_logged_in(visitor)
+
+
+@EACH_STATUS
+def test_a_bare_status_at_the_token_fetch_leaves_the_login(visitor, upstream, status):
+    upstream.answers["auth-token"] = reply(b"<h1>Oeps", status)
+    ask_for_code(visitor)
+
+    assert type_code(visitor, CODE).url == "/members/"
+    assert is_logged_in(visitor)
+
+
+@pytest.mark.parametrize("status", [200, 401, 503])
+@pytest.mark.parametrize("code", [55031, 55032])
+def test_the_code_goes_before_the_status(visitor, upstream, code, status):
+    upstream.answers["send"] = error(code, status)
+    upstream.answers["verify"] = error(code, status)
+
+    sent = ask_for_code(visitor)
+
+    assert outcome(sent) == ERRORS[code][0]
+
+
+@pytest.mark.parametrize("status", [200, 401, 503])
+def test_a_rejected_code_is_rejected_with_any_status(visitor, upstream, status):
+    upstream.answers["verify"] = error(13010, status)
+    ask_for_code(visitor)
+
+    assert outcome(visitor.post("/login/code/", {"code": "wrong"})) == REJECTED
+
+
+@pytest.mark.parametrize("trusted", [False, True], ids=["unknown", "trusted"])
+def test_only_a_trusted_certificate_lets_a_code_be_sent(
+    visitor, settings, certificate, trusted, blames
+):
+    with serving(settings, context=certificate[0]) as server:
+        settings.DEBUG = False
+        settings.PIGGY_VERIFY_CA_BUNDLE = certificate[1] if trusted else None
+
+        response = ask_for_code(visitor)
+
+    assert outcome(response) == (SENT if trusted else UNAVAILABLE)
+    assert server.names == (["send"] if trusted else [])
+    assert trusted or "CERTIFICATE_VERIFY_FAILED" in blames()[0][1]
+
+
+def test_a_silent_tls_server_is_no_connection_and_said_openly(
+    visitor, settings, certificate, blames
+):
+    with serving(settings, context=certificate[0]) as server:
+        settings.PIGGY_VERIFY_TIMEOUT = TIMEOUT
+        server.at_accept["send"] = Peer.keep_silent
+
+        response = ask_for_code(visitor)
+
+    assert outcome(response) == UNAVAILABLE
+    assert "Timeout" in blames()[0][1]
+
+
+def test_plain_http_outside_debug_is_our_own_misconfiguration(
+    visitor, upstream, settings, blames
+):
+    settings.DEBUG = False
+
+    response = ask_for_code(visitor)
+
+    assert outcome(response) == UNAVAILABLE
+    assert blames()[0][0] == "ERROR"
+    assert upstream.connections == 0
+
+
+@pytest.mark.parametrize("key", ["\u00e4", "a\r\nX: y", " "])
+def test_a_key_that_no_header_may_hold_is_our_own_misconfiguration(
+    visitor, upstream, settings, key, blames
+):
+    settings.PIGGY_VERIFY_API_KEY = key
+
+    assert outcome(ask_for_code(visitor)) == UNAVAILABLE
+    assert blames()[0][0] == "ERROR"
+    assert upstream.connections == 0
+
+
+GRANTS = {
+    "refused": (reply({"error": "invalid_client"}, 401), "ERROR"),
+    "garbage": (raw(b"garbage\r\n\r\n"), "WARNING"),
+    "down": (Peer.reset, "WARNING"),
+    "html": (reply(b"<h1>"), "WARNING"),
+    "overflow": (reply({"access_token": "a", "expires_in": 10**400}), "WARNING"),
+}
+
+
+@pytest.fixture
+def granting(upstream, settings, monkeypatch):
+    """The same server, with client credentials instead of a key."""
+    monkeypatch.setattr(credentials, "_grant", None)
+    settings.PIGGY_VERIFY_API_KEY = None
+    settings.PIGGY_VERIFY_CLIENT_ID = "client-id"
+    settings.PIGGY_VERIFY_CLIENT_SECRET = CLIENT_SECRET
+    settings.PIGGY_VERIFY_TOKEN_URL = upstream.token_url
+    return upstream
+
+
+@pytest.mark.parametrize(("answer", "level"), GRANTS.values(), ids=GRANTS)
+def test_a_failing_grant_is_said_openly(visitor, granting, answer, level, blames):
+    granting.answers["oauth"] = answer
+
+    assert outcome(ask_for_code(visitor)) == UNAVAILABLE
+    assert blames()[0][0] == level
+    assert granting.names == ["oauth"]
+
+
+def test_a_login_with_client_credentials_leaks_nothing(visitor, granting):
+    ask_for_code(visitor)
+
+    assert type_code(visitor, CODE).url == "/members/"
+    assert granting.names == ["oauth", "send", "verify", "auth-token"]
+
+
+def test_a_visitor_waits_no_longer_than_the_time_out(visitor, upstream, settings):
+    settings.PIGGY_VERIFY_TIMEOUT = TIMEOUT
+    upstream.answers["send"] = in_turn(raw(head()), drip(b" " * 99))
+    started = time.monotonic()
+
+    ask_for_code(visitor)
+
+    assert time.monotonic() - started < TIMEOUT + 2

@@ -1,0 +1,1 @@
+"""No secret is shown or stored anywhere."""

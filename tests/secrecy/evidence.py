@@ -1,0 +1,308 @@
+"""
+All that could give a secret away, gathered while a test runs, and the search in it.
+
+Each sink is one text: what was logged, shown, sent to receivers, raised, stored.
+Errors are read as an error reporter would: their texts, and the `repr` of every
+local variable in every frame.
+"""
+
+import base64
+import http.client
+import logging
+import re
+import sys
+import traceback
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain, dropwhile, filterfalse, takewhile
+from typing import Any
+
+from django.contrib.auth import signals as auth_signals
+from django.contrib.messages import get_messages
+from django.core.signals import got_request_exception
+from django.db import connection, models
+from django.dispatch import Signal
+from django.http import HttpRequest
+from django.test import Client
+from django.utils.log import AdminEmailHandler
+
+from django_piggy_verify import signals
+from django_piggy_verify.conf import conf
+from tests.http import hostile
+from tests.steps import JSON
+
+WRONG_CODE = "markedwrongcode43"
+PROXY_PASSWORD = "marked-proxy-password"
+SECRET_KEY = "marked-secret-key, as long as it has to be: 0123456789abcdef"
+RING_KEY = "marked-ring-key-of-just-32-bytes"
+SECRETS = {
+    "key": hostile.KEY,
+    "client secret": hostile.CLIENT_SECRET,
+    "grant": hostile.GRANT,
+    "code": hostile.CODE,
+    "wrong code": WRONG_CODE,
+    "token": hostile.TOKEN,
+    "portal token": hostile.PORTAL_TOKEN,
+    "proxy password": PROXY_PASSWORD,
+    "ring key": RING_KEY,
+    "SECRET_KEY": SECRET_KEY[:17],
+}
+SIGNALS = {
+    name: each
+    for name, each in chain(vars(signals).items(), vars(auth_signals).items())
+    if isinstance(each, Signal)
+}
+TOKEN_PAGE = "/login/token/"
+PORTAL_PAGE = "/portal/"
+EXPOSING = {
+    (TOKEN_PAGE, 200, True): "token page",
+    (PORTAL_PAGE, 200, True): "portal page",
+}
+# The one place of Django's debug page that may show what was typed.
+POSTED = re.compile('<h3 id="post-info">.*?<h3 id="files-info">', re.DOTALL)
+# Whose frames hold what was typed because they typed it.
+VISITORS = ("/tests/", "/django/test/")
+
+
+def shapes(secret):
+    """Spell `secret` as it stands in other texts; it needs no escapes in any."""
+    raw = secret.encode()
+    for skipped in range(3):
+        # Base64 looks different at each offset; its edges hold other bits as well.
+        text = base64.b64encode(b"\0" * skipped + raw).decode()
+        text = text[-(-skipped * 8 // 6) : (skipped + len(raw)) * 8 // 6]
+        yield from {text, text.translate(str.maketrans("+/", "-_"))}
+    yield from (raw.hex(), raw.hex().upper(), secret, secret.upper())
+
+
+SHAPES = {name: tuple(shapes(secret)) for name, secret in SECRETS.items()}
+
+
+def found_in(text):
+    """Answer which secrets `text` shows, in whatever shape."""
+    return {name for name, many in SHAPES.items() if any(each in text for each in many)}
+
+
+class Evidence:
+    """What each sink was told."""
+
+    def __init__(self, capsys, warned):
+        # Most is said many times over; only the first is kept.
+        self.sinks: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self.capsys = capsys
+        self.warned = warned
+
+    def note(self, sink, *texts):
+        self.sinks[sink] |= dict.fromkeys(map(str, texts))
+
+    def of(self, sink):
+        return "\n".join(self.sinks[sink])
+
+    def error(self, error):
+        self.note("errors", *told_by(error))
+
+    @property
+    def leaks(self):
+        """Pairs of a sink and a secret that it shows; the database is one, too."""
+        self.note("stdout", *self.capsys.readouterr())
+        self.note("warnings", *self.warned)
+        self.note("database", *stored())
+        return {(sink, name) for sink in self.sinks for name in found_in(self.of(sink))}
+
+
+class Browser(Client):
+    """A browser that notes all it is answered, and all that the server keeps of it."""
+
+    def __init__(self, evidence):
+        super().__init__(raise_request_exception=False)
+        self.evidence = evidence
+        self.is_script = False
+
+    def generic(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        if self.is_script:
+            kwargs["headers"] = JSON
+        return super().generic(method, *args, **kwargs)
+
+    def post(self, *args: Any, **kwargs: Any) -> Any:
+        if self.is_script:
+            kwargs["content_type"] = JSON["accept"]
+        return super().post(*args, **kwargs)
+
+    def request(self, **request):
+        response = super().request(**request)
+        page = (request["PATH_INFO"], response.status_code, conf.expose_auth_token)
+        sink = EXPOSING.get(page, "pages")
+        self.evidence.note("portal page", *_way_to_the_portal(response))
+        self.evidence.note(sink, POSTED.sub("", response.text))
+        self.evidence.note("headers", *_other_headers(response), response.cookies)
+        if served := getattr(response, "wsgi_request", None):
+            self.evidence.note("session", dict(served.session.items()))
+            self.evidence.note("messages", *get_messages(served))
+        return response
+
+
+def _way_to_the_portal(response):
+    """Answer where a redirect leads, if that is the portal."""
+    location = response.headers.get("Location", "")
+    return [location] if location.startswith("https://portal.invalid/") else []
+
+
+def _other_headers(response):
+    way = _way_to_the_portal(response)
+    return [f"{each}: {text}" for each, text in response.items() if text not in way]
+
+
+class Ear(logging.Handler):
+    """Hears every logger, and looks at the frames that led to a record of ours."""
+
+    def __init__(self, evidence):
+        super().__init__()
+        self.evidence = evidence
+
+    def emit(self, record):
+        self.evidence.note("logs", record.getMessage(), vars(record))
+        if record.exc_info and record.exc_info[1]:
+            self.evidence.error(record.exc_info[1])
+        if record.name == "django_piggy_verify":
+            frames = (frame for frame, _ in traceback.walk_stack(None))
+            within = takewhile(_is_servers, dropwhile(_is_visitors, frames))
+            self.evidence.note("stacks", *locals_of(within))
+
+
+class Mailer(AdminEmailHandler):
+    """Django's handler that mails errors to the admins, with the whole debug page."""
+
+    def __init__(self, evidence):
+        super().__init__(include_html=True)
+        self.setLevel(logging.ERROR)
+        self.evidence = evidence
+
+    def send_mail(self, subject, message, *args, html_message=None, **kwargs):
+        self.evidence.note("mails", subject, message, html_message)
+
+
+@contextmanager
+def watching(capsys):
+    """Watch all that happens inside the block."""
+    with ExitStack() as stack:
+        warned = stack.enter_context(warnings.catch_warnings(record=True))
+        warnings.simplefilter("always")
+        evidence = Evidence(capsys, warned)
+        for signal in SIGNALS.values():
+            stack.enter_context(receiving(signal, _note_arguments(evidence)))
+        stack.enter_context(receiving(got_request_exception, _note_error(evidence)))
+        stack.enter_context(listening(Ear(evidence)))
+        stack.enter_context(_speaking_of_everything())
+        yield evidence
+
+
+@contextmanager
+def receiving(signal, receiver):
+    """Have `receiver` called with `signal`."""
+    signal.connect(receiver)
+    yield
+    signal.disconnect(receiver)
+
+
+@contextmanager
+def listening(handler, name=""):
+    """Have `handler` alone hear the logger of this name, and those below it."""
+    logger = logging.getLogger(name)
+    # pytest's own would format each line of thousands, four times.
+    before, logger.handlers = logger.handlers, [handler]
+    yield
+    logger.handlers = before
+
+
+@contextmanager
+def _speaking_of_everything():
+    """Turn on what developers do: all levels, the SQL and `http.client`'s prints."""
+    loggers = [logging.getLogger(name) for name in ("", "django", "urllib3")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+    http.client.HTTPConnection.debuglevel = 1
+    connection.force_debug_cursor = True
+    yield
+    connection.force_debug_cursor = False
+    http.client.HTTPConnection.debuglevel = 0
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+
+
+def _note_arguments(evidence):
+    def receive(signal, **kwargs):
+        evidence.note("signals", *values_in(kwargs, {}))
+
+    return receive
+
+
+def _note_error(evidence):
+    return lambda **_: evidence.error(sys.exception())
+
+
+def values_in(value, seen):
+    """Answer all texts that can be reached from `value`, but through no request."""
+    if id(value) in seen or isinstance(value, (HttpRequest, type)):
+        return
+    seen[id(value)] = value
+    yield f"{value!s} {value!r}"
+    slots = getattr(value, "__slots__", ())
+    within = [
+        getattr(value, "__dict__", {}),
+        {each: getattr(value, each) for each in slots},
+    ]
+    if isinstance(value, Mapping):
+        within += [value]
+    if isinstance(value, (list, tuple, set)):
+        within += [dict(enumerate(value))]
+    for name, each in chain.from_iterable(members.items() for members in within):
+        yield str(name)
+        yield from values_in(each, seen)
+
+
+def told_by(error):
+    """Answer what an error reporter prints of `error` and of those that led to it."""
+    while error is not None:
+        yield f"{error!r} {error} {vars(error)}"
+        yield from locals_of(
+            frame for frame, _ in traceback.walk_tb(error.__traceback__)
+        )
+        error = error.__cause__ or error.__context__
+
+
+def locals_of(frames):
+    """Answer the local variables of all frames but the visitor's."""
+    for frame in filterfalse(_is_visitors, frames):
+        for name, value in frame.f_locals.items():
+            yield f"{frame.f_code.co_filename} {frame.f_code.co_name} {name}"
+            yield shown(value)
+
+
+def _is_visitors(frame):
+    return any(part in frame.f_code.co_filename for part in VISITORS)
+
+
+def _is_servers(frame):
+    return not _is_visitors(frame)
+
+
+def shown(value):
+    """Answer what an error reporter prints of a variable."""
+    if isinstance(value, models.QuerySet):
+        return "a query, which would run"
+    with suppress(Exception):
+        return f"{value!r} {dict(value) if isinstance(value, Mapping) else ''}"
+    return "no repr"
+
+
+def stored():
+    """Answer every column of every table."""
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            for value in chain.from_iterable(cursor.fetchall()):
+                is_binary = isinstance(value, (bytes, memoryview))
+                yield bytes(value).decode("latin-1") if is_binary else str(value)

@@ -1,0 +1,186 @@
+"""Everything that the product can be asked for, step by step, with marked secrets."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.test import override_settings
+from django.utils import timezone
+
+from django_piggy_verify.http.connections import session
+from django_piggy_verify.login import verification
+from django_piggy_verify.models import AuthToken
+from django_piggy_verify.portal import get_portal_url
+from django_piggy_verify.providers.base import Challenge
+from django_piggy_verify.providers.piggy import PiggyProvider
+from django_piggy_verify.sandbox import Sandbox, Switches
+from django_piggy_verify.sandbox.server import SandboxServer
+from django_piggy_verify.secret import Secret
+from django_piggy_verify.tokens import get_auth_token
+from tests.http.hostile import CLIENT_SECRET, CODE, GRANT, PORTAL_TOKEN, TOKEN
+from tests.secrecy.evidence import PORTAL_PAGE, TOKEN_PAGE, WRONG_CODE, Browser
+from tests.steps import ADDRESS, ask_for_code, type_code
+
+BOB = "bob@example.com"
+CAROL = "carol@example.com"
+
+PAGES = ["ask", "resend", "look", "mistype", "begin_elsewhere", "answer"]
+PAGES += ["see_token", "see_no_token", "open_portal", "replay", "cancel", "log_out"]
+CALLS = ["send", "check", "judge", "send_another", "authenticate"]
+CALLS += ["get_token", "get_fresh_token", "get_expired_token", "get_portal"]
+BEFORE = {
+    "look": ["ask"],
+    "mistype": ["ask"],
+    "answer": ["ask"],
+    "see_token": ["ask", "answer"],
+    "open_portal": ["ask", "answer"],
+    "log_out": ["ask", "answer"],
+    "get_portal": ["send_another", "authenticate"],
+    "get_fresh_token": ["send_another", "authenticate"],
+}
+
+
+class MarkedSandbox(Sandbox):
+    """Its codes, tokens and grants can be told from all other text."""
+
+    def auth_token(self, uid):
+        super().auth_token(uid)
+        return TOKEN
+
+    def portal_token(self, uid):
+        super().portal_token(uid)
+        return PORTAL_TOKEN
+
+    def grant(self, client_id, client_secret):
+        if granted := super().grant(client_id, client_secret):
+            self._grants[GRANT] = self._grants[granted]
+        return GRANT
+
+    def _new_mail(self, contact):
+        mail = super()._new_mail(contact)
+        mail.code = CODE
+        return mail
+
+
+@contextmanager
+def served_with_tls(context):
+    """Serve a marked sandbox, so that nobody needs ``DEBUG`` to reach it."""
+    server = SandboxServer(MarkedSandbox(client_secret=CLIENT_SECRET))
+    plain = server._server.socket
+    server._server.socket = context.wrap_socket(plain, server_side=True)
+    # A client that gives up is what some tests are about.
+    server._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    with server:
+        yield server
+    session().close()
+    session.cache_clear()
+
+
+@contextmanager
+def switched(sandbox, trouble):
+    """Have the sandbox misbehave."""
+    sandbox.switches = Switches(**trouble, reuse_codes=True)
+    with override_settings(PIGGY_VERIFY_TIMEOUT=0.03 if "delay" in trouble else 10):
+        yield
+    sandbox.switches = Switches(reuse_codes=True)
+
+
+class Visit:
+    """A visitor with two browsers, and a project that calls the product itself."""
+
+    def __init__(self, evidence, sandbox):
+        self.evidence = evidence
+        self.sandbox = sandbox
+        self.browser = Browser(evidence)
+        self.late = Browser(evidence)
+        self.member: Any = None
+        for address in (ADDRESS, BOB, CAROL):
+            sandbox.add_contact(address)
+
+    def take(self, *steps, is_script=False):
+        """Take these steps, in HTML or in JSON, and note what they raise."""
+        self.browser.is_script = self.late.is_script = is_script
+        for step in steps:
+            try:
+                getattr(self, step)()
+            except (Exception, SystemExit) as error:  # noqa: BLE001  any may be raised
+                self.evidence.error(error)
+
+    def prepare(self, step):
+        """Take the steps that `step` needs."""
+        self.take(*BEFORE.get(step, []))
+
+    def take_in(self, trouble, *steps):
+        """Take these steps, in HTML and in JSON, while the sandbox misbehaves."""
+        with switched(self.sandbox, trouble):
+            for step in steps:
+                self.take(step)
+                if step in PAGES:
+                    self.take(step, is_script=True)
+
+    def ask(self):
+        ask_for_code(self.browser)
+
+    def resend(self):
+        self.browser.post("/login/code/resend/")
+
+    def look(self):
+        self.browser.get("/login/code/")
+
+    def mistype(self):
+        type_code(self.browser, WRONG_CODE)
+
+    def begin_elsewhere(self):
+        ask_for_code(self.late)
+
+    def answer(self):
+        type_code(self.browser, CODE)
+
+    def see_token(self):
+        self.browser.get(TOKEN_PAGE)
+
+    def see_no_token(self):
+        with override_settings(PIGGY_VERIFY_EXPOSE_AUTH_TOKEN=False):
+            self.see_token()
+
+    def open_portal(self):
+        self.browser.get(PORTAL_PAGE)
+
+    def replay(self):
+        type_code(self.late, CODE)
+
+    def cancel(self):
+        self.late.post("/login/cancel/")
+
+    def log_out(self):
+        self.browser.logout()
+
+    def send(self):
+        verification.send_code(BOB)
+
+    def check(self):
+        verification.check_code(BOB, Secret(CODE))
+
+    def judge(self):
+        PiggyProvider().check_code(Challenge(recipient=BOB), Secret(CODE))
+
+    def send_another(self):
+        verification.send_code(CAROL)
+
+    def authenticate(self):
+        user = authenticate(None, recipient=CAROL, secret_code=Secret(CODE))
+        self.member = user or self.member
+
+    def get_token(self):
+        get_auth_token(self.member)
+
+    def get_fresh_token(self):
+        get_auth_token(self.member, refresh=True)
+
+    def get_expired_token(self):
+        AuthToken.objects.update(expires_at=timezone.now() - timedelta(1))
+        get_auth_token(self.member)
+
+    def get_portal(self):
+        get_portal_url(self.member)

@@ -1,0 +1,162 @@
+"""Projects of other shapes, each a process of its own, and members who visit them."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from django.db import connection
+
+from tests.example.demo import PACKAGE, PATIENCE, free_port
+from tests.example.surfing import get, new_browser, submit
+
+SERVERS = ["DATABASE", "PGHOST", "PGUSER", "PGPASSWORD"]
+SERVERS += ["MYSQL_HOST", "MYSQL_USER", "MYSQL_PASSWORD"]
+BOSS = "boss@example.com"
+PASSWORD = "correct horse battery"
+TESTS = Path(__file__).parents[2]
+
+
+class Shape(NamedTuple):
+    """What a project is like."""
+
+    settings: str
+    server: str = "django"
+    prefix: str = ""
+
+
+SHAPES = {
+    "Django's user": Shape("base"),
+    "users by e-mail, with UUIDs": Shape("email_user"),
+    "users without name and e-mail": Shape("card_user"),
+    "login required, atomic requests, signed cookies": Shape("strict"),
+    "allauth and axes": Shape("beside"),
+    "three databases": Shape("databases"),
+    "gunicorn": Shape("base", "gunicorn"),
+    "gunicorn below a prefix": Shape("prefixed", "gunicorn", "/shop"),
+    "uvicorn": Shape("base", "uvicorn"),
+    "uvicorn below a prefix": Shape("forced", "uvicorn", "/shop"),
+}
+
+
+class Project:
+    """A running project."""
+
+    def __init__(self, process, url, console):
+        self.process = process
+        self.url = url
+        self.console = console
+
+    def wait(self):
+        """Wait until it answers; fail with what it has printed if it never will."""
+        deadline = time.monotonic() + PATIENCE
+        with new_browser() as browser:
+            while self.process.poll() is None and time.monotonic() < deadline:
+                with suppress(OSError):
+                    return get(browser, f"{self.url}count/").raise_for_status()
+                time.sleep(0.05)
+        return pytest.fail(f"no answer:\n{self.console.read_text()}")
+
+
+class Projects(ExitStack):
+    """The projects of a module of tests, each started when it is first asked for."""
+
+    def __init__(self, folder, sandbox_url):
+        super().__init__()
+        self.folder = folder
+        self.sandbox_url = sandbox_url
+        self.running = {}
+
+    def __getitem__(self, name):
+        if name not in self.running:
+            folder = self.folder / f"p{os.getpid()}_{len(self.running)}"
+            folder.mkdir()
+            self.callback(drop_databases, folder.name)
+            started = running_project(SHAPES[name], folder, self.sandbox_url)
+            self.running[name] = self.enter_context(started)
+        self.running[name].wait()
+        return self.running[name]
+
+
+@contextmanager
+def running_project(shape, folder, sandbox_url):
+    console, port = folder / "console.txt", free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": os.pathsep.join([str(TESTS), str(PACKAGE)]),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": "error",
+        "DJANGO_SETTINGS_MODULE": f"tests.shapes.{shape.settings}",
+        "PROJECT_NAME": folder.name,
+        "SANDBOX": sandbox_url,
+        **{name: os.environ[name] for name in SERVERS if name in os.environ},
+        "SCRIPT_NAME": shape.prefix,
+        "DJANGO_SUPERUSER_USERNAME": BOSS,
+        "DJANGO_SUPERUSER_EMAIL": BOSS,
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+    }
+    with (
+        console.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.shapes.serve", shape.server, port],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        try:
+            yield Project(process, f"http://127.0.0.1:{port}{shape.prefix}/", console)
+        finally:
+            process.terminate()
+
+
+def drop_databases(stem):
+    """Drop what a project has made on a server; files go with their folder."""
+    if connection.vendor != "sqlite":
+        with connection._nodb_cursor() as cursor:
+            for name in ("default", "people", "counts"):
+                cursor.execute(f"DROP DATABASE IF EXISTS {stem}_{name}")
+
+
+class Visitor:
+    """Somebody with a browser of their own, in front of a project."""
+
+    def __init__(self, project, sandbox, address):
+        self.project = project
+        self.sandbox = sandbox
+        self.address = address
+        self.browser = new_browser()
+
+    def get(self, path=""):
+        return get(self.browser, f"{self.project.url}{path}")
+
+    def ask(self, path="members/"):
+        """Go to a page for members, and ask for a code on what comes instead."""
+        return self.submit(path, email=self.address)
+
+    def type(self, page, code):
+        return submit(self.browser, page, code=code)
+
+    def log_in(self, path="members/"):
+        page = self.ask(path)
+        return self.type(page, self.sandbox.last_code(self.address))
+
+    def log_out(self):
+        return self.submit("members/")
+
+    def submit(self, path, **typed):
+        """Fill in the first form of a page."""
+        return submit(self.browser, self.get(path), **typed)
+
+    def user(self):
+        """Answer the primary key of whom the project takes this browser for."""
+        found = re.search(r"<p>user (\S+)</p>", self.get("members/").text)
+        return found[1] if found else None

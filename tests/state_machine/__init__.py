@@ -1,0 +1,1 @@
+"""Random visits, compared with a model of the pages."""

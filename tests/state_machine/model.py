@@ -1,0 +1,190 @@
+"""
+What the pages promise, once more and in plain Python: no HTTP and no database.
+
+It never learns which addresses are contacts', so it promises all of them the same.
+"""
+
+import time
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple
+
+from tests.state_machine.browsing import Outcome
+from tests.state_machine.upstream import Trouble
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+LIMITS = {
+    "send_cooldown": (1, MINUTE),
+    "send_recipient": (3, 15 * MINUTE),
+    "send_recipient_day": (10, DAY),
+    "send_ip": (20, HOUR),
+    "check_login": (5, DAY),
+    "check_recipient": (10, HOUR),
+    "check_recipient_day": (20, DAY),
+    "check_ip": (30, HOUR),
+    # A code is right once: for as long as a login lasts, and a call may take.
+    "code_use": (1, 10 * MINUTE + 10),
+}
+"""How many in how many seconds, by default."""
+
+LOGIN_TTL = 10 * MINUTE
+SESSION_AGE = 14 * DAY
+
+
+class Promise(NamedTuple):
+    """What a visitor will get to see, and the calls upstream that lead there."""
+
+    outcome: Outcome
+    calls: list[str] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """A login in progress."""
+
+    id: int
+    browser: int
+    recipient: str
+    next: str
+    sent_at: float
+
+    @property
+    def key(self):
+        return self.recipient.lower()
+
+    @property
+    def is_open(self):
+        return time.time() < self.sent_at + LOGIN_TTL
+
+
+class Model:
+    """
+    What has been promised so far.
+
+    A signed text means what it meant when it came from the pages: so a cookie
+    keeps its meaning whoever brings it back, and a forged one has none.
+    """
+
+    def __init__(self):
+        self.logins: dict[str, Login] = {}
+        self.devices: dict[tuple[str, str], tuple[str, int]] = {}
+        self.sessions: dict[str, tuple[int, float]] = {}
+        self.users: dict[str, int] = {}
+        self.barred: set[int] = set()
+        self.trouble = Trouble()
+        self._counts: dict[tuple[str, object], tuple[float, int]] = {}
+        self._numbers = count()
+
+    def begin(self, recipient, next_url, earlier):
+        """Answer the login that a code begins; a browser keeps its number."""
+        number = next(self._numbers)
+        return Login(
+            id=number,
+            browser=earlier.browser if earlier else number,
+            recipient=recipient,
+            next=next_url,
+            sent_at=time.time(),
+        )
+
+    def find(self, cookie, *, login="", recipient=""):
+        """Answer the login that a page names, if it is one of this browser's."""
+        current = self.logins.get(cookie)
+        named = self.logins.get(login) if login else current
+        if current is None or named is None or named.browser != current.browser:
+            return None
+        return named if recipient in {"", named.recipient} else None
+
+    def device(self, cookies, key):
+        """Answer the number of a browser that `key` has logged in with before."""
+        meanings = (self.devices.get((name, m.value)) for name, m in cookies.items())
+        return next((each[1] for each in meanings if each and each[0] == key), None)
+
+    def remember(self, cookie, key, device):
+        number = next(self._numbers) if device is None else device
+        self.devices[cookie.key, cookie.value] = key, number
+
+    def user(self, session_key):
+        """Answer whose session this is, while it lasts."""
+        pk, ends_at = self.sessions.get(session_key, (None, 0))
+        return pk if time.time() < ends_at and pk not in self.barred else None
+
+    def log_in(self, uid, pk, session_key):
+        self.users[uid] = pk
+        self.sessions[session_key] = pk, time.time() + SESSION_AGE
+
+    def change(self, uid, flag):
+        """Make a user inactive, staff or superuser, or with no `flag` none of it."""
+        pk = self.users.get(uid)
+        self.barred.discard(pk)
+        if flag and pk:
+            self.barred.add(pk)
+        return pk
+
+    def send(self, key, ip):
+        """Promise something to whoever asks for a code."""
+        names = ("send_cooldown", "send_recipient", "send_recipient_day")
+        subjects = [*((name, key) for name in names), ("send_ip", ip)]
+        full = self._take(subjects)
+        if "send_cooldown" in full:
+            return Promise(Outcome.SENT)
+        if full:
+            return Promise(Outcome.LIMITED)
+        if self.trouble.send is Outcome.UNAVAILABLE:
+            self._give_back(subjects)
+        return Promise(self.trouble.send, self._reached("send"))
+
+    def check(self, login, code, *, ip, device, uid):
+        """The same for a code, which proves the contact `uid` or nobody."""
+        names = ("check_recipient", "check_recipient_day")
+        recipient = [(name, (login.key, device)) for name in names]
+        visitor = [("check_login", login.id), ("check_ip", ip)]
+        use = [("code_use", (login.key, code.casefold()))]
+        full = self._take([*recipient, *visitor, *use])
+        if full == ["code_use"]:
+            self._take([*recipient, *visitor])
+            return Promise(Outcome.REJECTED)
+        if full:
+            return Promise(Outcome.LIMITED)
+        if self.trouble.check is Outcome.UNAVAILABLE:
+            self._give_back([*recipient, *visitor, *use])
+            return Promise(Outcome.UNAVAILABLE, self._reached("verify"))
+        if self.trouble.check is Outcome.REJECTED or uid is None:
+            self._give_back(use)
+            return Promise(Outcome.REJECTED, ["verify"])
+        self._give_back(visitor)
+        for each in recipient:
+            self._counts[each] = self._counts[each][0], 0
+        if self.users.get(uid) in self.barred:
+            return Promise(Outcome.REFUSED, ["verify"])
+        return Promise(Outcome.SENT_ON, ["verify", "auth-token"])
+
+    def resend(self, login, ip):
+        if self._is_full("check_login", login.id):
+            return Promise(Outcome.LIMITED)
+        return self.send(login.key, ip)
+
+    def unlock(self, key):
+        for name in LIMITS:
+            self._counts.pop((name, key), None)
+            self._counts.pop((name, (key, None)), None)
+
+    def _reached(self, call):
+        return [call] if self.trouble.is_reached else []
+
+    def _take(self, subjects):
+        """Count all or none, and answer the limits that are used up."""
+        full = [name for name, subject in subjects if self._is_full(name, subject)]
+        for each in () if full else subjects:
+            ends_at, counted = self._counts.get(each, (0, 0))
+            if ends_at <= time.time():
+                ends_at, counted = time.time() + LIMITS[each[0]][1], 0
+            self._counts[each] = ends_at, counted + 1
+        return full
+
+    def _is_full(self, name, subject):
+        ends_at, counted = self._counts.get((name, subject), (0, 0))
+        return ends_at > time.time() and counted >= LIMITS[name][0]
+
+    def _give_back(self, subjects):
+        for each in subjects:
+            self._counts[each] = self._counts[each][0], self._counts[each][1] - 1

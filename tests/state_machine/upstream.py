@@ -1,0 +1,132 @@
+"""A remote API for the machine: its troubles, and codes that can be searched for."""
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django_piggy_verify.sandbox import Fault, Sandbox, Switches
+from tests.state_machine.browsing import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """One way for the remote API to fail, and what visitors see of it."""
+
+    send: Outcome = Outcome.SENT
+    check: Outcome | None = None
+    """None leaves it to the code."""
+    switches: Mapping[str, Any] = field(default_factory=dict)
+    takes_key: bool = True
+    is_reached: bool = True
+    answers: bool = True
+    """Whether an answer comes once the call has had its effect."""
+
+
+def _plain(**switches):
+    return Trouble(switches=switches)
+
+
+def _open(**switches):
+    """Be said to whoever asks for a code: it cannot depend on the contact."""
+    down = Outcome.UNAVAILABLE
+    return Trouble(send=down, check=down, switches=switches)
+
+
+def _hidden(**switches):
+    """Look like "sent": it may depend on the contact."""
+    return Trouble(check=Outcome.UNAVAILABLE, switches=switches)
+
+
+def _verdict(**switches):
+    return Trouble(check=Outcome.REJECTED, switches=switches)
+
+
+TROUBLES = {
+    "none": Trouble(),
+    "codes stay good": _plain(reuse_codes=True),
+    "bare token": _plain(bare_token=True),
+    "no token": _plain(fault=Fault.OUTAGE, fault_on=frozenset({"auth-token"})),
+    "contact gone": _plain(error_code=55031),
+    "token expired": _plain(error_code=3000),
+    "invalid input": _verdict(error_code=1003),
+    "no such code": _verdict(error_code=13010),
+    "no portal": _open(error_code=55032),
+    "inactive account": _open(error_code=7002, error_status=200),
+    "no access": _open(error_code=7011),
+    "unknown code": _hidden(error_code=99999),
+    "maintenance": _open(fault=Fault.MAINTENANCE),
+    "too many requests": _open(fault=Fault.RATE_LIMITED),
+    "unauthorized": _open(fault=Fault.UNAUTHORIZED),
+    "server error": _hidden(fault=Fault.OUTAGE),
+    "web page": _hidden(fault=Fault.MALFORMED),
+    "no data": _hidden(fault=Fault.NO_DATA),
+    "empty": _hidden(fault=Fault.EMPTY),
+    "redirect": _hidden(fault=Fault.REDIRECT),
+    "no answer": Trouble(check=Outcome.UNAVAILABLE, answers=False),
+    "key refused": Trouble(
+        send=Outcome.UNAVAILABLE, check=Outcome.UNAVAILABLE, takes_key=False
+    ),
+    "nobody listens": Trouble(
+        send=Outcome.UNAVAILABLE, check=Outcome.UNAVAILABLE, is_reached=False
+    ),
+}
+
+
+class Upstream(Sandbox):
+    """A sandbox that remembers what is secret, and can hang up after the effect."""
+
+    answers = True
+
+    def __init__(self):
+        super().__init__()
+        self.secrets: list[str] = []
+
+    def suffer(self, trouble):
+        self.switches = Switches(**trouble.switches)
+        self.api_key = None if trouble.takes_key else "another"
+        self.answers = trouble.answers
+
+    def reset(self):
+        super().reset()
+        self.suffer(Trouble())
+        self.secrets.clear()
+
+    def codes(self, address):
+        """Answer the codes that were mailed to `address`, newest first."""
+        return [each.code for each in self.mails if each.recipient == address]
+
+    def owner(self, address, code):
+        """Answer the id of the contact whom `code` would prove, if any."""
+        mail = self._newest.get(address)
+        if mail is None or not self._is_good(mail, code):
+            return None
+        return self._contacts[address].uid
+
+    def send(self, email):
+        with self._hanging_up():
+            return super().send(email)
+
+    def verify(self, email, code):
+        with self._hanging_up():
+            return super().verify(email, code)
+
+    def auth_token(self, uid):
+        with self._hanging_up():
+            self.secrets.append(super().auth_token(uid))
+            return self.secrets[-1]
+
+    def _new_mail(self, contact):
+        mail = super()._new_mail(contact)
+        # Long enough to be found nowhere by chance, and the same in every run.
+        mail.code = f"Mailed{len(self.secrets)}code"
+        self.secrets.append(mail.code)
+        return mail
+
+    @contextmanager
+    def _hanging_up(self):
+        try:
+            yield
+        finally:
+            if not self.answers:
+                raise ConnectionResetError

@@ -1,0 +1,238 @@
+"""What visitors do to the pages; each outcome is compared with what was promised."""
+
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+
+from django_piggy_verify.models import AuthToken, Contact, Tally
+from tests.state_machine.browsing import (
+    Browser,
+    Outcome,
+    destination,
+    location,
+    outcome,
+    shown,
+)
+from tests.state_machine.model import Model, Promise
+
+LOGIN, SESSION, DEVICE = "piggy_verify_login", "sessionid", "piggy_verify_device_"
+IN_SESSION = {"_auth_user_id", "_auth_user_backend", "_auth_user_hash", "basket"}
+ANN, BOB, EVE = ADDRESSES = (
+    "ann@example.com",
+    "bob@xn--bcher-kva.example",
+    "eve@example.com",
+)
+SPELLINGS = {
+    # as it is typed: as it is sent and shown
+    ANN: ANN,
+    BOB: BOB,
+    " ANN@Example.COM\n": "ANN@example.com",
+    "Ann@exam\u00adple。com": "Ann@example.com",
+    "bob@ｂücher.example": BOB,
+    "bob@XN--bcher-kva.example": BOB,
+    EVE: EVE,
+}
+NO_ADDRESSES = ("", "vıctim@example.com", '"ann"@example.com')
+NO_CODES = ("", " - ", "é", "1\x00")
+WRITINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "pasted": lambda code: f"\u00a0{code[:2]} \u2013{code[2:]}\u200b ",
+    "wide": lambda code: "".join(chr(ord(each) + 0xFEE0) for each in code),
+}
+MEMBERS = "/members/"
+OWN = (MEMBERS, "/members/?a=1")
+
+
+class Visits:
+    """Three browsers before pages that have a model."""
+
+    def __init__(self, upstream):
+        super().__init__()
+        self.upstream = upstream
+        self.model = Model()
+        self.asks_again = False
+        self.browsers = {
+            "ann's": Browser("203.0.113.1", is_script=False),
+            "bob's": Browser("203.0.113.2", is_script=True),
+            "thief's": Browser("203.0.113.3", is_script=False),
+        }
+        self.tabs: list[tuple[str, dict[str, str]]] = []
+        self.texts: list[object] = []
+        self.log: list[Any] = []
+
+    def ask_for_code(self, name, typed, next_url=""):
+        browser, recipient = self.browsers[name], SPELLINGS.get(typed, "")
+        earlier = self.model.logins.get(browser.cookie(LOGIN))
+        promise = self.sent_on(browser) or Promise(Outcome.INVALID)
+        if recipient and not self.sent_on(browser):
+            promise = self.model.send(recipient.lower(), browser.ip)
+        fields = {"email": typed, "next": next_url}
+        response = self.post(browser, "", fields, promise, recipient)
+        if promise.outcome is Outcome.SENT:
+            kept = next_url if next_url in OWN else ""
+            login = self.model.begin(recipient, kept, earlier)
+            self.is_waiting(name, response, login)
+
+    def type_code(self, name, tab, kind, writing="plain", next_url=""):
+        browser, named = self.browsers[name], self.tab(name, tab)
+        login = self.model.find(browser.cookie(LOGIN), **named)
+        meant = login or self.model.logins.get(named.get("login", ""))
+        code = self.code(meant.key if meant else ANN, kind)
+        fields = {"code": WRITINGS[writing](code), "next": next_url, **named}
+        if promise := self.turned_away(browser, login):
+            self.post(browser, "code/", fields, promise)
+        elif kind in NO_CODES:
+            fields["code"] = kind
+            promise = Promise(Outcome.INVALID)
+            self.shows(name, self.post(browser, "code/", fields, promise), login)
+        else:
+            self.have_checked(name, login, code, fields)
+
+    def have_checked(self, name, login, code, fields):
+        browser, before = self.browsers[name], self.browsers[name].cookie(SESSION)
+        device = self.model.device(browser.cookies, login.key)
+        uid = self.upstream.owner(login.key, code)
+        promise = self.model.check(login, code, ip=browser.ip, device=device, uid=uid)
+        response = self.post(browser, "code/", fields, promise, login.recipient)
+        if promise.outcome is Outcome.REJECTED:
+            self.shows(name, response, login)
+        if promise.outcome in {Outcome.SENT_ON, Outcome.REFUSED}:
+            assert not browser.cookie(LOGIN)
+        if promise.outcome is Outcome.SENT_ON:
+            self.is_logged_in(browser, uid, before)
+            [cookie] = [m for m in response.cookies.values() if DEVICE in m.key]
+            self.model.remember(cookie, login.key, device)
+            posted = fields["next"] if fields["next"] in OWN else MEMBERS
+            assert location(response) == (login.next or posted)
+
+    def resend(self, name, tab):
+        browser, named = self.browsers[name], self.tab(name, tab)
+        login = self.model.find(browser.cookie(LOGIN), **named)
+        promise = self.turned_away(browser, login)
+        promise = promise or self.model.resend(login, browser.ip)
+        recipient = login.recipient if login else ""
+        response = self.post(browser, "code/resend/", named, promise, recipient)
+        if promise.outcome is Outcome.SENT:
+            self.is_waiting(name, response, replace(login, sent_at=time.time()))
+
+    def cancel(self, name):
+        browser = self.browsers[name]
+        promise = self.sent_on(browser) or Promise(Outcome.CANCELLED)
+        self.post(browser, "cancel/", {}, promise)
+        assert promise.outcome is Outcome.SENT_ON or not browser.cookie(LOGIN)
+
+    def log_out(self, name):
+        browser = self.browsers[name]
+        key = browser.cookie(SESSION)
+        pk = self.model.user(key)
+        browser.post("/logout/")
+        self.model.sessions.pop(key, None)
+        assert not AuthToken.objects.filter(contact__user=pk).exists()
+
+    def open_a_tab(self, name):
+        browser = self.browsers[name]
+        login = self.model.logins.get(browser.cookie(LOGIN))
+        promise = self.turned_away(browser, login)
+        response = browser.get("/login/code/")
+        self.saw(response)
+        if promise:
+            assert outcome(response) is promise.outcome
+        else:
+            self.shows(name, response, login)
+
+    def read(self, name, method, path, next_url, address):
+        """Reading sends, checks and uses up nothing, whatever the query says."""
+        browser, before = self.browsers[name], deepcopy(self.state())
+        code, login = self.code(address, "right"), browser.cookie(LOGIN)
+        query = {"next": next_url, "email": address, "code": code, "login": login}
+        response = getattr(browser, method)(f"/login/{path}?{urlencode(query)}")
+        # What shows it is not kept: a code in an address is the visitor's own doing,
+        # and Django's log of a method that is not allowed has the request in it.
+        self.log.clear()
+        assert stays(response)
+        assert self.state() == before
+
+    def post(self, browser, path, fields, promise, recipient=""):
+        """Post, and compare the outcome and the calls upstream with the promise."""
+        done = len(self.upstream.calls)
+        response = browser.send(path, fields)
+        self.saw(response)
+        calls = self.upstream.calls[done:]
+        assert Promise(outcome(response), [each.name for each in calls]) == promise
+        assert {each.body.get("email", recipient) for each in calls} <= {recipient}
+        return response
+
+    def saw(self, response):
+        self.texts += [response.text, response.headers, response.cookies]
+        assert stays(response)
+
+    def is_waiting(self, name, response, login):
+        """The cookie stands for this login, and the code page shows it."""
+        browser = self.browsers[name]
+        self.model.logins[browser.cookie(LOGIN)] = login
+        page = response if browser.is_script else browser.get("/login/code/")
+        self.shows(name, page, login)
+
+    def shows(self, name, response, login):
+        """A page names the login whose address it shows."""
+        if not self.browsers[name].is_script:
+            recipient, field = shown(response)
+            assert recipient == login.recipient
+            self.model.logins[field] = login
+            self.tabs.append((name, {"login": field}))
+        elif "recipient" in response.json():
+            assert response.json()["recipient"] == login.recipient
+            self.tabs.append((name, {"recipient": login.recipient}))
+
+    def is_logged_in(self, browser, uid, before):
+        """The contact's own user, in a session that is new and keeps no trace."""
+        pk, key = browser.user(), browser.cookie(SESSION)
+        known = set(self.model.users.values())
+        assert pk == self.model.users.get(uid, pk)
+        assert uid in self.model.users or pk not in known
+        assert key not in {before, *self.model.sessions}
+        assert not Session.objects.filter(pk=before).exists()
+        assert set(browser.session.keys()) <= IN_SESSION
+        self.model.sessions.pop(before, None)
+        self.model.log_in(uid, pk, key)
+
+    def sent_on(self, browser):
+        """Promise to send on who is logged in, if anybody."""
+        is_sent_on = self.model.user(browser.cookie(SESSION)) and not self.asks_again
+        return Promise(Outcome.SENT_ON) if is_sent_on else None
+
+    def turned_away(self, browser, login):
+        is_open = login is not None and login.is_open
+        return self.sent_on(browser) or (None if is_open else Promise(Outcome.EXPIRED))
+
+    def tab(self, name, tab):
+        """Answer the fields of a code page that was opened a while ago."""
+        whose, back = tab or ("", 0)
+        is_own = {"own": True, "foreign": False}.get(whose)
+        found = [fields for owner, fields in self.tabs if (owner == name) is is_own]
+        return found[-1 - back] if back < len(found) else {}
+
+    def code(self, key, kind):
+        """Answer a code of that kind, and a wrong one where there is none."""
+        mine, *older = self.upstream.codes(key) or ["wrong"]
+        others = (self.upstream.codes(each) for each in ADDRESSES if each != key)
+        foreign = next(filter(None, others), ["wrong"])[0]
+        old = older[0] if older else "wrong"
+        found = {"right": mine, "upper": mine.upper(), "old": old, "foreign": foreign}
+        return found.get(kind, "wrong")
+
+    def state(self):
+        """Answer all rows that the flow writes, and how many calls there were."""
+        models = (Tally, AuthToken, Contact, User, Session)
+        rows = [list(each.objects.order_by("pk").values_list()) for each in models]
+        return [*rows, len(self.upstream.calls)]
+
+
+def stays(response):
+    return destination(location(response)) == ("http", "testserver")
