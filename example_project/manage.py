@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line, with the settings of the example."""
+"""Run Django's commands with the settings of the example."""
 
 import os
 import sys

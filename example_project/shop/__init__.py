@@ -1,1 +1,1 @@
-"""A small shop with a members' page, as a user of the package would write it."""
+"""A small shop with a page for members, as a user of the package would write it."""

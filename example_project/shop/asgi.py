@@ -1,4 +1,4 @@
-"""The entrance for ASGI servers."""
+"""The ASGI application."""
 
 import os
 

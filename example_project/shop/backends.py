@@ -1,4 +1,4 @@
-"""Who the shop's users are."""
+"""The authentication backend of the shop."""
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -9,10 +9,10 @@ from django_piggy_verify.providers.base import Identity
 
 
 class ShopBackend(PiggyBackend):
-    """Writes invoices to the address that a member proved last."""
+    """Keeps the user's address up to date, because invoices go to it."""
 
     def update_user(
         self, request: HttpRequest | None, user: AbstractBaseUser, identity: Identity
     ) -> None:
-        """Follow a change of address; nobody here resets a password through it."""
+        """Copy the new address. Safe here, as no password is reset by e-mail."""
         get_user_model().objects.filter(pk=user.pk).update(email=identity.email)

@@ -1,4 +1,4 @@
-"""The settings. Whatever may differ between machines is read from the environment."""
+"""The settings. Values that differ between machines come from the environment."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env(PORT=(int, 8000))
 env.read_env(BASE_DIR / ".env")
 
-# On by default because this is an example; your own project should say False.
+# True by default, because this is an example. Use False in your own project.
 DEBUG = env.bool("DEBUG", default=True)
-# Without DEBUG there is no default: the key signs sessions and logins in progress.
+# Without DEBUG there is no default, because the key signs sessions and logins.
 SECRET_KEY = env(
     "SECRET_KEY",
-    default="insecure: the key of an example, known to all" if DEBUG else env.NOTSET,
+    default="insecure: everybody knows the key of the example" if DEBUG else env.NOTSET,
 )
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 
 INSTALLED_APPS = [
-    # Before the package, so that its own piggy_verify/base.html is the one used.
+    # Before the package, so that Django uses the piggy_verify/base.html of the shop.
     "shop",
     "django_piggy_verify",
     "django.contrib.admin",
@@ -63,7 +63,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-# The login pages come in the visitor's language; the shop's own words are English.
+# The login pages are in the visitor's language. The shop's own pages are in English.
 LANGUAGES = [
     ("en", "English"),
     ("nl", "Nederlands"),
@@ -74,7 +74,7 @@ LANGUAGES = [
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "build" / "static"
 
-# Logging in.
+# The login
 
 AUTHENTICATION_BACKENDS = [
     "shop.backends.ShopBackend",
@@ -97,18 +97,19 @@ elif not PIGGY_VERIFY_BASE_URL:
 
 PIGGY_VERIFY_TRUSTED_PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 
-# A public server speaks https only.
+# On a public server, allow https only.
 
 if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = True
     SECURE_HSTS_SECONDS = 3600
-    # Other hosts of the domain, and the lists in browsers, are their owner's to bind.
+    # These two warn about subdomains and browsers' preload lists. The owner of the
+    # domain decides about both.
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
     if PIGGY_VERIFY_TRUSTED_PROXY_COUNT:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Why a login failed is told on the console.
+# Log on the console why a login failed.
 
 LOGGING = {
     "version": 1,

@@ -1,4 +1,4 @@
-"""The routes."""
+"""The URLs of the shop."""
 
 from django.apps import apps
 from django.contrib import admin
@@ -15,7 +15,7 @@ urlpatterns = [
     path("portal/", PortalView.as_view(), name="portal"),
     path("login/", include("django_piggy_verify.urls")),
     path("logout/", LogoutView.as_view(), name="logout"),
-    # Staff come in by password, as ever: `manage.py createsuperuser` makes one.
+    # Staff log in by password. `manage.py createsuperuser` creates a staff user.
     path("admin/", admin.site.urls),
 ]
 if apps.is_installed("django_piggy_verify.sandbox"):

@@ -1,4 +1,4 @@
-"""The entrance for WSGI servers."""
+"""The WSGI application."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""The management commands."""
+"""The management commands of the example."""

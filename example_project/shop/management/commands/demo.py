@@ -1,4 +1,4 @@
-"""Run the example with nothing set up: ``manage.py demo``."""
+"""Run the example without any configuration: ``manage.py demo``."""
 
 import io
 import socket
@@ -20,7 +20,7 @@ from shop.settings import env
 HOST = "127.0.0.1"
 PORTS_TRIED = 100
 
-# The ids stay the same over restarts, so that the users in the database do, too.
+# The ids are fixed, so that a restart finds the users of the database again.
 MEMBERS = {
     "ann@example.com": "demo-contact-ann",
     "ben@example.com": "demo-contact-ben",
@@ -31,54 +31,55 @@ Shop:     {url}
 Mailbox:  {url}sandbox/
 Members:  {members}
 
-Log in with a member's address: the code appears here and in the mailbox.
-Nothing leaves this machine. Any other address is a stranger's: it gets the same
-pages, and no code.
+Log in with the address of a member. The code appears here and in the mailbox.
+No data leaves this machine. Any other address belongs to a stranger. A stranger
+sees the same pages, but gets no code.
 """
 LIVE = """\
 Shop:     {url}
 API:      {api}
 
-This is the live API, since PIGGY_VERIFY_API_KEY is set: log in with the address
-of a contact of that account, and look for the code in its mailbox. There is no
-sandbox and there are no demo members.
+PIGGY_VERIFY_API_KEY is set, so this is the live API. Log in with the address of
+a contact of that account. Piggy mails the code to that address. There is no
+sandbox, and there are no demo members.
 """
 
 
 class Command(BaseCommand):
-    """Migrates, puts members into the sandbox, and serves, all in one process."""
+    """Migrates, adds members to the sandbox, and serves the shop in one process."""
 
-    help = "Migrates, puts members into the sandbox, and serves the shop."
+    help = "Migrates, adds members to the sandbox, and serves the shop."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the port."""
+        """Add the option for the port."""
         parser.add_argument(
             "--port",
             type=int,
-            help=f"by default the first free one from {env('PORT')} on",
+            help=f"the default is the first free port from {env('PORT')} on",
         )
 
     def handle(self, *_args: Any, port: int | None, **_options: Any) -> None:
         """Serve until somebody presses Ctrl+C."""
         if not settings.DEBUG:
-            raise CommandError("The demo is for your own machine: set DEBUG=True.")
+            raise CommandError("The demo is for your own machine only: set DEBUG=True.")
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # Codes are to be seen at once, also through a pipe.
+            # Show codes at once, also when the output goes into a pipe.
             sys.stdout.reconfigure(line_buffering=True)
         port = _first_free(port, port) if port else _first_free(env("PORT"))
         call_command("migrate", verbosity=0)
         self.stdout.write(_open_shop(port))
-        # A reloader would serve from another process, with a sandbox of its own.
+        # The reloader would serve in another process, which has another sandbox.
         call_command("runserver", f"{HOST}:{port}", use_reloader=False)
 
 
 def _open_shop(port: int) -> str:
-    """Set the scene and answer what to tell about it."""
+    """Add the members to the sandbox, and return the text to print."""
     url = f"http://{HOST}:{port}/"
     if not apps.is_installed("django_piggy_verify.sandbox"):
         return LIVE.format(url=url, api=conf.base_url)
     settings.PIGGY_VERIFY_BASE_URL = f"{url}sandbox/{BASE_PATH}"
-    # The sandbox has forgotten its codes; waiting for a new one would be no demo.
+    # After a restart, the sandbox no longer knows the old codes. The cooldown would
+    # make people wait for a new one.
     Tally.objects.all().delete()
     for email, uid in MEMBERS.items():
         sandbox.add_contact(email, uid)
@@ -86,12 +87,12 @@ def _open_shop(port: int) -> str:
 
 
 def _first_free(first: int, last: int | None = None) -> int:
-    """Answer the first port that can be served on, or raise CommandError."""
+    """Return the first port that is free. Raises CommandError if there is none."""
     last = first + PORTS_TRIED if last is None else last
     for port in range(first, last + 1):
         if _is_free(port):
             return port
-    raise CommandError(f"Port {first} is taken, or not yours to use: try --port.")
+    raise CommandError(f"Port {first} is taken, or not allowed: try --port.")
 
 
 def _is_free(port: int) -> bool:
