@@ -1,11 +1,12 @@
 """
 Measure `get_auth_token` with a cached token against reading one column of its row.
 
-Run ``python benchmarks/cached_read.py``, which takes three minutes, or with
-``--quick``. At 1,000, 100,000 and 1,000,000 contacts; the users are drawn at random.
+Run ``python benchmarks/cached_read.py``, which takes three minutes, or add ``--quick``.
+The sizes are 1,000, 100,000 and 1,000,000 contacts. The users are chosen at random.
 
-Between the sizes lie minutes. So each time is taken as so many times that of a
-``get()`` from a table that does not grow, before it is held against another size's.
+Several minutes pass between two sizes, and the speed of the machine may change. So each
+time is first divided by that of a ``get()`` from a table that does not grow. Only then
+it is compared with another size.
 """
 
 import random
@@ -30,10 +31,10 @@ from django_piggy_verify.providers import get_provider
 from django_piggy_verify.tokens import get_auth_token
 
 DRAWN: Final = 1_000
-"""How many of the contacts are read."""
+"""The number of contacts that are read."""
 
 BATCH: Final = 100
-"""Reads between two looks at the clocks."""
+"""The number of reads that are timed together."""
 
 PROVIDER: Final = get_provider().name
 
@@ -41,11 +42,11 @@ OVER_A_GET: Final = 1.3
 OVER_A_SMALL_TABLE: Final = 1.1
 
 Times = dict[str, tuple[float, float]]
-"""Wall and CPU seconds of a batch, by what was done."""
+"""Wall and CPU seconds of a batch for each kind of read."""
 
 
 def measure(is_quick: bool) -> None:  # noqa: FBT001
-    """Let the tables grow, and emit the medians at each size."""
+    """Let the tables grow, and print the medians for each size."""
     sizes = [1_000, 3_000] if is_quick else [1_000, 100_000, 1_000_000]
     found = {}
     for before, size in pairwise([0, *sizes]):
@@ -66,7 +67,7 @@ def _grow(before: int, size: int) -> None:
 
 
 def _draw(size: int) -> list[Any]:
-    """Draw users, and give them tokens that can be decrypted."""
+    """Choose users at random, and give them tokens that can be decrypted."""
     drawn = random.sample(range(1, size + 1), DRAWN)
     rows = AuthToken.objects.select_related("contact").filter(pk__in=drawn)
     for row in rows:
@@ -77,7 +78,7 @@ def _draw(size: int) -> list[Any]:
 
 
 def _read(users: list[Any], rounds: int) -> Times:
-    """Do each in turn, and answer the medians."""
+    """Make each kind of read in turn, and return the medians."""
     other = apps.get_model("contenttypes", "ContentType")
     other_pk = other.objects.earliest("pk").pk
     acts: dict[str, Callable[[Any], object]] = {

@@ -1,8 +1,8 @@
 """
-Databases of a measurement's own: made for it, filled by SQL, and dropped with it.
+Create a database for a measurement, fill it by SQL, and drop it afterwards.
 
-DATABASE picks one, as it does for the tests; without it, all are taken in turn,
-each in a process of its own. Importing this sets Django up.
+DATABASE chooses the database, as for the tests. Without it, the measurement runs on all
+databases in turn, each in its own process. Importing this module sets Django up.
 """
 
 import os
@@ -54,10 +54,10 @@ _BY_VENDOR: Final = {
 
 def run(measure: Callable[[bool], None], names: Sequence[str], purpose: str) -> int:
     """
-    Have `measure` called on each of these databases; the exit code.
+    Call `measure` on each of these databases, and return the exit code.
 
-    It is told whether to be quick. Only a quick run may leave out a database that
-    does not answer.
+    `measure` gets True for a quick run. Only a quick run may leave out a database whose
+    server does not answer.
     """
     parser = ArgumentParser(description=purpose)
     parser.add_argument("--quick", action="store_true", help="small and fast")
@@ -84,7 +84,7 @@ def _measure(measure: Callable[[bool], None], name: str, *, is_quick: bool) -> i
 
 
 def _silence() -> str:
-    """Answer why the server does not answer; blank if it does."""
+    """Return why the server does not answer, or a blank text if it does."""
     if connection.vendor == "sqlite":
         return ""
     try:
@@ -105,7 +105,7 @@ def _scratch() -> Iterator[None]:
 
 
 def sql(text: str, *values: Any) -> int:
-    """Execute a statement, and answer how many rows it changed."""
+    """Execute a statement, and return the number of changed rows."""
     with connection.cursor() as cursor:
         cursor.execute(text, values)
         return int(cursor.rowcount)
@@ -113,10 +113,10 @@ def sql(text: str, *values: Any) -> int:
 
 def fill(table: str, first: int, last: int, **columns: str) -> None:
     """
-    Insert a row for each number `n`; `columns` are SQL expressions of it.
+    Insert a row for each number `n`. `columns` are SQL expressions of `n`.
 
-    ``{random}``, ``{hash}`` and ``{bytes}`` in them stand for what each database
-    calls that; ``after(x)`` as a whole expression is the time in x seconds.
+    ``{random}``, ``{hash}`` and ``{bytes}`` become the expressions of the database. An
+    expression ``after(x)`` is the time in x seconds.
     """
     if connection.vendor == "mysql":
         sql(f"SET SESSION max_recursive_iterations = {last}")
@@ -142,14 +142,14 @@ def fill_users(first: int, last: int) -> None:
 
 
 def fill_contacts(first: int, last: int, **columns: str) -> None:
-    """Insert contacts with these numbers, and `columns` of the measurement's own."""
+    """Insert contacts with these numbers, and with further `columns`."""
     times = dict.fromkeys(["created_at", "verified_at"], "after(0)")
     blank = dict.fromkeys(["email", "phone", "fetch_state"], "''")
     fill("piggy_verify_contact", first, last, id="n", **columns, **times, **blank)
 
 
 def copy(source: str, target: str) -> None:
-    """Copy all rows into another table, which is made if it is not there."""
+    """Copy all rows into another table. Create the table if it is missing."""
     if target in connection.introspection.table_names():
         sql(f"INSERT INTO {target} SELECT * FROM {source}")  # noqa: S608
     else:
@@ -158,12 +158,12 @@ def copy(source: str, target: str) -> None:
 
 def empty(table: str) -> None:
     """Delete all rows, the fast way."""
-    is_sqlite = connection.vendor == "sqlite"  # It has one statement for both.
+    is_sqlite = connection.vendor == "sqlite"  # SQLite has no TRUNCATE.
     sql(f"DELETE FROM {table}" if is_sqlite else f"TRUNCATE {table}")  # noqa: S608
 
 
 def settle() -> None:
-    """Let the database gather its statistics, and write what it has put off."""
+    """Let the database update its statistics and finish its pending writes."""
     if connection.vendor == "postgresql":
         sql("VACUUM ANALYZE")
         sql("CHECKPOINT")

@@ -1,13 +1,14 @@
 """
-Guess a member's code for a day, from everywhere, and count what the API hears.
+Guess a member's code for a day, and count the guesses that reach the API.
 
-Run ``python benchmarks/guessing.py`` where the tests run; DATABASE picks the
-database as it does for them. It exits with 1 if a bound is broken.
+Run ``python benchmarks/guessing.py`` in the environment of the tests. DATABASE chooses
+the database, as for the tests. The exit status is 1 if more guesses than allowed reach
+the API.
 
-The attacker knows the member's address, and has 200 browsers with network
-addresses of their own, IPv4 and IPv6, behind a proxy to which they lie; every
-spelling of the address, HTML and JSON, resends, old cookies, an account of their
-own and its device cookie. The sandbox plays the API, over HTTP.
+The attacker knows the member's address and has 200 browsers. Each browser has its own
+network address, IPv4 or IPv6, and sends a forged header to the proxy. The attacker uses
+all spellings of the address, HTML and JSON, resends and old cookies. The attacker also
+has an account and its device cookie. The sandbox serves as the API, over HTTP.
 """
 
 import logging
@@ -50,9 +51,9 @@ THREADS: Final = 4
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
 DAILY: Final = 20
-"""Guesses that `check_recipient_day` lets through in one window."""
+"""The guesses that `check_recipient_day` allows in one window."""
 
-# When the attacker tries, in seconds after the first guess, and how often at most.
+# When the attacker tries, in seconds after the first guess, and the most guesses then.
 GREEDY: Final = [(hour * HOUR, sys.maxsize) for hour in range(24)]
 PATIENT: Final = [
     (0, 1),
@@ -63,19 +64,19 @@ PATIENT: Final = [
 
 @dataclass
 class Outcome:
-    """What became of an attack."""
+    """The result of an attack."""
 
     tried: int = 0
-    """Guesses that were posted."""
+    """The number of guesses that were posted."""
 
     heard: list[int] = field(default_factory=list)
-    """When the API judged a guess, in seconds after the first round."""
+    """When the API checked each guess, in seconds after the first round."""
 
     held_by: Counter[str] = field(default_factory=Counter)
-    """How often each limit turned a guess or a send away."""
+    """How often each limit refused a guess or a send."""
 
     def most_in_a_day(self) -> int:
-        """Answer how many guesses were judged in the worst 24 hours."""
+        """Return the number of guesses checked in the worst 24 hours."""
         return max(
             (
                 sum(start <= at < start + DAY for at in self.heard)
@@ -87,14 +88,14 @@ class Outcome:
 
 @dataclass
 class Browser:
-    """One of the attacker's, with an address and habits of its own."""
+    """One of the attacker's browsers, with its own address and habits."""
 
     number: int
     client: Client = field(default_factory=Client)
     old_cookies: dict[str, str] = field(default_factory=dict)
 
     def headers(self) -> dict[str, Any]:
-        """Answer headers of a client whose proxy tells the truth at the end only."""
+        """Return headers in which only the last address is true: the proxy's entry."""
         address = f"10.9.{self.number // 250}.{self.number % 250 + 1}"
         if self.number % 2:
             address = f"2001:db8:{self.number:x}::{random.randrange(2**16):x}"
@@ -103,14 +104,14 @@ class Browser:
         return {"headers": {"x-forwarded-for": f"{lie}, {address}"} | wants_json}
 
     def ask(self) -> None:
-        """Begin a login, or have another code sent to the one in progress."""
+        """Start a login, and sometimes ask for another code."""
         spelling = SPELLINGS[self.number % len(SPELLINGS)]
         self.client.post("/login/", {"email": spelling}, **self.headers())
         if self.number % 5 == 0:
             self.client.post("/login/code/resend/", **self.headers())
 
     def guess(self) -> None:
-        """Post one guess, now and then with the cookies of an earlier time."""
+        """Post one guess, sometimes with old cookies."""
         cookies = self.client.cookies
         if self.number % 7 == 0 and self.old_cookies:
             for name, value in self.old_cookies.items():
@@ -123,7 +124,7 @@ class Browser:
 def attack(
     sandbox: Sandbox, plan: Iterable[tuple[int, int]], *, browsers: int = BROWSERS
 ) -> Outcome:
-    """Follow the plan, and answer what became of it."""
+    """Carry out the plan, and return the result."""
     outcome = Outcome()
     sandbox.add_contact(MEMBER)
     crowd = [Browser(number) for number in range(browsers)]
@@ -145,7 +146,7 @@ def attack(
 
 
 def _plant_a_known_device(browser: Browser, sandbox: Sandbox) -> None:
-    """Let the attacker's own device cookie pass for the member's."""
+    """Use the attacker's own device cookie under the name of the member's."""
     sandbox.add_contact(ATTACKER)
     browser.client.post("/login/", {"email": ATTACKER})
     code = sandbox.last_code(ATTACKER)
@@ -157,13 +158,13 @@ def _plant_a_known_device(browser: Browser, sandbox: Sandbox) -> None:
 
 
 def _member_cookie() -> str:
-    from django_piggy_verify.login import devices  # noqa: PLC0415  names nobody can know
+    from django_piggy_verify.login import devices  # noqa: PLC0415  the names are secret
 
     return next(devices._names(MEMBER))
 
 
 def _judged(sandbox: Sandbox) -> int:
-    """Count the guesses at the member's code that the API has judged."""
+    """Return how many guesses at the member's code the API has checked."""
     return sum(
         each.name == "verify" and str(each.body.get("email")).lower() == MEMBER
         for each in sandbox.calls
@@ -194,7 +195,7 @@ def _refusals_counted(held_by: Counter[str]) -> Iterator[None]:
 
 
 def report(name: str, outcome: Outcome, bound: int) -> bool:
-    """Print an outcome, and answer whether it stayed within its bound."""
+    """Print an outcome, and return whether it stayed within its bound."""
     worst = outcome.most_in_a_day()
     chance = worst / CODES
     print(f"{name}: {outcome.tried} guesses tried, {len(outcome.heard)} judged")
@@ -205,7 +206,7 @@ def report(name: str, outcome: Outcome, bound: int) -> bool:
 
 
 def main() -> int:
-    """Run both attacks; 1 if one of them got further than it may."""
+    """Run both attacks. Return 1 if one of them exceeded its bound."""
     logging.disable()
     databases = setup_databases(verbosity=0, interactive=False)
     try:

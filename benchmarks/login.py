@@ -1,19 +1,19 @@
 """
-Log members in with this package and with others, side by side, and compare.
+Compare the logins of this package with those of other packages.
 
-Run ``python benchmarks/login.py [--quick]`` where the dependency group `benchmarks`
-is installed; DATABASE picks SQLite or PostgreSQL as it does for the tests, and
-``--delay`` has the API think. The rows go to stdout, everything else to stderr; it
-exits with 1 if something could not be measured.
+Install the dependency group `benchmarks`, and run ``python benchmarks/login.py
+[--quick]``. DATABASE chooses SQLite or PostgreSQL, as for the tests. ``--delay`` slows
+the API down. The rows go to stdout, and everything else to stderr. The exit status is 1
+if something could not be measured.
 
-Each contestant has a process of its own with a database of its own. They log in
-some members each, in turn, round after round, so that whatever else the machine
-does hits all of them; a row is the median of the rounds' ratios. A login goes from
-the first page to the session, in a browser without cookies, by somebody who has
-logged in before. What each of the others does for it stands in its module.
+Each contestant has its own process and its own database. In each round, the contestants
+take turns and log in some members each. So other work on the machine affects all of
+them. A row is the median of the ratios of all rounds. A login starts at the first page
+and ends with a session. The browser has no cookies, and the member has logged in
+before. The module of each contestant says how its login works.
 
-This package and the hand-written floor call an API three times, over TLS, which is
-answered by yet another process; the others send mails, which end in memory.
+This package and the hand-written floor call an API three times, over TLS. The API runs
+in another process. The other packages send mails, which stay in memory.
 """
 
 import argparse
@@ -57,25 +57,25 @@ CONNECTIONS_GOAL: Final = 1
 STARTED_AT: Final = time.monotonic()
 
 WARM_UP: Final = 100
-"""Logins before anything is timed; the connections to the API are counted in them."""
+"""Logins before the timing starts. They also count the connections to the API."""
 
-# Taken along by `requests`, some of them for the floor only.
+# `requests` reads these variables, some of them for the floor only.
 _ENVIRONMENT_OF_REQUESTS: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured."""
+    """The size of a measurement."""
 
     rounds: int
     logins: int
-    """Of each contestant in each round."""
+    """The logins of each contestant in each round."""
 
     filler: int
-    """Rows of each kind in the large tables."""
+    """The rows of each kind in the large tables."""
 
     patience: float
-    """Seconds from the start after which no further round begins."""
+    """Seconds after the start of the run. Later, no further round starts."""
 
 
 FULL: Final = Effort(rounds=30, logins=10, filler=200_000, patience=170)
@@ -83,11 +83,11 @@ QUICK: Final = Effort(rounds=8, logins=5, filler=5_000, patience=60)
 
 
 class Broken(Exception):
-    """A contestant's process has ended; what it said of that is on stderr."""
+    """The process of a contestant has ended. The reason is on stderr."""
 
 
 class Contestant:
-    """A contestant's process, while the `with` block runs."""
+    """The process of a contestant, which runs during a `with` block."""
 
     def __init__(self, name: str, upstream: Upstream) -> None:
         self.name = name
@@ -120,14 +120,14 @@ class Contestant:
         self._process.wait()
 
     def answer(self) -> Any:
-        """Wait for what the process says next."""
+        """Return the next answer of the process."""
         line = cast("IO[str]", self._process.stdout).readline()
         if not line:
             raise Broken(f"{self.name} has ended")
         return json.loads(line)
 
     def do(self, order: str, number: int) -> Any:
-        """Have the process do something, and answer what it says."""
+        """Send an order to the process, and return its answer."""
         print(order, number, file=self._process.stdin, flush=True)
         return self.answer()
 
@@ -142,16 +142,16 @@ def _environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one login takes, but for time."""
+    """The statements, requests and connections of a login."""
 
     sql: int
     requests: float
     connections: int
-    """Of as many logins as `WARM_UP`."""
+    """The connections of `WARM_UP` logins together."""
 
 
 def warm_up(contestant: Contestant, upstream: Upstream) -> Counts:
-    """Let a contestant log in for the first times, and count."""
+    """Make the first logins of a contestant, and count."""
     requests, connections = upstream.count()
     for _ in range(WARM_UP // MEMBERS):
         contestant.do("run", MEMBERS)
@@ -165,14 +165,14 @@ def warm_up(contestant: Contestant, upstream: Upstream) -> Counts:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What each round took, by contestant: the rounds stand in the same order."""
+    """The time of each round, by contestant. All have the same order of rounds."""
 
     cpu: Mapping[str, Sequence[float]]
     wall: Mapping[str, Sequence[float]]
 
 
 def take_turns(contestants: Mapping[str, Contestant], effort: Effort) -> Times:
-    """Run all rounds, each of which begins with another contestant."""
+    """Run all rounds. Each round starts with another contestant."""
     rounds: dict[str, list[Any]] = {name: [] for name in contestants}
     for number in range(effort.rounds):
         if number and time.monotonic() - STARTED_AT > effort.patience:
@@ -188,13 +188,13 @@ def take_turns(contestants: Mapping[str, Contestant], effort: Effort) -> Times:
 
 
 def ratio(times: Mapping[str, Sequence[float]], one: str, other: str) -> float:
-    """Answer the median over the rounds of how much longer `one` takes."""
+    """Return the time of `one` divided by that of `other`: the median of the rounds."""
     pairs = zip(times[one], times[other], strict=True)
     return round(median(ours / theirs for ours, theirs in pairs), 3)
 
 
 def rows(times: Times, counts: Mapping[str, Counts]) -> Iterator[Row]:
-    """Make the table of all that was measured."""
+    """Return a row for each figure that was measured."""
     measured = [name for name in (OURS, *PEERS) if name in times.cpu]
     if OURS in measured:
         yield from _comparisons(times, measured[1:])
@@ -258,7 +258,7 @@ def _title(name: str) -> str:
 
 
 def main() -> int:
-    """Measure, and hand over the rows; 1 if something could not be measured."""
+    """Measure, and print the rows. Return 1 if something could not be measured."""
     arguments = _arguments()
     effort = QUICK if arguments.quick else FULL
     with ExitStack() as stack:
@@ -286,7 +286,7 @@ def main() -> int:
 
 
 def _tell(times: Times) -> None:
-    """Say in absolute terms what the ratios are made of."""
+    """Print the absolute times behind the ratios."""
     print(f"load average {os.getloadavg()[0]:.2f}", file=sys.stderr)
     for name in times.cpu:
         cpu, wall = (1000 * median(each[name]) for each in (times.cpu, times.wall))

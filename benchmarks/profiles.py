@@ -1,9 +1,9 @@
 """
-Where the CPU time of a login and of a cached token goes.
+Show which code uses the CPU time of a login and of a cached read.
 
-Run ``python benchmarks/profiles.py [--quick]`` where the dependency group
-`benchmarks` is installed. Each share is that of some functions with all that they
-call, under cProfile, which makes Python dearer than what is written in C.
+Install the dependency group `benchmarks`, and run ``python benchmarks/profiles.py
+[--quick]``. Each share is the time of some functions and of everything that they call.
+cProfile slows Python code down more than C code, so the shares are not exact.
 """
 
 import cProfile
@@ -44,7 +44,7 @@ CACHED_READ: Final[Mapping[str, Sequence[str]]] = {
 def shares(
     act: Callable[[], object], parts: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
-    """Answer what percentage of `act` each part took."""
+    """Return the percentage of the time of `act` that each part took."""
     profile = cProfile.Profile()
     profile.runcall(act)
     stats = pstats.Stats(profile)
@@ -56,7 +56,7 @@ def shares(
 
 
 def profile_login(logins: int) -> None:
-    """Log members in, and emit where the time went."""
+    """Log members in, and print the share of each part."""
     from benchmarks.contestants.worker import Worker  # noqa: PLC0415  needs Django
 
     worker = Worker()
@@ -65,7 +65,7 @@ def profile_login(logins: int) -> None:
 
 
 def profile_cached_read(reads: int) -> None:
-    """Read a token that is stored, and emit where the time went."""
+    """Read a stored token, and print the share of each part."""
     from django.contrib.auth.models import User  # noqa: PLC0415  needs Django
 
     from django_piggy_verify.tokens import get_auth_token  # noqa: PLC0415
@@ -85,7 +85,7 @@ def _emit(whole: str, parts: Mapping[str, float]) -> None:
 
 
 def _seconds(stats: pstats.Stats, wanted: str) -> float:
-    """Answer the seconds in the functions that are named ``file:function``."""
+    """Return the seconds in the functions with the name ``file:function``."""
     sign, wanted = (-1, wanted[1:]) if wanted.startswith("-") else (1, wanted)
     found = [
         times[3]
@@ -98,7 +98,7 @@ def _seconds(stats: pstats.Stats, wanted: str) -> float:
 
 
 def main(*, is_quick: bool) -> None:
-    """Make a project with members, and profile both."""
+    """Create a project with members, and profile both."""
     with tempfile.TemporaryDirectory() as folder, Upstream(Path(folder)) as upstream:
         os.environ |= {
             "CONTESTANT": "ours",
@@ -106,7 +106,7 @@ def main(*, is_quick: bool) -> None:
             "UPSTREAM_CERTIFICATE": str(upstream.certificate),
             "UPSTREAM_URL": upstream.base_url,
         }
-        import django  # noqa: PLC0415  its settings are known from here on
+        import django  # noqa: PLC0415  needs the settings above
 
         django.setup()
         from django.test.utils import (  # noqa: PLC0415

@@ -1,11 +1,11 @@
 """
 Measure `piggy_verify_purge` against one DELETE of the same rows.
 
-Run ``python benchmarks/purging.py``, which takes five minutes, or with ``--quick``.
+Run ``python benchmarks/purging.py``, which takes five minutes, or add ``--quick``.
 
-Half a million tallies and as many tokens, of which half are spent. Rows lie in the
-order in which they were written, and windows are of different lengths: the times
-rise from row to row, but for a tenth. The keys of tallies are hashes.
+There are half a million counters and half a million tokens. Half of each have expired.
+The rows are stored in the order of creation. The windows have different lengths, so the
+times of expiry rise only roughly with that order. The keys of counters are hashes.
 """
 
 import sys
@@ -41,14 +41,14 @@ TABLES: Final = {
 }
 GOALS: Final = {"postgresql": 1.3, "sqlite": 2.2}
 LONGEST: Final = 250
-"""Milliseconds that no statement should take longer than."""
+"""The most milliseconds that one statement should take."""
 
 SPAN: Final = 100_000
-"""Seconds between the first time and the last; half of them are over."""
+"""Seconds between the first and the last expiry. Half of them have passed."""
 
 
 def measure(is_quick: bool) -> None:  # noqa: FBT001
-    """Purge by the command and by one DELETE in turn, and emit the medians."""
+    """Purge by the command and by one DELETE in turn, and print the medians."""
     size = 5_000 if is_quick else 500_000
     rounds = {"postgresql": 3, "sqlite": 2}.get(connection.vendor, 1)
     _keep_originals(size)
@@ -77,9 +77,9 @@ def _report(ratio: float, longest: float, size: int, goal: float | None) -> None
 
 
 def _keep_originals(size: int) -> None:
-    """Make the rows once; each round begins with a copy of them."""
+    """Create the rows once. Each round starts with a copy of them."""
     when = f"after((n * 0.9 / {size} + {{random}} * 0.1 - 0.5) * {SPAN})"
-    fill_users(1, 1)  # One for all: no purge looks at users.
+    fill_users(1, 1)  # One user is enough, because a purge reads no users.
     fill_contacts(1, size, user_id="1", provider="n", uid="n")
     fill("piggy_verify_tally", 1, size, key="{hash}", count="1", ends_at=when)
     token = {"id": "n", "contact_id": "n", "ciphertext": "{bytes}"}
@@ -106,7 +106,7 @@ def _delete() -> None:
 
 
 def _purge() -> float:
-    """Run the command, and answer how many seconds its longest statement took."""
+    """Run the command, and return the seconds of its longest statement."""
     with _statements() as statements:
         call_command("piggy_verify_purge", verbosity=0)
     return max(statements)
@@ -114,7 +114,7 @@ def _purge() -> float:
 
 @contextmanager
 def _statements() -> Iterator[list[float]]:
-    """Hand out the seconds that each of the command's statements takes."""
+    """Yield a list that collects the seconds of each statement."""
     taken: list[float] = []
 
     def wrapper(execute: Any, text: str, *args: Any) -> Any:

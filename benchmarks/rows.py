@@ -1,8 +1,8 @@
 """
-What the measurements hand over to `run`: one JSON object a line on stdout.
+The format of the results: one JSON object in each line of stdout, which `run` reads.
 
-Nearly every figure is a ratio of two things that were measured side by side in one
-run, a share, or a count. No measurement compares itself with an earlier one.
+Nearly all figures are ratios, shares or counts. Both sides of a ratio are measured in
+the same run. No measurement compares its figures with those of an earlier run.
 """
 
 import json
@@ -18,30 +18,30 @@ class Row:
     """What was measured, such as "login: CPU time"."""
 
     against: str
-    """What it was held against, such as "hand-written floor"; blank for a count."""
+    """What it was compared with, such as "hand-written floor". Blank for a count."""
 
     value: float
     """The median ratio, or the count."""
 
     unit: str = "times"
-    """"times" for ratios, or what was counted."""
+    """"times" for a ratio, or the name of the counted things."""
 
     goal: float | None = None
-    """What the value is to be at most."""
+    """The highest value that we want."""
 
     @property
     def is_missed(self) -> bool:
-        """Whether there is a goal, and the value is beyond it."""
+        """Whether there is a goal and the value is above it."""
         return self.goal is not None and self.value > self.goal
 
 
 def emit(row: Row) -> None:
-    """Hand over one row."""
+    """Print one row for `run`."""
     print(json.dumps(asdict(row)), flush=True)
 
 
 def read(lines: Iterable[str]) -> Iterator[Row]:
-    """Read the rows that a measurement has emitted, whatever else it printed."""
+    """Return the rows in the output of a measurement. Skip all other lines."""
     for line in lines:
         if line.startswith("{"):
             yield Row(**json.loads(line))

@@ -1,12 +1,11 @@
 """
-Take all measurements, and write them into one table.
+Run all measurements, and write the results into ``benchmarks/results.rst``.
 
-Run ``python benchmarks/run.py`` where the dependency groups `benchmarks`,
-`postgresql` and `mariadb` are installed, with the database servers of the tests.
-It writes ``benchmarks/results.rst``; with ``--quick`` it takes little time, shows
-that everything can be measured, and writes nothing. Names of measurements, such as
-``login``, take only those. It exits with 1 if something could not be measured: a
-goal that was missed is a figure like any other.
+Install the dependency groups `benchmarks`, `postgresql` and `mariadb`, and start the
+database servers of the tests. Then run ``python benchmarks/run.py``. With ``--quick``
+it only shows that each measurement works, and writes nothing. To run only some
+measurements, give their names, such as ``login``. The exit status is 1 if a measurement
+failed. A missed goal is no failure.
 """
 
 import argparse
@@ -66,7 +65,7 @@ class Failed(Exception):
 
 
 def measure(name: str, *, is_quick: bool) -> Sequence[Row]:
-    """Run one measurement in a process of its own, and answer its rows."""
+    """Run one measurement in its own process, and return its rows."""
     command = [sys.executable, str(HERE / f"{name}.py"), *["--quick"] * is_quick]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     rows = list(read(run.stdout.splitlines()))
@@ -76,11 +75,11 @@ def measure(name: str, *, is_quick: bool) -> Sequence[Row]:
 
 
 def page(results: Mapping[str, Sequence[Row]]) -> Iterator[str]:
-    """Write the results as reStructuredText, line by line."""
+    """Return the results as lines of reStructuredText."""
     yield from ("Results", "=======", "")
     yield f"Taken on {datetime.now(UTC):%Y-%m-%d} by ``python benchmarks/run.py``:"
-    yield "without a unit, a figure is the median of ratios within one run. A goal is"
-    yield "what it is to be at most. README.rst says what is measured."
+    yield "a figure without a unit is the median of the ratios of one run. A goal is"
+    yield "the highest value that we want. README.rst explains the measurements."
     yield ""
     yield from (f"* {each}" for each in surroundings())
     for name, rows in results.items():
@@ -89,7 +88,7 @@ def page(results: Mapping[str, Sequence[Row]]) -> Iterator[str]:
 
 
 def surroundings() -> Iterator[str]:
-    """Say where the figures were taken, and with what."""
+    """Return the versions, the number of cores and the load of this run."""
     load = " ".join(f"{each:.1f}" for each in os.getloadavg())
     yield f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load}"
     yield ", ".join(f"{each} {version(each)}" for each in PACKAGES)
@@ -97,7 +96,7 @@ def surroundings() -> Iterator[str]:
 
 
 def server(name: str) -> str:
-    """Answer the name and version of a database server of the tests."""
+    """Return the name and version of a database server of the tests."""
     environment = os.environ | {
         "DATABASE": name,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -115,7 +114,7 @@ def server(name: str) -> str:
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
-    """Write the rows as a table of reStructuredText."""
+    """Return the rows as a table in reStructuredText."""
     cells = [("Measure", "Against", "Value", "Goal"), *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rule = "  ".join("=" * width for width in widths)
@@ -134,7 +133,7 @@ def _rounded(value: float) -> str:
 
 
 def main() -> None:
-    """Take the measurements that are asked for, and show or write the results."""
+    """Run the chosen measurements, and print or write the results."""
     parser = argparse.ArgumentParser(description="Take all measurements.")
     parser.add_argument("names", nargs="*", default=MEASUREMENTS)
     parser.add_argument("--quick", action="store_true")

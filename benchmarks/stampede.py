@@ -1,10 +1,10 @@
 """
 Have 32 threads of 4 processes ask for one contact's token at once, with none cached.
 
-Run ``python benchmarks/stampede.py``, which takes two minutes, or with ``--quick``.
-The sandbox plays the API in a process of its own, and takes 200 ms for an answer.
-All threads have their connections open when they start together. What counts is
-the time until the last of them has its answer, over that of one call upstream.
+Run ``python benchmarks/stampede.py``, which takes two minutes, or add ``--quick``. The
+sandbox serves as the API in its own process, and needs 200 ms for an answer. All
+threads open their connections first and then start together. The figure is the time
+until the last thread has its answer, divided by the time of one call to the API.
 """
 
 import sys
@@ -40,7 +40,7 @@ DELAY: Final = 0.2
 """Seconds that the API takes."""
 
 PATIENCE: Final = 60
-"""Seconds after which something else is wrong."""
+"""Seconds after which the measurement gives up."""
 
 GOALS: Final = {"postgresql": 1.2, "mysql": 1.2}
 
@@ -52,31 +52,31 @@ class Answer:
     """What one caller got."""
 
     began: float
-    """When it asked; the clock is the same for all processes."""
+    """When the caller asked. All processes share this clock."""
 
     ended: float
-    """When it had its answer."""
+    """When the caller had the answer."""
 
     error: str
-    """What was raised instead of a token, or blank."""
+    """The exception that was raised instead of a token, or blank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What came of one stampede."""
+    """The result of one stampede."""
 
     ratio: float
-    """Seconds from the start to the last answer, over those of one call."""
+    """The time from the start to the last answer, divided by that of one call."""
 
     calls: int
-    """Requests that went out."""
+    """The number of requests to the API."""
 
     errors: list[str]
-    """What was raised to callers."""
+    """The exceptions that the callers got."""
 
 
 def measure(is_quick: bool) -> None:  # noqa: FBT001
-    """Have some stampedes, and emit their medians and worst counts."""
+    """Run some stampedes, and print their medians and worst counts."""
     with _upstream() as upstream, _callers() as callers:
         _stampede(upstream, callers)  # warms everything up
         rounds = [_stampede(upstream, callers) for _ in range(3 if is_quick else 25)]
@@ -107,7 +107,7 @@ def _stampede(upstream: Any, callers: tuple[Any, Any]) -> Round:
 
 
 def _forget() -> None:
-    """Leave neither a token nor a memory of how the last fetch went."""
+    """Delete the token and the state of the last fetch."""
     AuthToken.objects.all().delete()
     Contact.objects.update(fetch_state="", fetch_until=None)
 
@@ -122,14 +122,14 @@ def _one_call() -> float:
 
 
 def _calls(upstream: Any) -> int:
-    """Answer how many calls there were since this was last asked."""
+    """Return the number of calls since the last time."""
     upstream.send("calls")
     return int(upstream.recv())
 
 
 @contextmanager
 def _upstream() -> Iterator[Any]:
-    """Run the API in its own process, and let the settings and a contact fit it."""
+    """Run the API in its own process. Set up the settings and a contact for it."""
     ours, theirs = _context.Pipe()
     process = _context.Process(target=_serve, args=(theirs,))
     process.start()
@@ -159,14 +159,14 @@ def _serve(pipe: Any) -> None:
 
 
 def _point_to(base_url: str) -> None:
-    settings.DEBUG = True  # It speaks plain http.
+    settings.DEBUG = True  # The sandbox serves plain http.
     settings.PIGGY_VERIFY_BASE_URL = base_url
     settings.PIGGY_VERIFY_API_KEY = "sandbox-key"
 
 
 @contextmanager
 def _callers() -> Iterator[tuple[Any, Any]]:
-    """Start the processes, and hand out the barrier and the queue of answers."""
+    """Start the processes, and yield the barrier and the queue of answers."""
     start, answers = _context.Barrier(PROCESSES * THREADS + 1), _context.Queue()
     given = (connection.settings_dict, conf.base_url, start, answers)
     crowd = [_context.Process(target=_ask, args=given) for _ in range(PROCESSES)]
@@ -193,7 +193,7 @@ def _ask(database: dict[str, Any], base_url: str, start: Any, answers: Any) -> N
 
 
 def _keep_asking(start: Any, answers: Any) -> None:
-    """Ask once each time that the barrier falls, until it is broken."""
+    """Ask once each time the barrier opens, until it is broken."""
     user = get_user_model().objects.get()
     while True:
         try:

@@ -1,11 +1,11 @@
 """
-What it costs a process to set up Django with an app installed, and without.
+Measure what an installed app adds to the cost of `django.setup()`.
 
-django-sesame is not among them: it is no app, but a backend.
+django-sesame is left out, because it is a backend and not an app.
 
-Run ``python benchmarks/startup.py [--quick]`` where the dependency group `benchmarks`
-is installed. Each figure is the median over fresh processes, which take turns; the
-first turn fills the caches and does not count.
+Install the dependency group `benchmarks`, and run ``python benchmarks/startup.py
+[--quick]``. Each figure is the median over new processes, which take turns. The first
+turn fills the caches and does not count.
 """
 
 import json
@@ -76,7 +76,7 @@ print(json.dumps(costs))
 
 
 def cost(name: str) -> dict[str, float]:
-    """Set up Django in a fresh process, and answer what that cost."""
+    """Set up Django in a new process, and return the cost."""
     lists = (json.dumps(APPS[name]), json.dumps(URLS.get(name, ())))
     command = [sys.executable, "-c", PROCESS, *lists]
     run = subprocess.run(
@@ -87,7 +87,7 @@ def cost(name: str) -> dict[str, float]:
 
 
 def main(*, is_quick: bool) -> None:
-    """Measure every app in turn, and emit what it adds."""
+    """Measure all apps in turn, and print what each adds."""
     _warm_up, *turns = (
         {name: cost(name) for name in APPS} for _ in range(4 if is_quick else 26)
     )

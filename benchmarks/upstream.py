@@ -1,9 +1,10 @@
 """
-The API as the measurements need it: three calls, any address, any code, over TLS.
+A small copy of the API for the measurements, over TLS.
 
-It answers in a process of its own, so that its CPU time is counted for nobody, and
-counts what reaches it. The sandbox of the package would do; it keeps mails and
-records that nobody reads here, and shares a process with whom it serves.
+It has three calls and accepts any address and any code. It runs in its own process, so
+its CPU time does not count for a contestant. It counts the requests. The sandbox of the
+package is not used, because it stores mails and records that nobody reads here, and it
+runs in the process of the package.
 """
 
 import hashlib
@@ -29,20 +30,20 @@ from cryptography.x509.oid import NameOID
 HOST: Final = "127.0.0.1"
 BASE_PATH: Final = "/api/v3/oauth/clients"
 TOKEN: Final = "eyJpdiI6" + "0123456789abcdef" * 20
-"""An opaque text, as long as the vendor's."""
+"""An opaque text that is as long as a token of the vendor."""
 
 
 def uid_of(address: str) -> str:
-    """Answer the id that the API knows this address by."""
+    """Return the id of the contact with this address."""
     digest = hashlib.sha256(address.encode()).hexdigest()
     return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:28]))
 
 
 class Upstream:
     """
-    The server's process, while the `with` block runs.
+    The process of the server, which runs during a `with` block.
 
-    `directory` is where its certificate goes.
+    The server writes its certificate into `directory`.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -71,12 +72,12 @@ class Upstream:
         self._process.wait()
 
     def count(self) -> tuple[int, int]:
-        """Answer how many requests and TCP connections there were so far."""
+        """Return the number of requests and of TCP connections so far."""
         counted = self._ask("count")
         return counted["requests"], counted["connections"]
 
     def delay(self, seconds: float) -> None:
-        """Have each answer held back from now on."""
+        """Delay each answer from now on."""
         self._ask(f"delay {seconds}")
 
     def _ask(self, command: str = "") -> Any:
@@ -86,7 +87,7 @@ class Upstream:
 
 
 def _make_certificate(path: Path) -> None:
-    """Write a key and its certificate, good for a day on this machine."""
+    """Write a key and its certificate, valid for a day on this machine."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = datetime.now(UTC)
@@ -121,7 +122,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__((HOST, 0), _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks DNS for the name of the address, which can be slow.
+        # HTTPServer looks up the name of the address in DNS, which can be slow.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
@@ -129,7 +130,7 @@ class _Server(ThreadingHTTPServer):
         connection, address = super().get_request()
         with self.lock:
             self.connections += 1
-        # The handshake is for the connection's own thread.
+        # Do the handshake in the thread of the connection.
         return self._tls.wrap_socket(
             connection, server_side=True, do_handshake_on_connect=False
         ), address
@@ -164,11 +165,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: the pipe to the parent is for counts."""
+        """Log nothing, because the pipe to the parent is for counts."""
 
 
 def main() -> None:
-    """Serve until the parent closes the pipe, and answer its questions."""
+    """Serve, and reply to the commands of the parent until it closes the pipe."""
     server = _Server(sys.argv[1])
     Thread(target=server.serve_forever, daemon=True).start()
     _tell({"port": server.server_port})

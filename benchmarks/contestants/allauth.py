@@ -1,4 +1,4 @@
-"""django-allauth: its login by code, four pages as ours; the code comes by mail."""
+"""django-allauth: its login by code. It has four pages and mails the code."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ urlpatterns = [path("accounts/", include("allauth.account.urls"))]
 
 
 def prepare(members: Sequence[Member]) -> None:
-    """Make the verified addresses of the members."""
+    """Create the verified addresses of the members."""
     for member in members:
         EmailAddress.objects.create(
             user_id=member.user_id, email=member.email, primary=True, verified=True

@@ -1,7 +1,7 @@
 """
-drfpasswordless: six digits by mail, traded for a token of the REST framework.
+drfpasswordless: it mails six digits, and exchanges them for a token of DRF.
 
-An API without pages and sessions: two posts of JSON are the whole login.
+It is an API without pages and sessions, so a login is two POSTs of JSON.
 """
 
 import re
@@ -23,21 +23,21 @@ urlpatterns = [path("", include("drfpasswordless.urls"))]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What has logged in, with its token."""
+    """A script that has logged in, with its token."""
 
     token: str
 
     def user_id(self) -> int:
-        """Answer whom the token stands for."""
+        """Return the id of the user of the token."""
         return int(Token.objects.get(key=self.token).user_id)
 
 
 def prepare(members: Sequence[Member]) -> None:
-    """Nothing: a user with an address is enough."""
+    """Do nothing, because a user with an address is enough."""
 
 
 def log_in(member: Member) -> Script:
-    """Ask for the code, and trade it."""
+    """Ask for a code, and exchange it for a token."""
     client = Client(REMOTE_ADDR=member.network_address)
     _post(client, "/auth/email/", {"email": member.email})
     code = _CODE.search(str(mail.outbox[-1].body))

@@ -19,7 +19,7 @@ urlpatterns = [
 
 
 def prepare(members: Sequence[Member]) -> None:
-    """Make the profiles of the members."""
+    """Create the profiles of the members."""
     for member in members:
         Profile.objects.create(user_id=member.user_id, uid=uid_of(member.email))
 

@@ -1,7 +1,7 @@
 """
-django-magiclink: a link by mail, checked by address and browser.
+django-magiclink: it mails a link, and checks the address and the browser.
 
-Four pages: ask for a link, post the address, "it is sent", open the link.
+A login has four requests: show the form, post the address, show "sent", open the link.
 """
 
 import html
@@ -20,11 +20,11 @@ urlpatterns = [path("", include("magiclink.urls"))]
 
 
 def prepare(members: Sequence[Member]) -> None:
-    """Nothing: a user with an address is enough."""
+    """Do nothing, because a user with an address is enough."""
 
 
 def log_in(member: Member) -> Browser:
-    """Go through the pages, by the link in the mail."""
+    """Go through the pages, and open the link in the mail."""
     browser = Browser(member)
     browser.open("/login/")
     browser.open(browser.submit("/login/", email=member.email))

@@ -1,4 +1,4 @@
-"""django-piggy-verify, its limits as they are by default."""
+"""django-piggy-verify with its default limits."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,7 +17,7 @@ urlpatterns = [path("login/", include("django_piggy_verify.urls"))]
 
 
 def prepare(members: Sequence[Member]) -> None:
-    """Make the contacts of the members."""
+    """Create the contacts of the members."""
     now = timezone.now()
     for member in members:
         Contact.objects.create(
@@ -42,9 +42,9 @@ def log_in(member: Member) -> Browser:
 
 def rest() -> None:
     """
-    Let the members' windows end, and be purged: it is days since their last login.
+    Delete the counters of the members, as if their last login was days ago.
 
-    What `fill` has added stays.
+    The rows from `fill` stay.
     """
     now = timezone.now()
     running, cleared = Q(ends_at__gt=now), Q(ends_at__lt=now - timedelta(days=7))
@@ -52,7 +52,7 @@ def rest() -> None:
 
 
 def fill(count: int) -> None:
-    """Add users, their contacts and expired tokens, and spent tallies."""
+    """Add users, their contacts, expired tokens and expired counters."""
     long_ago = timezone.now() - timedelta(days=1)
     users = fill_users(count)
     fill_in(

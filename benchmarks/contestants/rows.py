@@ -1,4 +1,4 @@
-"""Many rows at once, past the ORM: a long life in a few seconds."""
+"""Insert many rows at once without the ORM, as a site has after years of use."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -18,7 +18,7 @@ _FIRST: Final = 1_000_000
 
 
 def fill_users(count: int) -> Iterator[tuple[int, int]]:
-    """Add `count` users, and answer the number and the id of each."""
+    """Add `count` users, and return the number and the id of each."""
     numbers = range(_FIRST, _FIRST + count)
     fill_in(User, map(_user, numbers))
     newest = User.objects.order_by("-pk").values_list("pk", flat=True)[:count]
@@ -26,7 +26,7 @@ def fill_users(count: int) -> Iterator[tuple[int, int]]:
 
 
 def fill_in(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert rows, each the values of all columns but the generated ones."""
+    """Insert rows. Each row has the values of all columns but the generated ones."""
     rows = iter(rows)
     first = next(rows)
     fields = [cast("Field", model._meta.get_field(name)) for name in first]
@@ -36,7 +36,7 @@ def fill_in(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> Non
     insert = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES "  # noqa: S608
     values = (_prepared(fields, row) for row in chain([first], rows))
     with transaction.atomic(), connection.cursor() as cursor:
-        # One statement for each row takes PostgreSQL minutes.
+        # With one statement for each row, PostgreSQL needs minutes.
         while chunk := list(islice(values, _CHUNK)):
             cursor.execute(
                 insert + ", ".join([f"({marks})"] * len(chunk)),
@@ -45,7 +45,7 @@ def fill_in(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> Non
 
 
 def _prepared(fields: Sequence[Field], row: Mapping[str, Any]) -> list[Any]:
-    """Answer the values of a row as the database wants them."""
+    """Return the values of a row as the database expects them."""
     pairs = zip(fields, row.values(), strict=True)
     return [field.get_db_prep_save(value, connection) for field, value in pairs]
 

@@ -1,7 +1,7 @@
 """
-django-sesame: a signed link, which is made here and opened; nothing is sent.
+django-sesame: this module creates a signed link and opens it. No mail is sent.
 
-It has no page to ask for the link: one request is the whole login.
+The package has no page to ask for the link, so a login is one request.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ urlpatterns = [path("login/", LoginView.as_view())]
 
 
 def prepare(members: Sequence[Member]) -> None:
-    """Nothing: a user is enough."""
+    """Do nothing, because a user is enough."""
 
 
 def log_in(member: Member) -> Browser:

@@ -1,7 +1,7 @@
 """
-The settings of all contestants: one project, and what each adds to it.
+The settings of all contestants: a common project, and the additions of each.
 
-CONTESTANT names the one; DATABASE picks the database, as it does for the tests.
+CONTESTANT names the contestant. DATABASE chooses the database, as for the tests.
 """
 
 import os
@@ -32,7 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
 ]
-# What `startproject` writes.
+# The same as `startproject` creates.
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -61,7 +61,7 @@ _DATABASES: dict[str, dict[str, Any]] = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": ":memory:",
-        # A file, as sites have it: in memory nothing is ever written out.
+        # A file, as on real sites. A database in memory writes nothing to the disk.
         "TEST": {"NAME": Path(tempfile.gettempdir()) / f"login-{os.getpid()}.sqlite3"},
         "OPTIONS": {"timeout": 30},
     },
@@ -75,7 +75,7 @@ _DATABASES: dict[str, dict[str, Any]] = {
     },
 }
 DATABASES = {"default": _DATABASES[os.environ.get("DATABASE", "sqlite")]}
-# The floor has no migrations, and so is in nobody's order of them.
+# The floor has no migrations, so create all tables without migrations.
 DATABASES["default"]["TEST"]["MIGRATE"] = False
 
 API_KEY = "a-key"
@@ -91,7 +91,7 @@ if NAME == "ours":
     PIGGY_VERIFY_API_KEY = API_KEY
     PIGGY_VERIFY_BASE_URL = API_URL
     PIGGY_VERIFY_CA_BUNDLE = API_CERTIFICATE
-    # Sleeping takes no CPU, and what is left of the second would be no news.
+    # The login should not sleep: sleeping needs no CPU and says nothing about speed.
     PIGGY_VERIFY_SEND_FLOOR = 0
 
 if NAME == "floor":
@@ -104,7 +104,7 @@ if NAME == "allauth":
     ACCOUNT_LOGIN_BY_CODE_ENABLED = True
     ACCOUNT_LOGIN_METHODS = {"email"}
     ACCOUNT_SIGNUP_FIELDS = ["email*"]
-    # On, but out of the way: the same few members log in again and again.
+    # The limits are on but high, because the same few members log in again and again.
     ACCOUNT_RATE_LIMITS = {
         "login": "10000/m/ip",
         "request_login_code": "10000/m/ip,10000/m/key",
@@ -121,7 +121,7 @@ if NAME == "drfpasswordless":
 if NAME == "magiclink":
     INSTALLED_APPS += ["magiclink"]
     AUTHENTICATION_BACKENDS = ["magiclink.backends.MagicLinkBackend", MODEL_BACKEND]
-    # It would turn away whoever logs in twice within half a minute.
+    # By default, it refuses a second login within half a minute.
     MAGICLINK_LOGIN_REQUEST_TIME_LIMIT = 0
 
 if NAME == "sesame":

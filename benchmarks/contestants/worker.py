@@ -1,11 +1,14 @@
 """
-The process of one contestant: it logs members in when it is told to.
+The process of one contestant, which logs members in.
 
-Orders come as lines on stdin, answers go as JSON lines to stdout. A contestant is
-a module beside this one with `urlpatterns`, `prepare(members)`, which makes what it
-knows of its members, and `log_in(member)`, which answers a browser or whatever else
-has a `user_id()`. It may have `fill(count)` for rows that are in nobody's way but
-the database's, and `rest()` for the time that passes between two rounds.
+It reads orders from the lines of stdin, and writes answers to stdout as lines of JSON.
+A contestant is a module in this folder. It has these names:
+
+* `urlpatterns`;
+* `prepare(members)`, which creates its rows for the members;
+* `log_in(member)`, which returns an object with a method `user_id()`;
+* optionally `fill(count)`, which adds rows that only make the tables larger;
+* optionally `rest()`, which makes time pass between two rounds.
 """
 
 import gc
@@ -37,7 +40,7 @@ FRAMING: Final = {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"}
 
 
 class Worker:
-    """One contestant, with members who take turns."""
+    """A contestant with its members, who take turns."""
 
     def __init__(self) -> None:
         self._contestant: Any = importlib.import_module(settings.ROOT_URLCONF)
@@ -46,16 +49,16 @@ class Worker:
         self._turns = cycle(members)
 
     def fill(self, rows: int) -> dict[str, Any]:
-        """Add `rows` of everything that a long life leaves behind."""
+        """Add `rows` rows of each kind, as a site has after years of use."""
         self._contestant.fill(rows)
         if connection.vendor == "postgresql":
-            # Soon enough its autovacuum would.
+            # In production, autovacuum does this.
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
         return {}
 
     def run(self, logins: int) -> dict[str, Any]:
-        """Answer the CPU time and the time on the clock of one login, in seconds."""
+        """Return the CPU time and the wall time of one login, in seconds."""
         members = self._next(logins)
         gc.collect()
         cpu, wall = time.process_time(), time.perf_counter()
@@ -65,7 +68,7 @@ class Worker:
         return {"cpu": cpu / logins, "wall": wall / logins}
 
     def count(self, logins: int) -> dict[str, Any]:
-        """Answer how many SQL statements the dearest of some logins took."""
+        """Return the largest number of SQL statements of some logins."""
         counted = []
         for member in self._next(logins):
             with _statements() as statements:
@@ -86,7 +89,7 @@ def _make_member(number: int) -> Member:
 
 
 def _check(members: list[Member], outcomes: list[Any]) -> None:
-    """Make sure that everybody is logged in, and as nobody else."""
+    """Raise Stuck unless each member is logged in as the right user."""
     for member, outcome in zip(members, outcomes, strict=True):
         if outcome.user_id() != member.user_id:
             raise Stuck(f"{member.email} is not logged in")
@@ -94,7 +97,7 @@ def _check(members: list[Member], outcomes: list[Any]) -> None:
 
 @contextmanager
 def _statements() -> Iterator[list[str]]:
-    """Note the SQL statements, those that only frame others aside."""
+    """Yield a list that collects the SQL statements, but not BEGIN and its like."""
     noted: list[str] = []
 
     def note(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -107,7 +110,7 @@ def _statements() -> Iterator[list[str]]:
 
 
 def main() -> None:
-    """Do as the lines on stdin say, each a method's name and a number."""
+    """Carry out the orders on stdin. Each is the name of a method and a number."""
     answers, sys.stdout = sys.stdout, sys.stderr
     databases = setup_databases(verbosity=0, interactive=False)
     try:

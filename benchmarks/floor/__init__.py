@@ -1,6 +1,6 @@
 """
-The floor: the same login by hand, as it is written in an afternoon.
+The floor: the same login, written by hand in an afternoon.
 
-Two views, two rows, one session of `requests`; no limits, no encryption, no silence
-about strangers, no JSON, nothing for failures.
+It has two views, two models and one session of `requests`. It has no limits, no
+encryption, no JSON and no handling of errors. It shows who is a member.
 """

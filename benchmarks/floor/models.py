@@ -1,11 +1,11 @@
-"""What the floor keeps: who is which contact, and their token as it came."""
+"""The models of the floor: the contact of each user, and the plain token."""
 
 from django.conf import settings
 from django.db import models
 
 
 class Profile(models.Model):
-    """The contact that a user stands for."""
+    """The contact of a user."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     uid = models.CharField(max_length=64, unique=True)

@@ -27,7 +27,7 @@ class CodeForm(forms.Form):
 
 
 def email_page(request: HttpRequest) -> HttpResponse:
-    """Have a code sent."""
+    """Ask the API to send a code."""
     form = EmailForm(request.POST or None)
     if form.is_valid():
         email = form.cleaned_data["email"]
@@ -38,7 +38,7 @@ def email_page(request: HttpRequest) -> HttpResponse:
 
 
 def code_page(request: HttpRequest) -> HttpResponse:
-    """Have the code checked, log in, and fetch the token."""
+    """Let the API check the code, log in, and fetch the token."""
     email = request.session.get("email")
     if email is None:
         return redirect("email")
