@@ -123,7 +123,7 @@ def test_the_changelog_begins_with_what_is_unreleased() -> None:
             "In a clone of this repository, with Python 3.11 or later::",
             "example_project/manage.py demo",
         ),
-        ("Run the tests::", "/pytest"),
+        ("Run the tests::", "/pytest -n auto"),
     ],
 )
 def test_a_newcomer_needs_one_command(line: str, end: str) -> None:
