@@ -1,8 +1,8 @@
 """
 The app's configuration.
 
-What it connects is imported when it is called: a process that serves requests
-runs no checks, and most of what they look at is not needed before the first login.
+Checks and receivers are imported when they are called. A process that serves
+requests runs no checks, and needs most of these modules only at the first login.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class PiggyVerifyConfig(AppConfig):
-    """Registers the system checks and drops tokens at log-out."""
+    """Registers the system checks and deletes tokens at log-out."""
 
     name = "django_piggy_verify"
     label = "piggy_verify"
@@ -23,7 +23,7 @@ class PiggyVerifyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect what listens."""
+        """Register the checks, and connect the receiver of log-outs."""
         register(_check_settings, Tags.security)
         register(_check_deployment, Tags.security, deploy=True)
         user_logged_out.connect(

@@ -1,4 +1,4 @@
-"""Durations as people say them, in the active language."""
+"""Write durations in words, in the active language."""
 
 from collections.abc import Callable
 from math import ceil
@@ -11,12 +11,12 @@ _HOUR: Final = 3600
 
 
 def in_words(seconds: int) -> str:
-    """Answer how long to wait, rounded up: ``45 seconds``, ``3 minutes``."""
+    """Return a time to wait in words, rounded up: ``45 seconds``, ``3 minutes``."""
     return _say(seconds, ceil)
 
 
 def about(seconds: int) -> str:
-    """Answer how long there is left, to the nearest minute: ``10 minutes``."""
+    """Return a time that is left in words, rounded: ``10 minutes``."""
     return _say(seconds, round)
 
 

@@ -1,5 +1,5 @@
 """
-What can go wrong, sorted by who must act. Nothing else lives here.
+The exceptions of this package, sorted by who must act.
 
 ::
 
@@ -12,8 +12,7 @@ What can go wrong, sorted by who must act. Nothing else lives here.
         +-- ProviderUnavailable  time: no connection, time-out, 5xx, unreadable
         +-- ProviderRefused      an operator: bad key, inactive account, no portal
 
-A wrong setting that is no answer of the provider raises Django's own
-``ImproperlyConfigured``, which stays outside this tree.
+A wrong setting raises Django's ``ImproperlyConfigured``, which is outside this tree.
 """
 
 
@@ -22,20 +21,20 @@ class PiggyVerifyError(Exception):
 
 
 class CodeRejected(PiggyVerifyError):
-    """The code is wrong, used or expired; the provider does not say which."""
+    """The code is wrong, used or expired. The provider does not say which."""
 
 
 class ContactUnknown(PiggyVerifyError):
-    """The provider knows no contact by this address or id."""
+    """The provider knows no contact with this address or id."""
 
 
 class TooManyAttempts(PiggyVerifyError):
     """
-    A limit is reached; nothing was sent, nor checked but for a lock-out.
+    A limit is reached. Nothing was sent, and no code was checked unless locked out.
 
-    `limit` is its name as in ``PIGGY_VERIFY_RATE_LIMITS``, or ``lockout`` where
-    django-axes turned the visitor away; `retry_after` is the whole seconds
-    until the next attempt is let through.
+    `limit` is its name as in ``PIGGY_VERIFY_RATE_LIMITS``, or ``lockout`` if
+    django-axes locked the visitor out. `retry_after` is the number of whole seconds
+    until the next attempt is allowed.
     """
 
     def __init__(self, *, limit: str, retry_after: int) -> None:
@@ -45,18 +44,18 @@ class TooManyAttempts(PiggyVerifyError):
 
 
 class LoginRefused(PiggyVerifyError):
-    """The code was right, but no user may be logged in for it."""
+    """The code was right, but no user may log in with it."""
 
 
 class ProviderError(PiggyVerifyError):
     """
-    The provider judged nobody. ``str()`` names the cause and holds no secret.
+    The provider gave no verdict. ``str()`` names the cause and holds no secret.
 
-    `status` is the HTTP status and `api_code` the provider's own error
-    number, each None where there was none. `may_depend_on_contact` is False
-    only for failures that hit every address alike, so that telling the
-    visitor tells nobody who is a contact. `voids_token` says that a cached
-    auth token of the contact must not be used any longer.
+    `status` is the HTTP status and `api_code` the provider's own error number; each
+    is None if there was none. `may_depend_on_contact` is False only for failures
+    that affect every address in the same way. Such a failure can be shown to a
+    visitor without telling contacts from strangers. `voids_token` is True if a
+    cached auth token of the contact must not be used any more.
     """
 
     def __init__(
@@ -76,8 +75,8 @@ class ProviderError(PiggyVerifyError):
 
 
 class ProviderUnavailable(ProviderError):
-    """No connection, a time-out, or an answer that cannot be read: time mends it."""
+    """No connection, a time-out or an unreadable answer: it ends by itself."""
 
 
 class ProviderRefused(ProviderError):
-    """Our key, account or configuration is refused: an operator mends it."""
+    """Our key, account or configuration is refused: an operator has to act."""

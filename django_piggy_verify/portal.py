@@ -1,8 +1,7 @@
 """
-The way into the provider's portal, for whoever sends a contact there.
+Get a link to the provider's portal that logs a contact in there.
 
-An address that logs in whoever opens it: it is fetched for one visit, and kept
-nowhere. No request of a visitor and no vendor's word lives here.
+The link is a credential. It is fetched for one visit and stored nowhere.
 """
 
 from typing import Any
@@ -25,15 +24,15 @@ from django_piggy_verify.secret import Secret
 
 def get_portal_url(user: AbstractBaseUser | AnonymousUser) -> str:
     """
-    Answer an address that opens the portal with the contact of `user` logged in.
+    Return a URL that opens the portal with the contact of `user` logged in.
 
-    Whoever has it is in: lead the contact's own browser there, as `PortalView`
-    does, and neither store, log nor mail it. Each call fetches another one, in
-    one query and one request, outside of any transaction but the caller's.
+    Anybody who has the URL is logged in by it. Redirect the contact's own browser to
+    it, as `PortalView` does. Do not store, log or mail it. Each call fetches a new
+    URL, with one query and one request, outside any transaction but the caller's.
 
-    Raises ContactUnknown if the user is no contact, or no more, which drops the
-    cached auth token as well; ProviderRefused or ProviderUnavailable if there is
-    no address to be had; ImproperlyConfigured if the provider has no portal.
+    Raises ContactUnknown if the user is not a contact, or not any more; the cached
+    auth token is then deleted. Raises ProviderRefused or ProviderUnavailable if the
+    provider gives no URL. Raises ImproperlyConfigured if it has no portal.
 
     Source: GET contacts-portal/auth-url, Piggy API v3.
     """
@@ -41,12 +40,12 @@ def get_portal_url(user: AbstractBaseUser | AnonymousUser) -> str:
 
 
 async def aget_portal_url(user: AbstractBaseUser | AnonymousUser) -> str:
-    """Answer the same as `get_portal_url`, without blocking the event loop."""
+    """Return the same as `get_portal_url`, without blocking the event loop."""
     return await sync_to_async(get_portal_url)(user)
 
 
 def fetch(user: AbstractBaseUser | AnonymousUser) -> Secret:
-    """Answer the same as `get_portal_url`, as a text that does not show itself."""
+    """Return the same as `get_portal_url`, as a text whose ``repr`` is hidden."""
     provider = get_provider()
     if not isinstance(provider, PortalProvider):
         raise ImproperlyConfigured(f"{conf.provider} has no portal")

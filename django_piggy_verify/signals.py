@@ -1,26 +1,26 @@
 """
-What happened, for audit logs and metrics. None carries a code or a token.
+The signals, for audit logs and metrics. No signal carries a code or a token.
 
-Receivers are called with ``send_robust``: one that fails is logged by Django
-and breaks no login. They run inside the request, so keep them short.
+Receivers are called with ``send_robust``. Django logs a receiver that fails, and the
+login goes on. Receivers run inside the request, so keep them short.
 
 ``code_sent``
-    A provider took an order to mail a code. Sender: the provider's class.
-    `recipient` (the address), `request`. Not fired for strangers.
+    The provider accepted a request to mail a code. Sender: the provider's class.
+    `recipient` (the address), `request`. Not sent for strangers.
 ``code_rejected``
     A code was wrong, used or expired. Sender: the provider's class.
     `recipient`, `request`.
 ``contact_verified``
-    A right code was traded for a user. Sender: the backend's class.
-    `user`, `identity`, `is_new` (whether the user was made now), `request`.
+    A code was right, and its user was found or created. Sender: the backend's
+    class. `user`, `identity`, `is_new` (whether the user was created now), `request`.
 ``limit_reached``
-    An attempt was turned away. Sender: the `TooManyAttempts` class.
+    A limit refused an attempt. Sender: the `TooManyAttempts` class.
     `limit` (its name), `recipient`, `retry_after` (seconds), `request`.
 ``auth_token_fetched``
-    A contact's auth token came from the provider. Sender: the provider's
-    class. `contact`, `expires_at`.
+    The provider issued an auth token of a contact. Sender: the provider's class.
+    `contact`, `expires_at`.
 
-`request` is None where the caller of ``authenticate()`` gave none.
+`request` is None if ``authenticate()`` was called without a request.
 """
 
 from django.dispatch import Signal

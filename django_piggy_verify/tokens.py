@@ -1,8 +1,7 @@
 """
-The auth tokens of contacts, for whoever needs one: from the cache, or fetched.
+Get the auth token of a contact, from the cache or from the provider.
 
-No request of a visitor and no vendor's word lives here; what a token opens is
-nobody's business but the provider's.
+`auth_tokens` does the work. This module decides when a token is fetched.
 """
 
 from contextlib import suppress
@@ -28,22 +27,22 @@ def get_auth_token(
     user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False
 ) -> str:
     """
-    Answer the auth token of the contact that `user` stands for.
+    Return the auth token of the contact that belongs to `user`.
 
-    A cached one that has not expired costs one query. Otherwise, or with
-    `refresh`, it is fetched and stored: one request goes out, however many
-    threads and processes ask, and the others wait for it. Shortly before it
-    expires one caller fetches the next, and the others go on with it.
+    A cached token that has not expired costs one query. Otherwise, or with
+    `refresh`, the token is fetched and stored. All threads and processes that ask at
+    the same time share one request. Shortly before a token expires, one caller
+    fetches the next one, and the other callers still get the old one.
 
-    A fetch that failed is not tried again for three seconds, unless with
-    `refresh`. While the old token is valid it serves when the fetch fails.
+    A fetch that failed is not tried again for three seconds, unless `refresh` is
+    given. If the fetch fails while the old token is valid, the old one is returned.
 
-    In a transaction of the caller's own, threads of one process share a request,
-    processes do not: what others store is not seen there, nor is a lock taken.
+    Inside a transaction of the caller, only the threads of one process share a
+    request. Tokens that other processes store are not seen there.
 
-    Raises ContactUnknown if the user is no contact, or no more; ProviderRefused
-    or ProviderUnavailable if there is neither a new token nor a valid old one;
-    ImproperlyConfigured if the provider has no tokens.
+    Raises ContactUnknown if the user is not a contact, or not any more. Raises
+    ProviderRefused or ProviderUnavailable if there is neither a new token nor a
+    valid old one. Raises ImproperlyConfigured if the provider has no tokens.
 
     Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
     """
@@ -53,16 +52,16 @@ def get_auth_token(
 async def aget_auth_token(
     user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False
 ) -> str:
-    """Answer the same as `get_auth_token`, without blocking the event loop."""
+    """Return the same as `get_auth_token`, without blocking the event loop."""
     return await sync_to_async(get_auth_token)(user, refresh=refresh)
 
 
 def get_with_expiry(
     user: AbstractBaseUser | AnonymousUser, *, refresh: bool = False
 ) -> CachedToken:
-    """Answer the same as `get_auth_token`, with the time at which it expires."""
+    """Return the same as `get_auth_token`, with the time of its expiry."""
     if user.pk is None:
-        raise ContactUnknown("nobody is no contact")
+        raise ContactUnknown("an anonymous user is not a contact")
     provider = get_provider()
     cached = None if refresh else cache.find(user.pk, provider.name)
     if cached and not cached.is_due:
@@ -74,7 +73,7 @@ def get_with_expiry(
             return fetching.fetch_unless_busy(provider, user.pk) or cached
         return fetching.fetch(provider, user.pk, is_renewal=refresh)
     except ProviderError:
-        # The old one may have been dropped meanwhile, and a new one be there.
+        # Meanwhile the old token may be gone, and another caller's may be there.
         cached = cache.find(user.pk, provider.name)
         if cached is None:
             raise
@@ -86,34 +85,34 @@ def fetch_at_login(user: AbstractBaseUser) -> None:
     """
     Fetch the token of a user who has just logged in, if the provider has tokens.
 
-    Never raises: the login stands whatever happens here.
+    Never raises, so that no failure here can undo the login.
     """
     provider = get_provider()
     if not isinstance(provider, TokenProvider):
         return
     try:
-        # What the provider fails at is in the log already.
+        # The failure of the provider was logged already.
         with suppress(ProviderError):
             fetching.fetch(provider, user.pk, is_renewal=True)
     except ContactUnknown:
         events.CONTACT_GONE.log(user_id=user.pk)
-    except Exception:  # noqa: BLE001  an error page would keep the session from being saved
+    except Exception:  # noqa: BLE001  with an error page, the session is not saved
         events.AUTH_TOKEN_FAILED.log(user_id=user.pk, exc_info=True)
 
 
 def forget_at_logout(user: AbstractBaseUser | None) -> None:
-    """Drop the cached tokens of a user who logs out, as the settings want it."""
+    """Delete the cached tokens of a user who logs out, unless the settings say no."""
     if user is not None and conf.forget_token_on_logout:
         _forget(user_id=user.pk)
 
 
 def forget(contact: Contact) -> int:
-    """Drop the cached token of `contact`; answer how many there were, one or none."""
+    """Delete the cached token of `contact`; return how many there were, one or none."""
     return _forget(id=contact.pk)
 
 
 def _forget(**whose: Any) -> int:
-    """Drop the tokens of these contacts; one that is being fetched is not stored."""
+    """Delete the tokens of these contacts. A fetch under way stores nothing then."""
     with transaction.atomic(using=router.db_for_write(Contact)):
         leases.cancel(**whose)
         return cache.drop(**{f"contact__{name}": whose[name] for name in whose})

@@ -1,7 +1,7 @@
 """
-The stored auth tokens: find, open, store, drop. Encrypted, one row a contact.
+Find, decrypt, store and delete the cached auth tokens: one row for each contact.
 
-Where a token comes from, and when to get another, is decided above.
+`fetching` gets new tokens, and `tokens` decides when a new one is needed.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ REFRESH_AHEAD: Final = 30
 
 
 class Freshness(TextChoices):
-    """How long a stored token will serve, in a word."""
+    """The state of a stored token, in a word."""
 
     NONE = "none", pgettext_lazy("auth token", "none")
     FRESH = "fresh", pgettext_lazy("auth token", "fresh")
@@ -38,27 +38,27 @@ class Freshness(TextChoices):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedToken:
-    """An auth token and how long it serves."""
+    """An auth token and how long it is used."""
 
     token: Secret
-    """What the provider issued."""
+    """The token as the provider issued it."""
 
     expires_at: datetime
-    """When the cache stops using it; the provider names no expiry."""
+    """When the cache stops using it. The provider names no expiry."""
 
     at_rest_from: datetime | None = field(default=None, compare=False)
-    """When a fetch that is under way, or has just failed, is over."""
+    """When a fetch that is under way or has just failed stops blocking others."""
 
     @property
     def is_due(self) -> bool:
-        """Whether this caller should fetch the next one, while it still serves."""
+        """Return whether this caller should fetch the next token ahead of expiry."""
         now = timezone.now()
         is_busy = self.at_rest_from is not None and self.at_rest_from > now
         return self.expires_at < _due_until(now) and not is_busy
 
 
 def freshness(expires_at: datetime | None) -> Freshness:
-    """Answer that of a token which expires then; of none, that there is none."""
+    """Return the state of a token with this expiry; None means no token."""
     now = timezone.now()
     if expires_at is None:
         return Freshness.NONE
@@ -68,7 +68,7 @@ def freshness(expires_at: datetime | None) -> Freshness:
 
 
 def contacts_with(wanted: Freshness) -> Q:
-    """Answer the same as a condition on contacts."""
+    """Return the condition that finds the contacts whose token is in this state."""
     now = timezone.now()
     due_until = _due_until(now)
     return {
@@ -83,9 +83,9 @@ def contacts_with(wanted: Freshness) -> Q:
 
 def find(user_id: Any, provider: str) -> CachedToken | None:
     """
-    Answer the token of this user, if it is valid and can be decrypted.
+    Return the token of this user, if it is valid and can be decrypted.
 
-    Read where it is written: what a log-out has dropped is gone at once.
+    The primary database is read, so that a token deleted at log-out is gone at once.
     """
     rows = _rows().using(router.db_for_write(AuthToken))
     for sealed, expires_at, uid, fetch_until in rows.filter(
@@ -96,7 +96,7 @@ def find(user_id: Any, provider: str) -> CachedToken | None:
 
 
 def find_with(contact: Contact) -> CachedToken | None:
-    """Answer the same from a `contact` that was read together with its token."""
+    """Return the token of a `contact` that was read together with its token."""
     row: AuthToken | None = getattr(contact, "auth_token", None)
     if row is None:
         return None
@@ -104,7 +104,7 @@ def find_with(contact: Contact) -> CachedToken | None:
 
 
 def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> None:
-    """Keep the token of `contact`, in the place of an older one."""
+    """Store the token of `contact` in place of an older one."""
     row = AuthToken(
         contact=contact,
         ciphertext=encryption.encrypt(served.token, bound_to=contact.binding),
@@ -117,7 +117,7 @@ def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> Non
         [row],
         update_conflicts=True,
         update_fields=["ciphertext", "fetched_at", "expires_at"],
-        # MySQL takes any key that is in conflict, and may not be told which.
+        # MySQL takes every unique key into account, and accepts no list of fields.
         unique_fields=["contact"]
         if features.supports_update_conflicts_with_target
         else None,
@@ -125,13 +125,13 @@ def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> Non
 
 
 def drop(**whose: Any) -> int:
-    """Delete the stored tokens that these look-ups find; answer how many."""
+    """Delete the stored tokens that these look-ups find; return how many."""
     return AuthToken.objects.filter(**whose).delete()[0]
 
 
 @contextmanager
 def voided_by_refusal(contact: Contact) -> Iterator[None]:
-    """Drop the contact's token if the provider says that there is none to serve."""
+    """Delete the contact's token if the provider's refusal makes it void."""
     try:
         yield
     except ContactUnknown:
@@ -144,7 +144,7 @@ def voided_by_refusal(contact: Contact) -> Iterator[None]:
 
 
 def _due_until(now: datetime) -> datetime:
-    """Answer up to which expiry a token is to be refreshed now."""
+    """Return the expiry up to which a token is refreshed now."""
     ahead = min(REFRESH_AHEAD, conf.auth_token_ttl / 10)
     return now + timedelta(seconds=ahead)
 
@@ -152,9 +152,9 @@ def _due_until(now: datetime) -> datetime:
 @cache
 def _rows() -> QuerySet[AuthToken, Any]:
     """
-    Answer the query that `find` narrows down; never evaluated itself.
+    Return the query that `find` filters. It is never evaluated itself.
 
-    Building it anew, or making instances, would cost as much as asking the database.
+    Building it anew, or making instances, would take as long as the database does.
     """
     return AuthToken.objects.values_list(
         "ciphertext", "expires_at", "contact__uid", "contact__fetch_until"

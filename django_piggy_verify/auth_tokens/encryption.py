@@ -1,8 +1,8 @@
 """
-Encryption at rest: AES-256-GCM, a key ring, and what each text is bound to.
+Encrypt texts at rest: AES-256-GCM with a key ring, each text bound to its owner.
 
-No model and no request lives here. `cryptography` is imported at first use: most
-processes that load Django never open a token.
+`cryptography` is imported at first use, because most processes that load Django
+never decrypt a token.
 """
 
 import base64
@@ -26,24 +26,24 @@ _SALT: Final = "django_piggy_verify.encryption"
 
 
 def encrypt(text: str, *, bound_to: str) -> bytes:
-    """Encrypt `text` with the newest key, so that only `bound_to` opens it."""
+    """Encrypt `text` with the newest key. Only the same `bound_to` decrypts it."""
     nonce = os.urandom(_NONCE)
     newest, *_older = _ciphers()
     return _VERSION + nonce + newest.encrypt(nonce, text.encode(), bound_to.encode())
 
 
 def decrypt(sealed: bytes, *, bound_to: str) -> Secret | None:
-    """Answer the text, or None if no key of the ring opens it for `bound_to`."""
+    """Return the text, or None if no key of the ring decrypts it for `bound_to`."""
     return _open(sealed, bound_to, _ciphers())
 
 
 def is_current(sealed: bytes, *, bound_to: str) -> bool:
-    """Whether the newest key opens it, without those that are to go."""
+    """Return whether the newest key decrypts it, so that older keys may go."""
     return _open(sealed, bound_to, _ciphers()[:1]) is not None
 
 
 def read_key(text: str) -> bytes:
-    """Answer the 32 bytes of a key in url-safe base64, or raise ValueError."""
+    """Return the 32 bytes of a key in url-safe base64, or raise ValueError."""
     text = Secret(text)
     if len(_decode(text)) != 32:  # noqa: PLR2004
         raise ValueError("a key has 32 bytes")
@@ -70,7 +70,7 @@ def _open(sealed: bytes, bound_to: str, ciphers: "list[AESGCM]") -> Secret | Non
 
 
 def _ciphers() -> "list[AESGCM]":
-    """Answer one for each key, newest first; no key is left in a frame."""
+    """Return a cipher for each key, newest first. No key stays in a frame."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
 
     return list(map(AESGCM, _keys()))

@@ -1,8 +1,8 @@
 """
-Getting a contact's token from the provider: one request, however many ask.
+Fetch a contact's auth token from the provider, with one request for all callers.
 
-Threads of one process share the call, processes and hosts wait for a lease, and
-who waits reads what was stored. Whether a token is needed is decided above.
+Threads of one process share the call. Other processes wait for a lease, and then
+read the stored token. `tokens` decides whether a token has to be fetched.
 """
 
 import time
@@ -27,15 +27,15 @@ from django_piggy_verify.providers.calls import logged_call
 _SHORTEST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.25
 
-_flights: Final[SingleFlight[CachedToken]] = SingleFlight()
+_fetches: Final[SingleFlight[CachedToken]] = SingleFlight()
 _calls: Final[SingleFlight[CachedToken]] = SingleFlight()
 
 
 def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> CachedToken:
     """
-    Fetch and store the token of this user, or get what somebody else is fetching.
+    Fetch and store this user's token, or wait for another caller's fetch.
 
-    With `is_renewal` the stored one will not do, nor does an earlier failure count.
+    With `is_renewal`, a stored token and a remembered failure are ignored.
     Raises ContactUnknown, ProviderRefused or ProviderUnavailable.
     """
     contact = _find_contact(user_id, provider)
@@ -43,8 +43,8 @@ def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> CachedT
     try:
         if _in_transaction():
             return _fetch_in_transaction(provider, contact, key)
-        # As long as another process may take, and then this one.
-        return _flights.join(
+        # Another process may take one timeout, and this process another one.
+        return _fetches.join(
             key,
             lambda: _fetch_in_turn(provider, contact, is_renewal=is_renewal),
             timeout=2 * conf.timeout,
@@ -54,7 +54,7 @@ def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> CachedT
 
 
 def fetch_unless_busy(provider: TokenProvider, user_id: Any) -> CachedToken | None:
-    """Fetch and store the token of this user if nobody else does, or just failed to."""
+    """Fetch and store the token, unless a fetch is under way or has just failed."""
     if _in_transaction():
         return None
     contact = _find_contact(user_id, provider)
@@ -72,7 +72,7 @@ def _find_contact(user_id: Any, provider: TokenProvider) -> Contact:
 def _fetch_in_turn(
     provider: TokenProvider, contact: Contact, *, is_renewal: bool
 ) -> CachedToken:
-    """Fetch under a lease, or wait for what its holder gets."""
+    """Fetch under a lease, or wait for the token that its holder stores."""
     known, began = cache.find_with(contact), time.monotonic()
     if not is_renewal:
         leases.raise_remembered(contact)
@@ -91,15 +91,15 @@ def _fetch_in_turn(
 def _fetch(provider: TokenProvider, lease: Lease) -> CachedToken:
     contact, asked_at = lease.contact, timezone.now()
     with leases.held(lease):
-        served = _ask(provider, contact, asked_at)
-        _land(lease, served, asked_at)
-    _tell(provider, contact, served)
+        served = _call_provider(provider, contact, asked_at)
+        _store(lease, served, asked_at)
+    _announce(provider, contact, served)
     return served
 
 
 @retries.retry_on_conflict
-def _land(lease: Lease, served: CachedToken, asked_at: datetime) -> None:
-    """Store what was fetched, unless the user has logged out meanwhile."""
+def _store(lease: Lease, served: CachedToken, asked_at: datetime) -> None:
+    """Store the fetched token, unless the user has logged out meanwhile."""
     with transaction.atomic(using=_database()):
         if lease.end():
             cache.store(lease.contact, served, fetched_at=asked_at)
@@ -109,29 +109,31 @@ def _fetch_in_transaction(
     provider: TokenProvider, contact: Contact, key: object
 ) -> CachedToken:
     """
-    Fetch without a lease, which here would be a lock on its row.
+    Fetch without a lease: inside a transaction, a lease would lock the row.
 
-    What is shared ends with the call: whoever waits for more than that may hold
-    a lock that the other needs.
+    Threads share the call only. A thread that waited for the storing as well could
+    hold a lock that the other thread needs.
     """
     asked_at = timezone.now()
     served, is_own = _calls.join(
-        key, lambda: _ask(provider, contact, asked_at), timeout=conf.timeout
+        key, lambda: _call_provider(provider, contact, asked_at), timeout=conf.timeout
     )
     if is_own and Contact.objects.select_for_update().filter(pk=contact.pk).first():
         cache.store(contact, served, fetched_at=asked_at)
-        _tell(provider, contact, served)
+        _announce(provider, contact, served)
     return served
 
 
-def _ask(provider: TokenProvider, contact: Contact, asked_at: datetime) -> CachedToken:
+def _call_provider(
+    provider: TokenProvider, contact: Contact, asked_at: datetime
+) -> CachedToken:
     expires_at = asked_at + timedelta(seconds=conf.auth_token_ttl)
     with cache.voided_by_refusal(contact), logged_call("fetch"):
         token = provider.fetch_auth_token(contact.uid)
     return CachedToken(token=token, expires_at=expires_at)
 
 
-def _tell(provider: TokenProvider, contact: Contact, served: CachedToken) -> None:
+def _announce(provider: TokenProvider, contact: Contact, served: CachedToken) -> None:
     events.AUTH_TOKEN_FETCHED.log(until=served.expires_at)
     signals.auth_token_fetched.send_robust(
         type(provider), contact=contact, expires_at=served.expires_at

@@ -1,10 +1,10 @@
 """
-Who may fetch a contact's token now: one caller over all processes and hosts.
+Lease the right to fetch a contact's token to one caller of all processes and hosts.
 
-A lease is two columns of the contact's row, changed by compare and set, so that
-no lock is held while a call is under way, and whoever dies holding one is
-waited for until it expires and no longer. A failure leaves a short memory in the
-same columns, so that a provider that is down is not asked over and over.
+A lease is two columns of the contact's row, written by compare-and-set, so that no
+database lock is held during the call. If the holder dies, the lease expires. A
+failure is remembered in the same columns for a few seconds, so that a provider that
+is down is not called again and again.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from django_piggy_verify.models import Contact, FetchState
 MEMORY: Final = 3
 """Seconds for which a failed fetch is not tried again."""
 
-_JUST_NOW = "it failed a moment ago, and is not asked again yet"
+_JUST_NOW = "the last call failed a moment ago, and it is too early for another"
 _ERRORS: Final = {
     FetchState.UNKNOWN: ContactUnknown,
     FetchState.REFUSED: ProviderRefused,
@@ -40,29 +40,29 @@ class Lease:
     """The right to fetch the token of one contact, until it expires."""
 
     contact: Contact
-    """Whose token it is."""
+    """The contact that the token belongs to."""
 
     until: datetime
-    """When somebody else may fetch; what tells this lease from any other."""
+    """When another caller may fetch. It also tells this lease from all others."""
 
     def end(self, state: FetchState = FetchState.IDLE, *, lasting: int = 0) -> bool:
-        """Leave `state` behind for `lasting` seconds, unless the lease is lost."""
+        """Store `state` for `lasting` seconds; return False if the lease was lost."""
         until = timezone.now() + timedelta(seconds=lasting)
         return _change(self.contact, self.until, FetchState.FETCHING, until, state)
 
 
 def is_free(contact: Contact) -> bool:
-    """Whether nobody is fetching, nor has just failed to, by what was read."""
+    """Return whether no fetch is under way or has just failed, as far as was read."""
     return not _is_running(contact)
 
 
 def is_busy(contact: Contact) -> bool:
-    """Whether somebody is fetching, by what was read."""
+    """Return whether a fetch is under way, as far as was read."""
     return _is_running(contact) and contact.fetch_state == FetchState.FETCHING
 
 
 def raise_remembered(contact: Contact) -> None:
-    """Raise the failure that is not to be tried again yet, if there is one."""
+    """Raise the last fetch's failure again while it is too early for another try."""
     error = _ERRORS.get(FetchState(contact.fetch_state))
     if error and _is_running(contact):
         raise error(_JUST_NOW)
@@ -70,10 +70,10 @@ def raise_remembered(contact: Contact) -> None:
 
 def take(contact: Contact) -> Lease | None:
     """
-    Answer the lease, unless the row has changed since `contact` was read.
+    Return the lease, or None if the row has changed since `contact` was read.
 
-    What is read together with the contact, such as its token, is then as it
-    was, too: who stores a token ends a lease.
+    A token that was read together with the contact is then unchanged as well,
+    because storing a token ends a lease.
     """
     until = timezone.now() + timedelta(seconds=conf.timeout)
     is_ours = _change(
@@ -83,7 +83,7 @@ def take(contact: Contact) -> Lease | None:
 
 
 def cancel(**whose: Any) -> None:
-    """Take the leases on these contacts, found by look-ups, from whoever has them."""
+    """End the leases on the contacts that these look-ups find."""
     Contact.objects.filter(**whose).update(
         fetch_until=timezone.now(), fetch_state=FetchState.IDLE
     )
@@ -91,7 +91,7 @@ def cancel(**whose: Any) -> None:
 
 @contextmanager
 def held(lease: Lease) -> Iterator[None]:
-    """Keep `lease` while a token is fetched; a failure is remembered."""
+    """Hold `lease` while a token is fetched, and remember a failure for `MEMORY`."""
     try:
         yield
     except (ContactUnknown, ProviderError) as error:

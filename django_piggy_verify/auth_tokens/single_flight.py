@@ -1,7 +1,7 @@
 """
-Single flight within one process: who asks for what is on its way waits for it.
+Single flight within one process: concurrent calls with one key become one call.
 
-Nothing is kept: a flight is forgotten when it lands. No database and no network.
+No result is kept. A call is forgotten when it ends.
 """
 
 import os
@@ -14,36 +14,37 @@ _R = TypeVar("_R")
 
 
 class SingleFlight(Generic[_R]):
-    """The calls that are under way, by key."""
+    """The calls that are under way, by key. Threads of one process share it."""
 
     def __init__(self) -> None:
         self._forget_all()
-        # A child has none of the threads that would land them.
+        # A child process has none of the threads that would end these calls.
         os.register_at_fork(after_in_child=self._forget_all)
 
     def join(
         self, key: Hashable, call: Callable[[], _R], *, timeout: float
     ) -> tuple[_R, bool]:
         """
-        Answer what `call` answers, or raise what it raises, and whether it ran.
+        Return the result of `call`, and whether this thread has run it.
 
-        If one is under way for `key`, its outcome is awaited instead.
-        Raises TimeoutError if that takes longer than `timeout` seconds.
+        If a call for `key` is under way, wait for its result instead of calling.
+        Raises what `call` raises. Raises TimeoutError after `timeout` seconds of
+        waiting.
         """
         with self._lock:
-            flight = self._flights.get(key)
-            if flight is None:
-                own = self._flights[key] = Future[_R]()
-        if flight is not None:
-            return flight.result(timeout), False
-        return self._fly(key, own, call), True
+            running = self._running.get(key)
+            if running is None:
+                own = self._running[key] = Future[_R]()
+        if running is not None:
+            return running.result(timeout), False
+        return self._run(key, own, call), True
 
-    def _fly(self, key: Hashable, own: "Future[_R]", call: Callable[[], _R]) -> _R:
+    def _run(self, key: Hashable, own: "Future[_R]", call: Callable[[], _R]) -> _R:
         try:
             result = call()
         except BaseException as error:
             self._forget(key)
-            # Whoever stops this thread does not mean the others.
+            # A signal that stops this thread is not meant for the waiting ones.
             is_shared = isinstance(error, Exception)
             own.set_exception(error if is_shared else TimeoutError())
             raise
@@ -53,8 +54,8 @@ class SingleFlight(Generic[_R]):
 
     def _forget(self, key: Hashable) -> None:
         with self._lock:
-            self._flights.pop(key, None)
+            self._running.pop(key, None)
 
     def _forget_all(self) -> None:
         self._lock = threading.Lock()
-        self._flights: dict[Hashable, Future[_R]] = {}
+        self._running: dict[Hashable, Future[_R]] = {}

@@ -1,9 +1,8 @@
 """
-One HTTP call: size cap, bearer header, JSON. No socket and no vendor's word.
+Make one HTTP call and return its status and JSON body.
 
-It ends at the status and the parsed body; what they mean is the provider's
-business. Imported at first use only, since `requests` costs more to import than
-the rest of the package.
+The providers decide what a status and a body mean. This module is imported at first
+use only, because `requests` takes longer to import than the rest of the package.
 """
 
 import json
@@ -30,13 +29,13 @@ _LEAST = 0.001  # urllib3 takes no time-out that is over already
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back."""
+    """The status and the body of a response."""
 
     status: int
     """The HTTP status."""
 
     body: object
-    """The parsed JSON with its texts as `Secret`, or None where it is no JSON."""
+    """The parsed JSON with its texts as `Secret`, or None if it is not JSON."""
 
 
 def call(
@@ -48,27 +47,27 @@ def call(
     **body: Mapping[str, str],
 ) -> Answer:
     """
-    Make one call and answer its status and parsed body, whatever the status.
+    Make one call and return its status and parsed body, whatever the status is.
 
-    `timeout` is in seconds, for the whole call; only the resolver's look-up of
-    the host name keeps its own time. `body` is either ``json=`` or ``data=``
-    (a form). Redirects are not followed, and nothing is taken from the
-    environment: no proxy, no ``.netrc``, no CA file.
+    `timeout` is the number of seconds for the whole call, without the resolver's
+    look-up of the host name. `body` is either ``json=`` or ``data=`` (a form).
+    Redirects are not followed. Nothing is taken from the environment: no proxy, no
+    ``.netrc``, no CA file.
 
-    Raises ProviderUnavailable without connection or complete answer; its
-    `may_depend_on_contact` is False if the request never left.
+    Raises ProviderUnavailable without a connection or a complete answer. Its
+    `may_depend_on_contact` is False if the request was never sent.
     """
     progress.is_request_out = None
     try:
         with _send(method, url, bearer, timeout, body) as response:
             return Answer(status=response.status_code, body=_parse(_read(response)))
-    except Exception as error:  # noqa: BLE001  also what the libraries forgot to wrap
+    except Exception as error:  # noqa: BLE001  the libraries leave some errors unwrapped
         cause, is_out = _root_cause(error), _may_be_out(error)
     except BaseException as stop:  # noqa: BLE001  a worker is told to exit
-        # Raised anew, since the frames that it waited in hold the code.
+        # Raised without its traceback, because the frames in it hold the code.
         raise stop.with_traceback(None) from None
-    # Outside the handler: the exceptions of the libraries and their frames hold
-    # the request with its bearer header, and so would the __context__ of ours.
+    # Raised outside the handler: the exceptions of the libraries hold the request
+    # with its bearer header, and would become the __context__ of this one.
     raise ProviderUnavailable(cause, may_depend_on_contact=is_out)
 
 
@@ -91,7 +90,7 @@ def _send(
     if bearer is not None:
         headers["Authorization"] = Secret(f"Bearer {bearer}")
     proxies = {"http": conf.proxy, "https": conf.proxy} if conf.proxy else {}
-    # Without what `Session.request` merges into every call: there is nothing.
+    # `Session.request` would merge settings of the session, of which there are none.
     prepared = requests.Request(method, url, headers=headers, **body).prepare()
     return session().send(
         prepared,
@@ -124,12 +123,12 @@ def _parse(body: bytes) -> object:
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = {name: _hidden(value) for name, value in pairs}
     if len(members) < len(pairs):
-        raise ValueError("a member stands twice")
+        raise ValueError("a JSON object has a member twice")
     return members
 
 
 def _hidden(value: object) -> object:
-    """Keep what upstream says, tokens above all, out of the frames that read it."""
+    """Wrap texts, so that no token in the answer shows in a traceback."""
     if isinstance(value, list):
         return [_hidden(each) for each in value]
     return Secret(value) if isinstance(value, str) else value
@@ -140,7 +139,7 @@ def _not_a_number(constant: str) -> NoReturn:
 
 
 def _may_be_out(error: Exception) -> bool:
-    """Whether the request may have left; if the wire was not touched, see the error."""
+    """Return whether the request may have been sent."""
     if progress.is_request_out is None:
         return isinstance(error, _MIDWAY)
     return progress.is_request_out

@@ -1,8 +1,7 @@
 """
-The connections: one pooled session a process, each call within one deadline.
+Keep one pool of HTTP connections per process, and end each call at its deadline.
 
-No URL, no header and no meaning of an answer lives here, and nothing is taken
-from the environment: no proxy, no ``.netrc``, no CA file.
+Nothing is taken from the environment: no proxy, no ``.netrc``, no CA file.
 """
 
 import errno
@@ -24,40 +23,40 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 MAX_IDLE = 20.0
 """
-Seconds after which a kept connection is not trusted with a request any more.
+Seconds after which an idle connection is not used any more.
 
-Servers close idle connections without a word, and a code that was sent into
-one cannot be sent again. Common servers wait 60 seconds or longer.
+Servers close idle connections without notice, and a code that was sent on a closed
+connection cannot be sent again. Common servers wait 60 seconds or longer.
 """
 
 MAX_ANSWER = 2 * 1024 * 1024
 """
-Bytes of one answer as they come over the wire, with its head and chunk marks.
+Bytes of one answer on the connection, including its head and chunk sizes.
 
-`http.client` skips interim answers without end, and takes a negative chunk
-size for "everything".
+`http.client` skips any number of interim answers, and reads a negative chunk size
+as "everything".
 """
 
 
 class _Progress(threading.local):
-    """How far this thread's current call has come."""
+    """How far the current call of this thread has come."""
 
     is_request_out: bool | None = None
 
 
 progress = _Progress()
 """
-`is_request_out` tells whether anything of a request has left. None means that no
-connection was even tried, as in tests that replace the adapter of `requests`.
+`is_request_out` tells whether a byte of the request was sent. None means that no
+connection was tried, as in tests that replace the adapter of `requests`.
 """
 
 
 class _UntilDeadline(io.RawIOBase):
     """
-    Reads a socket until `MAX_ANSWER`, or the time runs out that it had at first.
+    Reads a socket until `MAX_ANSWER` bytes or until the first time-out is over.
 
-    `requests` and `http.client` start their time-out anew at every byte, so
-    that a server could hold a worker for hours.
+    `requests` and `http.client` start their time-out again at every byte, so that
+    a slow server could hold a worker for hours.
     """
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
@@ -90,10 +89,10 @@ class _Response(http.client.HTTPResponse):
 
     def _read_status(self) -> tuple[str, int, str]:
         """
-        Have every interim answer skipped: RFC 9110 section 15.2.
+        Skip every interim answer: RFC 9110 section 15.2.
 
-        `http.client` skips 100 only. It would take a 103 for the answer, and the
-        answer, when it comes, for the one to the connection's next request.
+        `http.client` skips 100 only. It would return a 103 as the answer, and then
+        return the real answer to the next request of the connection.
         """
         version, status, reason = cast("Any", super())._read_status()
         return version, 100 if 100 <= status < 200 else status, reason  # noqa: PLR2004
@@ -101,15 +100,15 @@ class _Response(http.client.HTTPResponse):
 
 class _Punctual(HTTPConnection):
     """
-    A connection that keeps one deadline and knows what it has let out.
+    A connection with one deadline that notes whether the request was sent.
 
-    The methods below are those that urllib3's own SOCKS connection overrides
-    (`_new_conn`) or that are public.
+    It overrides public methods, and `_new_conn`, which urllib3's own SOCKS
+    connection overrides as well.
     """
 
     response_class = _Response
-    # `http.client` would print each request, with the key and the code in it, once
-    # a developer turns this on for all connections of the process.
+    # If a developer turns this on for all connections of the process, `http.client`
+    # prints each request with the key and the code.
     debuglevel = 0
     _used_at = 0.0
 
@@ -128,7 +127,7 @@ class _Punctual(HTTPConnection):
         try:
             super().connect()
         finally:
-            # What a proxy was asked for before is no request yet.
+            # The CONNECT that was sent to a proxy is not the request.
             progress.is_request_out = False
 
     def send(self, data: Any) -> None:
@@ -168,12 +167,12 @@ def _make_punctual(manager: urllib3.PoolManager) -> None:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """See no redirect: `requests` would read its body whole, however long."""
+        """Ignore redirects: `requests` would read their whole body, at any length."""
 
 
 @cache
 def session() -> requests.Session:
-    """Answer this process's one session; threads share its connections."""
+    """Return the one session of this process. Threads share its connections."""
     shared = _Session()
     shared.trust_env = False
     shared.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -182,7 +181,7 @@ def session() -> requests.Session:
     return shared
 
 
-# A child process must not speak on its parent's connections.
+# A child process must not use its parent's connections.
 os.register_at_fork(after_in_child=session.cache_clear)
 
 

@@ -1,8 +1,8 @@
 """
-The rows of counts: read, made, and changed many at a time. What counts is above.
+Read and write the rate-limit counters. `fixed_windows` decides what is counted.
 
-The change is written in SQL. It is made three times a login, and the ORM takes
-several times as long to put it into words as a database takes to make it.
+The update is written in SQL. It runs three times a login, and the ORM takes several
+times as long to compile it as a database takes to run it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,10 +22,10 @@ from django_piggy_verify.models import Tally
 
 
 class Counted(NamedTuple):
-    """What a row says."""
+    """The values of one row."""
 
     number: int
-    """How often something was tried."""
+    """How many attempts are counted."""
 
     ends_at: datetime
     """When the window ends, or has ended."""
@@ -33,7 +33,7 @@ class Counted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one row, where its columns meet a condition."""
+    """An update of one row, made only if its columns meet a condition."""
 
     key: str
     where: str
@@ -47,12 +47,12 @@ class Change:
 
 
 def begin(key: str, now: datetime, *, ends_at: datetime) -> Change:
-    """Count the first of a window that is to last until `ends_at`."""
+    """Count the first attempt of a new window that lasts until `ends_at`."""
     return Change(key, "ends_at <= %s", [now], "1", ends_at)
 
 
 def add(key: str, window: datetime, *, room: int) -> Change:
-    """Count one more in the window that was read, if fewer than `room` are counted."""
+    """Count one more in the window that was read, while the count is below `room`."""
     return Change(
         key, "ends_at = %s AND count < %s", [window, room], "count + 1", window
     )
@@ -64,29 +64,29 @@ def give_back(key: str, window: datetime) -> Change:
 
 
 def clear(key: str) -> Change:
-    """Begin anew, and end whatever window it is."""
+    """Set the count to zero and end the window, whichever window it is."""
     return Change(key, "1 = 1", [], "0", long_ago())
 
 
 def long_ago() -> datetime:
-    """Answer the end of what was cleared: aware, but for ``USE_TZ = False``."""
+    """Return the window end of a cleared row: naive with ``USE_TZ = False``."""
     return datetime(1970, 1, 1, tzinfo=timezone.now().tzinfo)
 
 
 def find(keys: Sequence[str]) -> Mapping[str, Counted]:
-    """Answer what the rows of `keys` say, by key, as far as there are any."""
+    """Return the values of the rows of `keys`, by key. Missing rows are left out."""
     rows = _rows().using(_database()).filter(key__in=keys)
     if locking.is_in_transaction(rows.db):
-        # In a caller's transaction MariaDB would answer from an old snapshot.
+        # In a caller's transaction MariaDB would read from an old snapshot.
         rows = rows.order_by("key").select_for_update()
     return {key: Counted(number, ends_at) for key, number, ends_at in rows}
 
 
 def make(windows: Mapping[str, datetime]) -> int:
     """
-    Make a row for each key, one counted, in a window that is to last so long.
+    Insert a row with count one for each key, with the end of its window.
 
-    They are made in the order of their keys; answer how many there were not yet.
+    Rows are inserted in the order of their keys. Return how many were missing.
     """
     if not windows:
         return 0
@@ -98,9 +98,9 @@ def make(windows: Mapping[str, datetime]) -> int:
 
 def change(changes: Sequence[Change]) -> int:
     """
-    Make the changes in one statement; answer how many rows met their conditions.
+    Make the changes in one statement; return how many rows met their conditions.
 
-    Of several changes of one key the first one counts.
+    If a key has several changes, only the first one is made.
     """
     if not changes:
         return 0
@@ -113,7 +113,10 @@ def change(changes: Sequence[Change]) -> int:
     ]
     sql = _update(changes, connection)
     if locking.needs_key_order(connection):
-        sql, values = sql + _in_order(connection, len(keys)), values + sorted(keys)
+        sql, values = (
+            sql + _lock_in_key_order(connection, len(keys)),
+            values + sorted(keys),
+        )
     return _execute(connection, sql, values)
 
 
@@ -124,7 +127,7 @@ def _execute(connection: BaseDatabaseWrapper, sql: str, values: Iterable[Any]) -
 
 
 def _insert(connection: BaseDatabaseWrapper) -> str:
-    """Answer the statement that leaves alone the rows that somebody else has made."""
+    """Return the statement that skips the rows that another process has inserted."""
     key, table = _names(connection)
     into = connection.ops.insert_statement(OnConflict.IGNORE)
     suffix = connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
@@ -136,13 +139,13 @@ def _update(changes: Sequence[Change], connection: BaseDatabaseWrapper) -> str:
     counts = " ".join(f"WHEN %s THEN {each.count}" for each in changes)
     ends = " ".join("WHEN %s THEN %s" for _ in changes)
     rows = " OR ".join(f"{key} = %s AND {each.where}" for each in changes)
-    return (  # nothing but names and the texts above
+    return (  # only names of columns and the constant texts above
         f"UPDATE {table} SET count = CASE {key} {counts} END,"  # noqa: S608
         f" ends_at = CASE {key} {ends} END WHERE ({rows})"
     )
 
 
-def _in_order(connection: BaseDatabaseWrapper, count: int) -> str:
+def _lock_in_key_order(connection: BaseDatabaseWrapper, count: int) -> str:
     key, table = _names(connection)
     marks = ", ".join(["%s"] * count)
     return (
@@ -164,7 +167,7 @@ def _adapted(value: Any, connection: BaseDatabaseWrapper) -> Any:
 
 @cache
 def _rows() -> QuerySet[Tally, Any]:
-    """Answer the query that `find` narrows down; never evaluated itself."""
+    """Return the query that `find` filters. It is never evaluated itself."""
     return Tally.objects.values_list("key", "count", "ends_at")
 
 

@@ -1,7 +1,7 @@
 """
-Counting: fixed windows in the database, one row per limit and subject.
+Count attempts in fixed windows, with one database row per limit and subject.
 
-Who is counted, and when, is decided by `verification`. Rows are found by keyed
+`login.rate_limits` decides which subjects are counted. Rows are found by keyed
 hashes, so that no address is stored.
 """
 
@@ -25,22 +25,22 @@ from django_piggy_verify.models import Tally
 from django_piggy_verify.secret import Secret
 
 _DIGITS: Final = 44
-"""Hexadecimal digits of a key: the longest name of a limit has room beside them."""
+"""Hexadecimal digits of a key. The longest name of a limit fits in beside them."""
 
 _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 Windows: TypeAlias = Mapping[str, datetime]
-"""When the window of each key ends, by the clock of whoever began it."""
+"""When the window of each key ends, by the clock of the process that began it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many in so long."""
+    """A number of attempts in a number of seconds."""
 
     count: int
-    """How many are let through in one window."""
+    """How many attempts one window lets through."""
 
     period: int
     """The window's length in seconds."""
@@ -48,40 +48,40 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One subject's wish to be counted under one limit."""
+    """One attempt of one subject, to be counted under one limit."""
 
     limit: str
     """The limit's name."""
 
     key: str
-    """The tally's primary key: a keyed hash of limit and subject, and the limit."""
+    """The row's primary key: a keyed hash of limit and subject, and the limit."""
 
     rate: Rate
-    """How many are let through."""
+    """How many attempts are let through."""
 
     retry_after: int | None = None
-    """Seconds to report where waiting for the window's end is not what helps."""
+    """Seconds to report where waiting for the end of the window does not help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """How far one subject is under one limit."""
+    """How many attempts of one subject are counted under one limit."""
 
     limit: str
     """The limit's name."""
 
     number: int
-    """How many are counted in the window that runs."""
+    """How many attempts are counted in the current window."""
 
     allowed: int
-    """How many are let through in one window."""
+    """How many attempts one window lets through."""
 
     ends_at: datetime | None
-    """When the window ends; None while none runs."""
+    """When the current window ends; None if there is no current window."""
 
 
 def parse_rate(text: str) -> Rate:
-    """Read ``N/[n]unit`` with the units s, m, h and d; raise ValueError otherwise."""
+    """Parse ``N/[n]unit`` with the units s, m, h and d; raise ValueError otherwise."""
     match = _RATE.fullmatch(text)
     if match is None:
         raise ValueError("a rate is written like 3/15m or 20/h")
@@ -96,29 +96,29 @@ def claim(
     rate: Rate | None = None,
     retry_after: int | None = None,
 ) -> Claim:
-    """Answer the claim of `subject`; without `rate`, that of the settings."""
+    """Return the claim of `subject`. Without `rate`, the settings' rate is used."""
     text = Secret(f"{limit}\0{subject}")  # a code may be in it
     digest = salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
-    # The hash comes first: rows are locked in the order of their keys, and only
-    # that of digits and small letters is the same here and in every collation.
+    # The hash comes first. Rows are locked in the order of their keys, and only the
+    # order of digits and small letters is the same here and in every collation.
     key = f"{digest[:_DIGITS]}:{limit}"
     rate = rate or parse_rate(str(conf.rate_limits[limit]))
     return Claim(limit=limit, key=key, rate=rate, retry_after=retry_after)
 
 
 def limit_of(key: str) -> str:
-    """Answer the limit that a tally with this key counts under."""
+    """Return the name of the limit in the key of a row."""
     return key.partition(":")[2]
 
 
 def allowed(limit: str) -> int | None:
-    """Answer how many the settings let through; None for what they do not name."""
+    """Return how many attempts the settings allow; None for an unknown limit."""
     written = conf.rate_limits.get(limit)
     return parse_rate(written).count if isinstance(written, str) else written
 
 
 class Exhausted(Exception):
-    """Nothing was counted: `waits` has the seconds to wait, by limit."""
+    """Nothing was counted. `waits` has the seconds to wait, by limit."""
 
     def __init__(self, waits: dict[str, int]) -> None:
         super().__init__(", ".join(waits))
@@ -128,11 +128,11 @@ class Exhausted(Exception):
 @retries.retry_on_conflict
 def take(claims: Sequence[Claim]) -> Windows:
     """
-    Count every claim, or none, and answer the windows that they are counted in.
+    Count every claim or none, and return the windows that they are counted in.
 
-    A refusal only reads, so that nobody fills the table with it.
-    Otherwise the rows that are missing are made, and those that are there counted
-    in one conditional update; both are undone if one of them has no room.
+    A refusal only reads, so that refused attempts do not fill the table. Otherwise
+    missing rows are inserted and existing rows are counted in one conditional
+    update. Both are undone if one limit is reached.
 
     Raises Exhausted.
     """
@@ -145,17 +145,17 @@ def take(claims: Sequence[Claim]) -> Windows:
     changes = [_counted(each, rows[each.key], now) for each in known]
     with transaction.atomic(using=router.db_for_write(Tally)):
         if counters.make(new) + counters.change(changes) < len(claims):
-            raise Conflict("the tallies are never at rest")
+            raise Conflict("other processes keep changing the counters")
     return new | {each.key: each.ends_at for each in changes}
 
 
 def waits(claims: Sequence[Claim]) -> dict[str, int]:
-    """Answer which of the claims are exhausted, and their waits, counting nothing."""
+    """Return the seconds to wait for each exhausted limit. Nothing is counted."""
     return _waits(claims, counters.find(_keys(claims)), timezone.now())
 
 
 def usage(claims: Sequence[Claim]) -> list[Usage]:
-    """Answer how far the subject of each claim is, counting nothing."""
+    """Return the usage of each claim's subject. Nothing is counted."""
     rows, now = counters.find(_keys(claims)), timezone.now()
     return [_usage(each, rows.get(each.key), now) for each in claims]
 
@@ -168,10 +168,10 @@ def settle(
     clear: Iterable[Claim] = (),
 ) -> None:
     """
-    Uncount `give_back` and forget the counts of `clear`, in one statement.
+    Uncount the claims in `give_back` and reset those in `clear`, in one statement.
 
-    Nothing is given back to another window than it was taken from: what has been
-    counted in a new one stays. A window that is cleared is over.
+    A claim is uncounted only in the window that it was counted in. A cleared window
+    is over.
     """
     cleared = [counters.clear(each.key) for each in clear]
     returned = [counters.give_back(each.key, windows[each.key]) for each in give_back]
@@ -180,13 +180,13 @@ def settle(
 
 @retries.retry_on_conflict
 def forget(claims: Sequence[Claim]) -> int:
-    """Delete the tallies of these claims, and answer how many there were."""
+    """Delete the rows of these claims; return how many there were."""
     with locking.locked_in_key_order(Tally, _keys(claims)) as rows:
         return rows.delete()[0]
 
 
 def _counted(claim: Claim, row: Counted, now: datetime) -> Change:
-    """Answer how to count the claim, in the window that was read and no other."""
+    """Return the change that counts the claim, only in the window that was read."""
     if row.ends_at > now:
         return counters.add(claim.key, row.ends_at, room=claim.rate.count)
     return counters.begin(claim.key, now, ends_at=_end(claim, now))
@@ -206,7 +206,7 @@ def _usage(claim: Claim, row: Counted | None, now: datetime) -> Usage:
 def _waits(
     claims: Sequence[Claim], rows: Mapping[str, Counted], now: datetime
 ) -> dict[str, int]:
-    """Answer the limits that are exhausted, with the seconds to wait for each."""
+    """Return the limits that are exhausted, with the seconds to wait for each."""
     running = ((each, rows[each.key]) for each in claims if each.key in rows)
     return {
         each.limit: _wait(each, row, now)

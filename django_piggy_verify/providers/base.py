@@ -1,8 +1,8 @@
 """
-The seam between verification and a vendor: two verbs, one value between them.
+The interface of a verification vendor: send a code, and check a code.
 
-A provider is one module that holds all of its vendor's words: paths, fields,
-error numbers. It gets no request and touches no database.
+A provider is one module that knows its vendor's paths, fields and error numbers.
+It gets no request and uses no database.
 """
 
 from dataclasses import dataclass
@@ -16,55 +16,55 @@ class Challenge:
     """A code on its way."""
 
     recipient: str
-    """The address it goes to, in the one spelling of `recipients.normalise`."""
+    """The address that it goes to, as `recipients.normalise` spells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whom a right code proved."""
+    """The contact that a right code proved."""
 
     provider: str
-    """The provider's `name`: ids of different providers never meet."""
+    """The provider's `name`. It keeps the ids of different providers apart."""
 
     uid: str
     """The provider's stable id of the contact: opaque text, compared exactly."""
 
     email: str
-    """The address the code was mailed to."""
+    """The address that the code was mailed to."""
 
 
 class Provider(Protocol):
-    """A vendor that mails codes and judges them."""
+    """A vendor that mails codes and checks them."""
 
     name: str
-    """Stored beside each uid; never change it for a vendor account in use."""
+    """Stored beside each uid. Never change it for a vendor account in use."""
 
     def send_code(self, recipient: str) -> Challenge:
         """
-        Have a code mailed to `recipient`, once: this call is never repeated.
+        Have one code mailed to `recipient`. This call is never repeated.
 
         Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
         """
 
     def check_code(self, challenge: Challenge, code: str) -> Identity:
         """
-        Trade a code for the identity it was mailed to, once, without repeats.
+        Exchange a code for the identity of the contact that it was mailed to.
 
-        Raises CodeRejected when the code was judged and found wrong,
-        ProviderUnavailable or ProviderRefused when nobody was judged.
+        This call is never repeated. Raises CodeRejected if the code is wrong.
+        Raises ProviderUnavailable or ProviderRefused if the code was not checked.
         """
 
 
 @runtime_checkable
 class TokenProvider(Protocol):
-    """A vendor that also hands out a token per contact."""
+    """A vendor that also issues a token for each contact."""
 
     name: str
     """The same as in `Provider`."""
 
     def fetch_auth_token(self, uid: str) -> Secret:
         """
-        Answer a new auth token for the contact `uid`.
+        Return a new auth token for the contact `uid`.
 
         Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
         """
@@ -72,27 +72,28 @@ class TokenProvider(Protocol):
 
 @runtime_checkable
 class TokenExaminer(Protocol):
-    """A vendor whose answers have been seen in several shapes."""
+    """A vendor whose auth-token answers have several shapes."""
 
     def examine_auth_token(self, uid: str) -> str:
         """
-        Fetch a token as `TokenProvider` does, and answer in a word what it came in.
+        Fetch a token as `TokenProvider` does, and return the shape in one word.
 
-        For `piggy_verify_doctor` alone. Raises the same errors.
+        Only `piggy_verify_doctor` calls it. Raises the same errors.
         """
 
 
 @runtime_checkable
 class PortalProvider(Protocol):
-    """A vendor that also has a portal, and lets a contact in without another login."""
+    """A vendor with a portal that a contact can open without another login."""
 
     name: str
     """The same as in `Provider`."""
 
     def fetch_portal_url(self, uid: str) -> Secret:
         """
-        Answer an address that opens the portal with the contact `uid` logged in.
+        Return a URL that opens the portal with the contact `uid` logged in.
 
-        It is a credential, and plain ASCII: https, with a host and without user
-        info. Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
+        The URL is a credential: keep it secret. It is plain ASCII, uses https, has a
+        host and no user info.
+        Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
         """

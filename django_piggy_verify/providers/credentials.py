@@ -1,8 +1,8 @@
 """
-The bearer tokens that our own calls carry. Nothing of a contact's.
+Get the bearer token of our own calls: the API key or a granted token.
 
-Either the project's key, or the OAuth 2.0 client-credentials grant (RFC 6749
-section 4.4), kept in this process until it expires.
+The grant is OAuth 2.0 client credentials (RFC 6749 section 4.4). The granted token
+is kept in this process until it expires. Tokens of contacts are not kept here.
 """
 
 import os
@@ -19,17 +19,17 @@ from django_piggy_verify.http import client
 from django_piggy_verify.secret import Secret
 
 MARGIN = 30.0
-"""Seconds before its expiry at which a granted token is not used any more."""
+"""Seconds before its expiry from which a granted token is not used any more."""
 
 PAUSE = 3.0
-"""Seconds in which this process drops no second refused token."""
+"""Seconds in which this process drops only one refused token."""
 
-_FOREVER = 10**9  # seconds; JSON has whole numbers that no float can hold
+_FOREVER = 10**9  # seconds; JSON has integers that are too large for a float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Grant:
-    client: tuple[str | None, Secret, str | None]
+    account: tuple[str | None, Secret, str | None]
     bearer: Secret
     expires_at: float
     is_refused: bool = False
@@ -46,13 +46,13 @@ def _begin() -> None:
 
 
 _begin()
-# A child has none of the threads that would release the lock.
+# A child process has none of the threads that would release the lock.
 os.register_at_fork(after_in_child=_begin)
 
 
 def bearer_token(*, timeout: float) -> Secret:
     """
-    Answer the token for the ``Authorization`` header, in `timeout` seconds.
+    Return the token for the ``Authorization`` header, within `timeout` seconds.
 
     Raises ProviderRefused if none is configured or the grant is refused, and
     ProviderUnavailable if the token endpoint gives no answer.
@@ -65,7 +65,7 @@ def bearer_token(*, timeout: float) -> Secret:
 
 
 def is_renewable() -> bool:
-    """Whether the next call would go out with another token than the refused one."""
+    """Return whether the next call would use another token than the refused one."""
     return not conf.api_key and not (_grant and _grant.is_refused)
 
 
@@ -73,9 +73,10 @@ def forget(bearer: Secret, *, timeout: float) -> None:
     """
     Drop the granted token if it is still `bearer`, which was refused.
 
-    Not twice within `PAUSE`: where new tokens are refused as well, or each one
-    ends another worker's, all workers would go on asking for more.
-    `timeout` is in seconds, for a thread that is fetching another at this moment.
+    A second token is not dropped within `PAUSE`. Otherwise all workers would fetch
+    tokens without end where each new token is refused as well, or where each new
+    token ends another worker's. `timeout` is in seconds, and limits the wait for a
+    thread that is fetching a token at this moment.
     """
     if not _lock.acquire(timeout=max(0.0, timeout)):
         return
@@ -86,7 +87,7 @@ def forget(bearer: Secret, *, timeout: float) -> None:
 
 
 def _drop(bearer: Secret) -> None:
-    global _grant, _dropped_at  # noqa: PLW0603  one token a process is what is meant
+    global _grant, _dropped_at  # noqa: PLW0603  a process has one token
     if _grant is None or _grant.bearer != bearer:
         return
     if monotonic() - _dropped_at < PAUSE:
@@ -97,9 +98,9 @@ def _drop(bearer: Secret) -> None:
 
 def require_https(url: str) -> None:
     """
-    Raise ProviderRefused unless `url` may be told a secret.
+    Raise ProviderRefused unless a secret may be sent to `url`.
 
-    Plain ``http`` is for a sandbox on a developer's machine: ``DEBUG`` only.
+    Plain ``http`` is allowed with ``DEBUG`` only, for a sandbox.
     """
     scheme = urlsplit(url).scheme
     if scheme != "https" and not (scheme == "http" and settings.DEBUG):
@@ -107,7 +108,7 @@ def require_https(url: str) -> None:
 
 
 def refusal(cause: str, *, status: int | None = None) -> ProviderRefused:
-    """Answer the error for a configuration that no contact has a part in."""
+    """Return the error for a configuration that is refused for every contact."""
     return ProviderRefused(cause, status=status, may_depend_on_contact=False)
 
 
@@ -123,27 +124,33 @@ def _current_key() -> Secret:
 
 def _granted(timeout: float) -> Secret:
     global _grant  # noqa: PLW0603
-    client = (conf.client_id, Secret(conf.client_secret), conf.token_url)
+    account = (conf.client_id, Secret(conf.client_secret), conf.token_url)
     deadline = monotonic() + timeout
     if not _lock.acquire(timeout=timeout):
         raise _unavailable("another thread is still waiting for its answer")
     try:
-        if _grant is None or _grant.client != client or monotonic() > _grant.expires_at:
-            _grant = _fetch_grant(client, timeout=deadline - monotonic())
+        if (
+            _grant is None
+            or _grant.account != account
+            or monotonic() > _grant.expires_at
+        ):
+            _grant = _fetch_grant(account, timeout=deadline - monotonic())
         return _grant.bearer
     finally:
         _lock.release()
 
 
 def _fetch_grant(
-    client: tuple[str | None, Secret, str | None], *, timeout: float
+    account: tuple[str | None, Secret, str | None], *, timeout: float
 ) -> _Grant:
     asked_at = monotonic()
-    answer = _ask_for_grant(*client, timeout=timeout)
+    answer = _ask_for_grant(*account, timeout=timeout)
     if answer.status in {400, 401, 403}:
         raise refusal("the client credentials are refused", status=answer.status)
     bearer, lifetime = _read_grant(answer)
-    return _Grant(client=client, bearer=bearer, expires_at=asked_at + lifetime - MARGIN)
+    return _Grant(
+        account=account, bearer=bearer, expires_at=asked_at + lifetime - MARGIN
+    )
 
 
 def _ask_for_grant(
@@ -181,7 +188,7 @@ def _unavailable(cause: str, *, status: int | None = None) -> ProviderUnavailabl
 
 
 def _presentable(token: Secret) -> Secret:
-    """Answer `token` if it fits into a header line: RFC 9110 section 5.5."""
+    """Return `token` if it fits into a header line: RFC 9110 section 5.5."""
     if not token.isascii() or not token.isprintable() or not token.strip():
         raise refusal("the bearer token has characters that no header may hold")
     return token

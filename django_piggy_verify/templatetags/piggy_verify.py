@@ -1,4 +1,4 @@
-"""Words for templates: ``{% load piggy_verify %}``."""
+"""Filters that write durations in words: ``{% load piggy_verify %}``."""
 
 from django import template
 

@@ -444,7 +444,7 @@ def test_a_thread_that_is_stopped_lets_the_others_know():
 
     with ThreadPoolExecutor(2) as pool:
         stopped = pool.submit(flights.join, "key", stop, timeout=5)
-        while not flights._flights:
+        while not flights._running:
             time.sleep(0.001)
         waiting = pool.submit(flights.join, "key", stop, timeout=5)
         time.sleep(0.05)

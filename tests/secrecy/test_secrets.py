@@ -423,7 +423,7 @@ def test_no_crash_while_a_used_code_is_hashed_shows_it(visit, evidence, monkeypa
             django_piggy_verify.auth_tokens.encryption.encrypt
             django_piggy_verify.auth_tokens.leases.Lease.end
             django_piggy_verify.auth_tokens.leases.take
-            django_piggy_verify.auth_tokens.fetching._ask
+            django_piggy_verify.auth_tokens.fetching._call_provider
             django_piggy_verify.auth_tokens.cache.store
         """
     }

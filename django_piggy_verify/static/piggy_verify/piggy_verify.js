@@ -1,7 +1,7 @@
 // Optional: counts down the wait for a new code, and keeps a form from being sent twice.
 "use strict";
 {
-  const PATIENCE = 30_000; // Milliseconds: longer than two calls of the API take.
+  const PATIENCE = 30_000; // Milliseconds: two calls of the API take less.
 
   const inWords = (number, unit) =>
     new Intl.NumberFormat(document.documentElement.lang || undefined, {
