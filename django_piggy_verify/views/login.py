@@ -8,7 +8,7 @@ methods named after outcomes for programmers.
 
 from typing import Any, cast
 
-from django.contrib.auth import login as log_in
+from django.contrib.auth import SESSION_KEY, login as log_in
 from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import (
@@ -205,8 +205,10 @@ class CodeView(LoginPage, FormPage):
 
     def log_in(self, user: Any) -> None:
         """Log `user` in, always with a new session key."""
-        if self.request.user == user:
-            # Django keeps the key when the same user logs in again.
+        if SESSION_KEY in self.request.session:
+            # Django keeps the key of a session that names the same user already.
+            # `request.user` does not tell: it is anonymous if no backend vouches
+            # for that user any more.
             self.request.session.cycle_key()
         log_in(self.request, user)
 

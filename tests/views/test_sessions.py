@@ -1,6 +1,7 @@
 """What another session engine, an old cookie, a second tab and a neighbour can do."""
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -20,6 +21,33 @@ def test_any_session_engine_carries_the_whole_flow(
     log_in(client, piggy_sandbox)
 
     assert client.get("/members/").text == f"user {User.objects.get().pk}"
+
+
+class Blind(ModelBackend):
+    """Vouches for nobody, as a backend does whose directory is gone."""
+
+    def get_user(self, user_id):
+        return None
+
+
+BLIND = f"{__name__}.Blind"
+
+
+@pytest.mark.usefixtures("unlimited")
+@pytest.mark.parametrize("listed", [True, False], ids=["vouches for nobody", "removed"])
+def test_the_session_key_changes_for_a_user_whom_no_backend_vouches_for(
+    client, user, piggy_sandbox, settings, listed
+):
+    client.force_login(user, backend=BLIND)
+    backends = settings.AUTHENTICATION_BACKENDS
+    settings.AUTHENTICATION_BACKENDS = [*backends, *[BLIND] * listed]
+    before = client.session.session_key
+
+    response = log_in(client, piggy_sandbox)
+
+    assert response.url == "/members/"
+    assert is_logged_in(client)
+    assert client.session.session_key != before
 
 
 @pytest.fixture
