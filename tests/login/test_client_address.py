@@ -1,0 +1,104 @@
+import pytest
+from django.http import HttpRequest
+from django.test import Client, override_settings
+from hypothesis import given, strategies as st
+
+from django_piggy_verify.login import client_address
+from tests.steps import UNLIMITED, ask_for_code
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "count", "address"),
+    [
+        (None, 0, "203.0.113.9"),
+        ("198.51.100.1", 0, "203.0.113.9"),
+        ("198.51.100.1", 1, "198.51.100.1"),
+        ("6.6.6.6, 198.51.100.1", 1, "198.51.100.1"),
+        ("6.6.6.6, 198.51.100.1, 10.0.0.1", 2, "198.51.100.1"),
+        (None, 1, "unknown"),
+        ("198.51.100.1", 2, "unknown"),
+        ("nonsense", 1, "unknown"),
+        ("2001:db8:1:2:3:4:5:6", 1, "2001:db8:1:2::/64"),
+        ("::ffff:198.51.100.1", 1, "198.51.100.1"),
+        ("::ffff:c633:6401", 1, "198.51.100.1"),
+        ("fe80::1%eth0", 1, "fe80::/64"),
+        ("fe80::2%" + "x" * 9999, 1, "fe80::/64"),
+        ("198.51.100.1,", 1, "unknown"),
+        ("198.51.100.1,\t198.51.100.2 ", 1, "198.51.100.2"),
+        ("0198.51.100.1", 1, "unknown"),
+    ],
+)
+def test_the_client_address_is_what_our_own_proxies_saw(
+    rf, settings, forwarded, count, address
+):
+    settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = count
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+
+    request = rf.get("/", headers=headers, REMOTE_ADDR="203.0.113.9")
+
+    assert client_address.of(request) == address
+
+
+def forwarded_for(rf, entry):
+    with override_settings(PIGGY_VERIFY_TRUSTED_PROXY_COUNT=1):
+        return client_address.of(rf.get("/", headers={"x-forwarded-for": entry}))
+
+
+@pytest.mark.parametrize(
+    ("entry", "address"),
+    [
+        ("203.0.113.7:51234", "203.0.113.7"),
+        ("6.6.6.6:1, 203.0.113.7:65535", "203.0.113.7"),
+        ("[2001:db8::1]:443", "2001:db8::/64"),
+        ("[2001:db8::1]", "2001:db8::/64"),
+        ("[::ffff:203.0.113.7]:443", "203.0.113.7"),
+        ("[fe80::1%eth0]:443", "fe80::/64"),
+    ],
+)
+def test_a_port_is_dropped(rf, entry, address):
+    assert forwarded_for(rf, entry) == address
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "203.0.113.7:99999",
+        "203.0.113.7:",
+        "203.0.113.7:-1",
+        "203.0.113.7:٤٤٣",
+        "203.0.113.7:443:443",
+        "203.0.113:443",
+        "[203.0.113.7]:443",
+        "[2001:db8::1]443",
+        "[2001:db8::1]:",
+        "[2001:db8::1]:99999",
+        "[2001:db8::1",
+        "2001:db8::1]:443",
+        "[]:443",
+        "[[2001:db8::1]]",
+        "unix:",
+        ":443",
+    ],
+)
+def test_what_is_no_address_with_a_port_is_nobodys(rf, entry):
+    assert forwarded_for(rf, entry) == "unknown"
+
+
+@given(st.text(max_size=60), st.integers(0, 3))
+def test_no_header_makes_the_client_address_raise(header, count):
+    request = HttpRequest()
+    request.META = {"HTTP_X_FORWARDED_FOR": header}
+
+    with override_settings(PIGGY_VERIFY_TRUSTED_PROXY_COUNT=count):
+        assert client_address.of(request)
+
+
+def test_visitors_whose_gateway_adds_ports_do_not_share_a_limit(contact, settings):
+    settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = 1
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"send_ip": "1/1h"}
+    gateways = ["203.0.113.7:51234", "203.0.113.8:51234"]
+    visitors = [Client(headers={"x-forwarded-for": each}) for each in gateways]
+
+    statuses = [ask_for_code(each).status_code for each in visitors]
+
+    assert statuses == [302, 302]
