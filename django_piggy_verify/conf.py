@@ -104,10 +104,11 @@ class Conf:
     @property
     def send_floor(self) -> float:
         """
-        Seconds that a POST of an address takes at least.
+        Seconds that a POST takes at least if it has a code sent.
 
-        Known or unknown, so that its duration tells nothing: set it above what the
-        API takes on a bad day. The worker sleeps until it is over.
+        The duration is the same for contacts and strangers. So set it above the time
+        that the API takes on a bad day. The worker sleeps until the floor is over. A
+        POST that a limit refuses, or that the cooldown holds back, does not sleep.
         """
         return cast("float", _read("SEND_FLOOR", 1.0))
 

@@ -30,32 +30,26 @@ from django_piggy_verify.secret import Secret
 
 def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
     """
-    Have a code mailed, and answer in how many seconds the next one may be.
+    Have a code mailed, and return in how many seconds the next one may be.
 
     Within the cooldown nothing is sent. A stranger, and a failure that may
     depend on the contact, end like a success, after the same time at least.
+    A send that a limit refuses, or that the cooldown holds back, ends at once.
 
     Raises TooManyAttempts; ProviderError for failures that hit everybody alike;
     ContactUnknown with ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False`` only.
     """
-    with _lasting_at_least(conf.send_floor):
-        cooldown, *_ = claims = rate_limits.of_send(recipient, request)
-        try:
-            windows = fixed_windows.take(claims)
-        except Exhausted as refusal:
-            if cooldown.limit not in refusal.waits:
-                raise _too_many(refusal.waits, recipient, request) from None
-            events.SEND_HELD_BACK.log(recipient=recipient)
-            return refusal.waits[cooldown.limit]
-        try:
-            _send(recipient, request)
-        except ContactUnknown:
-            fixed_windows.settle(windows, give_back=[cooldown])
-            raise
-        except ProviderError:
-            fixed_windows.settle(windows, give_back=claims)
-            raise
-        return cooldown.rate.period
+    cooldown, *_ = claims = rate_limits.of_send(recipient, request)
+    try:
+        windows = fixed_windows.take(claims)
+    except Exhausted as refusal:
+        if cooldown.limit not in refusal.waits:
+            raise _too_many(refusal.waits, recipient, request) from None
+        events.SEND_HELD_BACK.log(recipient=recipient)
+        return refusal.waits[cooldown.limit]
+    with _lasting_at_least(conf.send_floor), _given_back(windows, claims):
+        _send(recipient, request)
+    return cooldown.rate.period
 
 
 def check_code(
@@ -115,6 +109,20 @@ def _send(recipient: str, request: HttpRequest | None) -> None:
         signals.code_sent.send_robust(
             type(provider), recipient=recipient, request=request
         )
+
+
+@contextmanager
+def _given_back(windows: Windows, claims: list[Claim]) -> Iterator[None]:
+    """Uncount a failed send, as far as the visitor is told of the failure."""
+    try:
+        yield
+    except ContactUnknown:
+        cooldown, *_ = claims
+        fixed_windows.settle(windows, give_back=[cooldown])
+        raise
+    except ProviderError:
+        fixed_windows.settle(windows, give_back=claims)
+        raise
 
 
 def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identity:
