@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -45,7 +46,7 @@ class Contact(models.Model):
     uid = ExactCharField(_("id at the provider"), max_length=64)
     email = models.EmailField(_("email address"), blank=True)
     phone = models.CharField(_("phone number"), max_length=32, blank=True)
-    created_at = models.DateTimeField(_("created at"))
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
     verified_at = models.DateTimeField(_("last verified at"))
     # Whose turn it is to fetch the token: see `leases`.
     fetch_until = models.DateTimeField(

@@ -179,8 +179,7 @@ def add_contacts(number):
     now = timezone.now()
     for each in range(number):
         user = User.objects.create_user(f"member {each}")
-        times = {"created_at": now, "verified_at": now}
-        contact = Contact.objects.create(user=user, uid=each, **times)
+        contact = Contact.objects.create(user=user, uid=each, verified_at=now)
         AuthToken.objects.create(contact=contact, fetched_at=now, expires_at=now)
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.db import connections
 from django.http import HttpRequest
+from django.utils import timezone
 
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import (
@@ -526,3 +527,13 @@ def test_first_logins_at_once_make_one_user(settings):
         users = set(pool.map(prove, range(16)))
 
     assert users == {User.objects.get()} == {Contact.objects.get().user}
+
+
+def test_a_contact_that_the_project_stores_has_its_time_of_creation(db):
+    before = timezone.now()
+
+    row = Contact.objects.create(
+        user=User.objects.create_user("ann"), uid="one", verified_at=before
+    )
+
+    assert before <= row.created_at <= timezone.now()

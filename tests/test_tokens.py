@@ -144,7 +144,6 @@ def test_a_ciphertext_copied_to_another_contact_does_not_open(
         user=User.objects.create_user("bob"),
         provider="piggy",
         uid=piggy_sandbox.add_contact("bob@example.com").uid,
-        created_at=timezone.now(),
         verified_at=timezone.now(),
     )
     AuthToken.objects.update(contact=other)

@@ -25,7 +25,6 @@ def prepare(members: Sequence[Member]) -> None:
             provider="piggy",
             uid=uid_of(member.email),
             email=member.email,
-            created_at=now,
             verified_at=now,
         )
 

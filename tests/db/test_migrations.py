@@ -96,13 +96,16 @@ def is_safe(operation):
     """
     Whether an operation leaves a table readable, writable and where it is.
 
-    New tables are empty, and options are no columns. A new column must be nullable or
-    have a constant default, which all three databases only write down; an index, a
-    constraint, a relation or a change of type makes them read or rewrite every row,
-    and what is removed or renamed is missed by workers of before.
+    New tables are empty. Options change no column, and neither does an operation on
+    Django's state alone. A new column must be nullable or have a constant default,
+    which all three databases only write down; an index, a constraint, a relation or a
+    change of type makes them read or rewrite every row, and what is removed or renamed
+    is missed by workers of before.
     """
     if isinstance(operation, ops.AddField):
         return is_safe_column(operation.field)
+    if isinstance(operation, ops.SeparateDatabaseAndState):
+        return not operation.database_operations
     return isinstance(
         operation, (ops.CreateModel, ops.AlterModelOptions, ops.AlterModelManagers)
     )
@@ -166,6 +169,9 @@ RISKY = {
     "table removed": ops.DeleteModel("Tally"),
     "SQL": ops.RunSQL("UPDATE piggy_verify_contact SET phone = ''"),
     "code": ops.RunPython(ops.RunPython.noop),
+    "beside the state": ops.SeparateDatabaseAndState(
+        [ops.RemoveField("contact", "phone")]
+    ),
 }
 SAFE = {
     "nullable": ops.AddField("contact", "it", models.DateTimeField(null=True)),
@@ -173,6 +179,7 @@ SAFE = {
     "known there": ops.AddField("contact", "it", models.CharField(db_default="")),
     "table": ops.CreateModel("It", [("id", models.BigAutoField(primary_key=True))]),
     "options": ops.AlterModelOptions("contact", {"verbose_name": "member"}),
+    "state": ops.SeparateDatabaseAndState([], [ops.RemoveField("contact", "phone")]),
 }
 
 

@@ -587,7 +587,6 @@ def test_the_last_member_is_one_of_the_account_that_is_asked(user, piggy_sandbox
         provider="another-shop",
         uid="not-known-here",
         email=ADDRESS,
-        created_at=timezone.now(),
         verified_at=timezone.now() + timedelta(minutes=1),
     )
 

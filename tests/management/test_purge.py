@@ -30,9 +30,8 @@ def rows(db):
         ends_at = now - number * DAY if number else now + DAY
         user = User.objects.create_user(f"user-{number}")
         contact = Contact.objects.create(
-            user=user, provider="piggy", uid=user.username, created_at=now,
-            verified_at=now,
-        )  # fmt: skip
+            user=user, provider="piggy", uid=user.username, verified_at=now
+        )
         AuthToken.objects.create(
             contact=contact, ciphertext=b"", fetched_at=now, expires_at=ends_at
         )

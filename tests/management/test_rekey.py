@@ -137,7 +137,7 @@ def six_more(db, ring):
     for uid in "abcdef":
         contact = Contact.objects.create(
             user=User.objects.create_user(uid), provider="piggy", uid=uid,
-            created_at=now, verified_at=now,
+            verified_at=now,
         )  # fmt: skip
         AuthToken.objects.create(
             contact=contact, fetched_at=now, expires_at=now + timedelta(days=1),
