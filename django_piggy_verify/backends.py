@@ -190,7 +190,7 @@ class PiggyBackend(BaseBackend):
         with contacts.atomic():
             user = adopted or self.create_user(request, identity)
             self._require_admission(request, user)
-            contacts.record(user, identity)
+            contacts.add(user, identity)
             if adopted is not None:
                 _void_password(adopted)
         return user, adopted is None

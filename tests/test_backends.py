@@ -24,6 +24,7 @@ from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.sandbox import Fault
+from tests.db.meanwhile import before_the_next
 from tests.steps import ADDRESS, calls
 
 pytestmark = pytest.mark.usefixtures("unlimited")
@@ -537,3 +538,39 @@ def test_a_contact_that_the_project_stores_has_its_time_of_creation(db):
     )
 
     assert before <= row.created_at <= timezone.now()
+
+
+@pytest.fixture
+def adoptable(settings, contact):
+    """The one user of the site who has the contact's address, and a password."""
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    return User.objects.create_user("ann", ADDRESS, "secret")
+
+
+def identity_of(contact):
+    return Identity(provider="piggy", uid=contact.uid, email=ADDRESS)
+
+
+def admitted_elsewhere(contact):
+    """Admit the contact in another thread, which has its own connection."""
+
+    def admit():
+        user = PiggyBackend().admit(None, identity_of(contact))
+        connections.close_all()
+        return user
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(admit).result()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_first_logins_at_once_adopt_a_user_once(adoptable, contact):
+    users = []
+
+    with before_the_next(
+        ("UPDATE", "INSERT"), lambda: users.append(admitted_elsewhere(contact))
+    ):
+        users.append(PiggyBackend().admit(None, identity_of(contact)))
+
+    hashes = [each.get_session_auth_hash() for each in users]
+    assert hashes == 2 * [User.objects.get().get_session_auth_hash()]

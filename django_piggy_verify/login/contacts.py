@@ -23,12 +23,29 @@ _USERNAME_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 def record(user: AbstractBaseUser, identity: Identity) -> None:
     """Write the contact's row: its user, and the address that was just proved."""
-    now = timezone.now()
-    key = {"provider": identity.provider, "uid": identity.uid, "user": user}
-    proved = {"email": identity.email, "verified_at": now}
-    if not Contact.objects.filter(**key).update(**proved):
+    rows = Contact.objects.filter(
+        provider=identity.provider, uid=identity.uid, user_id=user.pk
+    )
+    if not rows.update(email=identity.email, verified_at=timezone.now()):
         with atomic():
-            Contact.objects.create(**key, **proved, created_at=now)
+            add(user, identity)
+
+
+def add(user: AbstractBaseUser, identity: Identity) -> None:
+    """
+    Insert the row of a contact whom nobody has stored yet.
+
+    Raises IntegrityError if another login at the same time has inserted it first.
+    """
+    now = timezone.now()
+    Contact.objects.create(
+        user_id=user.pk,
+        provider=identity.provider,
+        uid=identity.uid,
+        email=identity.email,
+        created_at=now,
+        verified_at=now,
+    )
 
 
 def atomic() -> Atomic:

@@ -20,6 +20,7 @@ from django_piggy_verify.db.retries import Conflict
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Exhausted, Rate
 from django_piggy_verify.models import AuthToken, Tally
+from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.tokens import get_auth_token
 from tests.limits.crowd import PROCESSES, THREADS as THREADS_OF_EACH, Crowd
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, is_logged_in, type_code
@@ -278,3 +279,31 @@ def test_many_who_ask_for_a_code_at_once_have_one_sent(contact, piggy_sandbox):
 
     assert {page.status_code for page in pages} == {302}
     assert calls(piggy_sandbox) == ["send"]
+
+
+class Credulous:
+    """A vendor that takes every code, so that several of one member are right."""
+
+    name = "piggy"
+
+    def send_code(self, recipient):
+        return Challenge(recipient=recipient)
+
+    def check_code(self, challenge, code):
+        return Identity(provider="piggy", uid="one", email=challenge.recipient)
+
+
+def test_of_first_logins_at_once_that_adopt_a_user_all_stay_logged_in(
+    settings, unlimited
+):
+    settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.Credulous"
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    user = User.objects.create_user("ann", ADDRESS, "secret")
+    browsers = [Client() for _ in range(8)]
+    for browser in browsers:
+        ask_for_code(browser)
+
+    at_once(lambda number: type_code(browsers[number], str(number)), range(8))
+
+    seen = [browser.get("/members/").text for browser in browsers]
+    assert seen == 8 * [f"user {user.pk}"]
