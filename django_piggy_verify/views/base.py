@@ -76,16 +76,28 @@ class FlowView(ProtectedView):
 
     def _instead(self) -> HttpResponse | None:
         """Ask `turned_away`, but not where the page is asked about itself."""
+        return self.turned_away() if self._is_asked_for() else None
+
+    def _is_asked_for(self) -> bool:
         method = str(self.request.method).lower()
-        if method == "options" or method not in self.http_method_names:
-            return None
-        return self.turned_away()
+        return method != "options" and method in self.http_method_names
 
     def turned_away(self) -> HttpResponse | None:
         """Answer what a visitor gets instead of this page, if anything."""
         if self.redirect_authenticated_user and self.request.user.is_authenticated:
             return self.send_on(self.get_next())
         return None
+
+    def csrf_failed(self) -> HttpResponse:
+        """
+        Send on a visitor who is logged in, as the page itself would do.
+
+        A login changes the CSRF token. So the forms that were open before it fail
+        the check: a second click on the code form, or the login page in another tab.
+        """
+        # A subclass may do more in `turned_away` than a forged request should.
+        sent_on = FlowView.turned_away(self) if self._is_asked_for() else None
+        return sent_on or super().csrf_failed()
 
     @cached_property
     def data(self) -> Any:

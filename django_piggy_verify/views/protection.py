@@ -125,7 +125,7 @@ class ProtectedView(View):
         page = cls(**initkwargs)
         # Not that of a subclass: it is not meant for what others have forged.
         View.setup(page, request)
-        response: HttpResponse = page.interrupted(403, "csrf_failed")
+        response: HttpResponse = page.csrf_failed()
         patch_vary_headers(response, ["Accept"])
         return response
 
@@ -136,6 +136,10 @@ class ProtectedView(View):
         response = self.interrupted(405, "method_not_allowed")
         response["Allow"] = self.options(request)["Allow"]
         return response
+
+    def csrf_failed(self) -> HttpResponse:
+        """Refuse a request whose CSRF check has failed. Nothing else was done."""
+        return self.interrupted(403, "csrf_failed")
 
     def interrupted(self, status: int, code: str) -> HttpResponse:
         """Answer a request that none of the pages makes."""

@@ -1,11 +1,13 @@
 """What no page of the flow does without: the CSRF check, and an answer one can read."""
 
 import pytest
+from django.contrib.auth import logout
 from django.http import HttpResponse, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
 from django.test import Client
 from django.urls import path
 
+from django_piggy_verify.models import Tally
 from django_piggy_verify.views import EmailView
 from tests.steps import ADDRESS, JSON, ask_for_code, calls, is_logged_in
 from tests.urls import urlpatterns
@@ -115,6 +117,77 @@ def test_a_script_is_told_which_methods_there_are(client, db, page):
     assert "OPTIONS" in response["Allow"]
 
 
+@pytest.fixture
+def old_form(strict, middleware, piggy_sandbox):
+    """What the code page posts once more after its first click has logged in."""
+    token = strict.get("/login/").cookies["csrftoken"].value
+    ask_for_code(strict, csrfmiddlewaretoken=token, next="/members/?a=1")
+    page = strict.get("/login/code/").context
+    form = {
+        "code": piggy_sandbox.last_code(ADDRESS),
+        "login": page["form"]["login"].value(),
+        "csrfmiddlewaretoken": str(page["csrf_token"]),
+    }
+    strict.post("/login/code/", form)
+    return form
+
+
+def test_the_second_click_on_a_form_leads_where_the_first_one_did(strict, old_form):
+    response = strict.post("/login/code/", old_form)
+
+    assert (response.status_code, response.url) == (302, "/members/?a=1")
+
+
+@pytest.mark.parametrize("page", FORMS)
+def test_an_old_form_sends_on_who_is_logged_in(strict, old_form, page, piggy_sandbox):
+    before = state_of(strict)
+
+    response = strict.post(f"/login/{page}?next=/members/%3Fb", {"email": ADDRESS})
+
+    assert (response.status_code, response.url) == (302, "/members/?b")
+    assert not response.cookies
+    assert state_of(strict) == before
+    assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
+def state_of(browser):
+    """What a login changes: the counts, the session and the cookies."""
+    counts = list(Tally.objects.order_by("key").values_list())
+    return counts, dict(browser.session), browser.cookies.output()
+
+
+@pytest.mark.parametrize("page", FORMS)
+def test_a_script_without_a_token_is_sent_on_if_logged_in(strict, old_form, page):
+    form = {"next": "/members/?b"}
+
+    response = strict.post(f"/login/{page}", form, "application/json", headers=JSON)
+
+    assert response.status_code == 200
+    assert response.json() == {"redirect_to": "/members/?b"}
+
+
+@pytest.mark.parametrize("url", ["//evil.example", "https://evil.example/", "/\\a"])
+def test_an_old_form_leads_to_no_other_site(strict, old_form, url):
+    responses = [
+        strict.post("/login/", {"next": url}),
+        strict.post("/login/code/", {"login": url, "next": url}),
+        strict.post("/login/", query_params={"next": url}),
+    ]
+
+    assert {each.url for each in responses} == {"/members/"}
+
+
+def test_a_page_for_who_is_logged_in_sends_nobody_on(strict, old_form, settings):
+    page = EmailView.as_view(redirect_authenticated_user=False)
+    settings.ROOT_URLCONF = (*urlpatterns, path("own/", page))
+
+    assert strict.post("/own/").status_code == 403
+
+
+def test_a_method_that_a_page_does_not_have_sends_nobody_on(strict, old_form):
+    assert strict.put("/login/").status_code == 403
+
+
 class LaxView(EmailView):
     def dispatch(self, *args, **kwargs):
         return HttpResponse("done")
@@ -146,6 +219,21 @@ def test_a_check_of_the_project_is_the_one_that_counts(strict, settings):
 
     assert refused.status_code == 403
     assert strict.post("/login/", fields).status_code == 302
+
+
+def test_a_check_of_the_project_may_end_the_session(strict, old_form, settings):
+    middleware = [each for each in settings.MIDDLEWARE if each != CSRF]
+    settings.MIDDLEWARE = [*middleware, f"{__name__}.{LogsOut.__name__}"]
+
+    assert strict.post("/login/code/", old_form).status_code == 403
+
+
+class LogsOut(CsrfViewMiddleware):
+    def process_view(self, request, *args):
+        refusal = super().process_view(request, *args)
+        if refusal:
+            logout(request)
+        return refusal
 
 
 def test_origins_that_are_trusted_later_are_trusted(strict, settings):
