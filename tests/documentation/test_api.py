@@ -361,8 +361,17 @@ def test_a_token_without_its_cookie_is_worth_nothing(
 def test_the_token_from_before_logging_in_is_void(open_shop: Demo) -> None:
     visitor = Visitor(open_shop).asked()
     visitor.type_code()
+    del visitor.session.cookies["sessionid"]
 
     assert visitor.ask().status_code == 403
+    assert visitor.with_token_of_cookie().ask().status_code == 202
+
+
+def test_who_is_logged_in_is_sent_on_whatever_the_token(open_shop: Demo) -> None:
+    visitor = Visitor(open_shop).asked()
+    visitor.type_code()
+
+    assert visitor.ask().status_code == 200
     assert visitor.with_token_of_cookie().ask().status_code == 200
 
 
