@@ -1,7 +1,7 @@
 """
 The authentication backend: from a right code to a Django user.
 
-Which user that is, is decided here and in the four hooks; the code itself is
+Which user that is, is decided here and in the five hooks; the code itself is
 judged in `verification`.
 """
 
@@ -29,9 +29,9 @@ class PiggyBackend(BaseBackend):
     """
     Log contacts in by the provider's stable id, never by their address.
 
-    Override `find_user`, `create_user`, `update_user` and `can_log_in` to make
-    the mapping your own; they run after the code was proved right. It keeps
-    no permissions: leave `ModelBackend` beside it.
+    Override `find_user`, `create_user`, `adopt_user`, `update_user` and
+    `can_log_in` to make the mapping your own; they run after the code was proved
+    right. It keeps no permissions: leave `ModelBackend` beside it.
     """
 
     def authenticate(  # type: ignore[override]
@@ -132,6 +132,25 @@ class PiggyBackend(BaseBackend):
         user.save(force_insert=True)
         return user
 
+    def adopt_user(
+        self,
+        request: HttpRequest | None,
+        user: AbstractBaseUser,
+        identity: Identity,
+    ) -> None:
+        """
+        Close the doors through which an adopted user could be entered before.
+
+        Called once, when ``PIGGY_VERIFY_LINK_BY_EMAIL`` has linked the user to the
+        contact, in the transaction that stores the link. A stranger may have
+        registered with the member's address. By default the password becomes
+        unusable, which also ends the sessions that the user has. Everything else
+        that lets somebody in, such as linked accounts, API tokens and passkeys, is
+        for the project to delete. LoginRefused undoes the link.
+        """
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+
     def update_user(
         self,
         request: HttpRequest | None,
@@ -192,7 +211,7 @@ class PiggyBackend(BaseBackend):
             self._require_admission(request, user)
             contacts.add(user, identity)
             if adopted is not None:
-                _void_password(adopted)
+                self.adopt_user(request, adopted, identity)
         return user, adopted is None
 
     def _require_admission(
@@ -210,13 +229,3 @@ def identity_of(uid: str, email: str) -> Identity:
     """
     email = recipients.normalise(email)
     return Identity(provider=get_provider().name, uid=uid, email=email)
-
-
-def _void_password(user: AbstractBaseUser) -> None:
-    """
-    Shut out whoever knows the password, and end the sessions it has opened.
-
-    A stranger may have registered here with the member's address, and waited.
-    """
-    user.set_unusable_password()
-    user.save(update_fields=["password"])

@@ -164,7 +164,8 @@ class Conf:
         """
         Whether a new contact adopts the one user with exactly its address.
 
-        It trusts the addresses of your users, and voids the adopted user's password.
+        It trusts the addresses of your users. The hook `adopt_user` makes the adopted
+        user's password unusable.
         """
         return cast("bool", _read("LINK_BY_EMAIL", False))
 

@@ -574,3 +574,44 @@ def test_two_first_logins_at_once_adopt_a_user_once(adoptable, contact):
 
     hashes = [each.get_session_auth_hash() for each in users]
     assert hashes == 2 * [User.objects.get().get_session_auth_hash()]
+
+
+class HesitantBackend(PiggyBackend):
+    def adopt_user(self, request, user, identity):
+        super().adopt_user(request, user, identity)
+        raise LoginRefused
+
+
+def test_a_refused_adoption_leaves_nothing_behind(prove, settings, adoptable):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.HesitantBackend"]
+
+    with pytest.raises(LoginRefused):
+        prove()
+
+    assert not Contact.objects.exists()
+    assert User.objects.get().has_usable_password()
+
+
+class KeepingBackend(PiggyBackend):
+    def adopt_user(self, request, user, identity):
+        user.last_name += "adopted by " + identity.email
+        user.save()
+
+
+def test_a_user_is_adopted_at_the_first_login_alone(prove, settings, adoptable):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.KeepingBackend"]
+
+    prove()
+    prove()
+
+    assert User.objects.get().last_name == f"adopted by {ADDRESS}"
+    assert User.objects.get().has_usable_password()
+
+
+def test_a_new_user_is_not_adopted(prove, settings):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.KeepingBackend"]
+
+    prove()
+
+    assert User.objects.get().last_name == ""

@@ -38,8 +38,8 @@ def login_contact(
 
     There is no HTTP, no limit counts, and no page is asked. The project's own
     backend maps the contact to a user: its `find_user`, `create_user`,
-    `update_user` and `can_log_in` run and get `request`, by default None;
-    `contact_verified` is sent. The browser, though, is not known to be the
+    `adopt_user`, `update_user` and `can_log_in` run and get `request`, by default
+    None; `contact_verified` is sent. The browser, though, is not known to be the
     member's afterwards: a device cookie comes from the pages alone.
 
     The same `email`, in any spelling, is the same contact each time. Pass `uid` to be

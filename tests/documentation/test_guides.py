@@ -1,7 +1,9 @@
 """What the guides in docs/howto have a project write, used as they say."""
 
+import json
 import logging.config
 import re
+import subprocess
 import sys
 import unittest
 from types import ModuleType, SimpleNamespace
@@ -369,6 +371,22 @@ def test_the_backend_of_the_guide_fills_in_the_name(
     log_in(client, piggy_sandbox)
 
     assert re.fullmatch(r"member-\w{12}", User.objects.get().username)
+
+
+def test_the_backend_of_the_guide_closes_the_doors_of_an_adopted_user():
+    [block] = [each for each in blocks("users") if "LinkingBackend" in each]
+    command = [sys.executable, "-W", "error", "-m", "tests.documentation.adopting"]
+
+    run = subprocess.run(
+        command, input=block, capture_output=True, text=True, check=False
+    )
+
+    assert run.stderr == ""
+    ann, bob = json.loads(run.stdout)
+    assert not any(ann[each] for each in ann.keys() - {"addresses"})
+    assert ann["addresses"] == ["ann@example.com"]
+    assert all(bob.values())
+    assert bob["addresses"] == ["bob@elsewhere.example", "bob@example.com"]
 
 
 def test_the_user_model_of_the_guide_is_one_that_the_tests_log_in():
