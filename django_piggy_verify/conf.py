@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from django.conf import settings
+from django.http import HttpRequest
 
 DEFAULT_RATE_LIMITS: Mapping[str, str | int] = {
     "send_cooldown": "1/60s",
@@ -211,6 +212,19 @@ class Conf:
         choose what they are counted by.
         """
         return cast("int", _read("TRUSTED_PROXY_COUNT", 0))
+
+    @property
+    def client_address(self) -> str | Callable[[HttpRequest], str] | None:
+        """
+        A callable that returns the visitor's address, instead of the proxy count.
+
+        Or the dotted path of the callable. It takes the request. All visitors whose
+        address it does not return share the limits of one visitor, and
+        ``client_address_unknown`` is logged.
+        """
+        return cast(
+            "str | Callable[[HttpRequest], str] | None", _read("CLIENT_ADDRESS")
+        )
 
     @property
     def provider(self) -> str:

@@ -71,6 +71,11 @@ LIMIT_REACHED = Event(
     WARNING,
     "%(limit)s is reached for another %(retry_after)s s for %(recipient)s",
 )
+CLIENT_ADDRESS_UNKNOWN = Event(
+    "client_address_unknown",
+    WARNING,
+    "No client address can be read from %(source)s: %(found)r",
+)
 LOGIN_REFUSED = Event(
     "login_refused", WARNING, "Login refused to %(recipient)s: %(reason)s"
 )

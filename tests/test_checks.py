@@ -65,6 +65,10 @@ def test_sound_settings_raise_nothing():
         ("CA_BUNDLE", "/no/such/file", "E008"),
         ("PROXY", "proxy.example:3128", "E009"),
         ("PROXY", "http://[", "E009"),
+        ("CLIENT_ADDRESS", "no.such.callable", "E017"),
+        ("CLIENT_ADDRESS", f"{__name__}.KEY", "E017"),
+        ("CLIENT_ADDRESS", "", "E017"),
+        ("CLIENT_ADDRESS", 5, "E017"),
     ],
 )
 def test_a_fault_is_named(settings, name, value, check):
@@ -84,6 +88,8 @@ def test_a_fault_is_named(settings, name, value, check):
         ("CA_BUNDLE", __file__),
         ("PROXY", "http://proxy.example:3128"),
         ("API_KEY", lambda: "key"),
+        ("CLIENT_ADDRESS", found),
+        ("CLIENT_ADDRESS", f"{__name__}.found"),
     ],
 )
 def test_what_is_sound_raises_nothing(settings, name, value):
@@ -162,6 +168,20 @@ def test_a_proxy_that_is_not_counted_is_named_at_deployment(settings):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
     assert found() == {"W003"}
+
+
+def test_a_proxy_needs_no_count_where_a_callable_finds_the_address(settings):
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.PIGGY_VERIFY_CLIENT_ADDRESS = found
+
+    assert found() == set()
+
+
+def test_a_count_beside_a_callable_is_named(settings):
+    settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = 1
+    settings.PIGGY_VERIFY_CLIENT_ADDRESS = found
+
+    assert found() == {"E018"}
 
 
 @pytest.mark.parametrize("name", ["SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"])

@@ -25,6 +25,7 @@ from django_piggy_verify.checks.provider import (
     check_route,
 )
 from django_piggy_verify.checks.settings import (
+    check_client_address,
     check_encryption_keys,
     check_flags,
     check_numbers,
@@ -38,6 +39,7 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_backend,
     check_addresses,
     check_numbers,
+    check_client_address,
     check_encryption_keys,
     check_rate_limits,
     check_provider,

@@ -22,10 +22,12 @@ def check_cookies() -> Iterator[CheckMessage]:
 
 def check_proxies() -> Iterator[CheckMessage]:
     """W003, with ``--deploy``: behind a proxy all visitors share one address."""
-    if settings.SECURE_PROXY_SSL_HEADER and not conf.trusted_proxy_count:
+    is_counted = conf.trusted_proxy_count or conf.client_address is not None
+    if settings.SECURE_PROXY_SSL_HEADER and not is_counted:
         yield Caution(
             "There is a proxy in front, but PIGGY_VERIFY_TRUSTED_PROXY_COUNT is 0.",
             hint="All visitors come from the proxy's address and share its limits. "
-            "Set how many proxies of your own append to X-Forwarded-For.",
+            "Set how many proxies of your own append to X-Forwarded-For, or set "
+            "PIGGY_VERIFY_CLIENT_ADDRESS.",
             id=f"{_ID}W003",
         )

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error
 from django_piggy_verify.auth_tokens.encryption import read_key
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, conf
 from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.login import client_address
 
 _ID = "piggy_verify."
 
@@ -27,6 +28,33 @@ def check_numbers() -> Iterator[CheckMessage]:
     count = conf.trusted_proxy_count
     if type(count) is not int or count < 0:
         yield _bad_value("TRUSTED_PROXY_COUNT", "a whole number, 0 or more")
+
+
+def check_client_address() -> Iterator[CheckMessage]:
+    """
+    E017 and E018: a callable that cannot be called finds no visitor's address.
+
+    All visitors would then share the limits of one visitor. If both settings are
+    set, the package ignores the number of proxies. Remove one of them.
+    """
+    if conf.client_address is None:
+        return
+    try:
+        client_address.import_callable()
+    except Exception as error:  # noqa: BLE001  an import may raise anything
+        yield Error(
+            f"PIGGY_VERIFY_CLIENT_ADDRESS cannot be used: {type(error).__name__}.",
+            hint="Set it to a callable, or to the dotted path of one, that takes the "
+            "request and returns the visitor's address.",
+            id=f"{_ID}E017",
+        )
+    if conf.trusted_proxy_count:
+        yield Error(
+            "PIGGY_VERIFY_CLIENT_ADDRESS and PIGGY_VERIFY_TRUSTED_PROXY_COUNT are "
+            "both set.",
+            hint="The callable is used, and the number is ignored. Remove one.",
+            id=f"{_ID}E018",
+        )
 
 
 def check_encryption_keys() -> Iterator[CheckMessage]:

@@ -5,18 +5,31 @@ Which requests are counted is decided by `rate_limits`.
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from collections.abc import Callable
+from ipaddress import (
+    IPv4Address,
+    IPv6Address,
+    ip_address,
+    ip_network,
+)
+from typing import Any, Final
 
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
+from django_piggy_verify import events
 from django_piggy_verify.conf import conf
 
 UNKNOWN: Final = "unknown"
 """The one visitor that all requests without a readable address count as."""
 
-_WITH_PORT: Final = re.compile(r"(?:([\d.]+)|\[([^\]]+)\])(?::(\d{1,5}))?", re.ASCII)
+_WITH_PORT: Final = re.compile(
+    r"(?:([\d.]+)|\[([^\]]+)\])(?::(\d{1,5}))?",
+    re.ASCII,
+)
 _LAST_PORT: Final = 65535
+_SHOWN: Final = 40
+"""Characters of an unreadable address that the log shows, masked."""
 
 
 def of(request: HttpRequest) -> str:
@@ -26,27 +39,52 @@ def of(request: HttpRequest) -> str:
     This is an IPv4 address, or the /64 network of an IPv6 address. All requests
     whose address cannot be read return `UNKNOWN`.
     """
+    source, found = _find(request)
     try:
-        return _subject(_parse(_find(request)))
+        return _subject(_parse(found))
     except ValueError:
+        events.CLIENT_ADDRESS_UNKNOWN.log(source=source, found=_masked(found))
         return UNKNOWN
 
 
-def _find(request: HttpRequest) -> str:
+def import_callable() -> Callable[[HttpRequest], object]:
     """
-    Return where the request says that it comes from.
+    Return the callable that ``PIGGY_VERIFY_CLIENT_ADDRESS`` names.
+
+    Raises TypeError if it is not callable, and what its import raises.
+    """
+    named: Any = conf.client_address
+    found = import_string(named) if isinstance(named, str) else named
+    if not callable(found):
+        raise TypeError("not a callable")
+    return found  # type: ignore[no-any-return]
+
+
+def _find(request: HttpRequest) -> tuple[str, object]:
+    """
+    Return where the address was looked up, and what was found there.
 
     With ``PIGGY_VERIFY_TRUSTED_PROXY_COUNT`` = n this is the n-th entry of
     ``X-Forwarded-For`` from the right. Visitors can make up the entries before it.
     """
+    if conf.client_address is not None:
+        return "PIGGY_VERIFY_CLIENT_ADDRESS", _ask_project(request)
     count = conf.trusted_proxy_count
     if not count:
-        return str(request.META.get("REMOTE_ADDR", ""))
+        return "REMOTE_ADDR", str(request.META.get("REMOTE_ADDR", ""))
     hops = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
-    return hops[-count] if count <= len(hops) else ""
+    return "X-Forwarded-For", hops[-count] if count <= len(hops) else ""
 
 
-def _parse(found: str) -> IPv4Address | IPv6Address:
+def _ask_project(request: HttpRequest) -> object:
+    """Return what the project's callable returns, or the error that it raises."""
+    try:
+        return import_callable()(request)
+    except Exception as error:  # noqa: BLE001  a project's own code may raise anything
+        return error
+
+
+def _parse(found: object) -> IPv4Address | IPv6Address:
     """
     Read an address, which may have a port after it.
 
@@ -54,6 +92,8 @@ def _parse(found: str) -> IPv4Address | IPv6Address:
 
     Raises ValueError.
     """
+    if not isinstance(found, str):
+        raise ValueError("not a text")  # noqa: TRY004  one error for all that is unreadable
     text = found.strip()
     match = _WITH_PORT.fullmatch(text)
     if match is None:
@@ -65,9 +105,13 @@ def _parse(found: str) -> IPv4Address | IPv6Address:
 
 
 def _subject(address: IPv4Address | IPv6Address) -> str:
-    """Return what is counted: all addresses of an IPv6 /64 may be one visitor's."""
-    if isinstance(address, IPv4Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ip_network((address.packed, 64), strict=False))
+    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
+        return str(ip_network((address.packed, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", address))
+
+
+def _masked(found: object) -> str:
+    """Return the shape of an unreadable address: no digit and no letter of it."""
+    if not isinstance(found, str):
+        return type(found).__name__
+    return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", found.strip()[:_SHOWN]))

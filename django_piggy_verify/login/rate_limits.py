@@ -80,6 +80,13 @@ def usage_of(recipient: str) -> list[Usage]:
     return fixed_windows.usage(_of_recipient(recipient))
 
 
+def usage_of_unknown_visitor() -> list[Usage]:
+    """Return what is counted for all visitors whose address cannot be read."""
+    names = ("send_ip", "check_ip")
+    claims = [fixed_windows.claim(name, client_address.UNKNOWN) for name in names]
+    return fixed_windows.usage(claims)
+
+
 def _of_recipient(recipient: str) -> list[Claim]:
     return [*of_send(recipient, None), *of_check_by_recipient(recipient, None)]
 

@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.utils import override_script_prefix
 from django.urls import include, path
@@ -20,6 +20,8 @@ from django.utils import timezone
 from django_piggy_verify import urls
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.exceptions import ProviderRefused
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.login import rate_limits
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.providers.piggy import PiggyProvider
@@ -740,3 +742,13 @@ def test_with_limits_that_are_none_there_are_no_figures(settings, limits):
 
     assert answer["statistics"] == {}
     assert not answer["can_log_in"]
+
+
+def test_visitors_whose_address_cannot_be_read_are_a_warning(settings):
+    settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = 1
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "7/1h"}
+    fixed_windows.take(rate_limits.of_send(ADDRESS, HttpRequest()))
+
+    [text] = [each for each in found("warning") if "visitors" in each]
+
+    assert text.endswith("they share one limit (send_ip 1/7).")

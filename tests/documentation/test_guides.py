@@ -13,10 +13,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
 from django.core.checks import ERROR
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import include, path
 
 from django_piggy_verify import checks, events
+from django_piggy_verify.login import client_address
 from django_piggy_verify.models import Contact
 from django_piggy_verify.signals import limit_reached
 from django_piggy_verify.tokens import get_auth_token
@@ -107,6 +108,7 @@ def test_the_settings_of_a_page_pass_the_checks(modules, settings, monkeypatch, 
     monkeypatch.setenv("PIGGY_VERIFY_API_KEY", "from the environment")
     modules("programmes")
     modules("providers")
+    modules("proxies")
     for name, value in pages.run(source).items():
         if name.startswith("PIGGY_VERIFY_"):
             setattr(settings, name, value)
@@ -456,6 +458,28 @@ def test_visitors_behind_a_counted_proxy_are_told_apart(
         )
     ]
     assert answers == [302, 302, 429]
+
+
+@pytest.mark.parametrize(
+    ("named", "host", "address"),
+    [
+        ("behind_cloudflare", "shop.example.com", "203.0.113.1"),
+        ("behind_front_door", "shop.example.com", "203.0.113.2"),
+        ("behind_a_cdn_on_one_host", "shop.example.com", "203.0.113.1"),
+        ("behind_a_cdn_on_one_host", "localhost", "127.0.0.1"),
+    ],
+)
+def test_the_callables_of_the_guide_find_the_address_of_the_cdn(
+    modules, settings, named, host, address
+):
+    modules("proxies")
+    settings.ALLOWED_HOSTS = [host]
+    settings.PIGGY_VERIFY_CLIENT_ADDRESS = f"shop.addresses.{named}"
+    cdn = {"cf-connecting-ip": "203.0.113.1", "x-azure-socketip": "203.0.113.2"}
+
+    request = RequestFactory().get("/", headers={"host": host, **cdn})
+
+    assert client_address.of(request) == address
 
 
 def test_the_receiver_of_the_guide_counts_limits():

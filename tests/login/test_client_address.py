@@ -3,8 +3,9 @@ from django.http import HttpRequest
 from django.test import Client, override_settings
 from hypothesis import given, strategies as st
 
+from django_piggy_verify import events
 from django_piggy_verify.login import client_address
-from tests.steps import UNLIMITED, ask_for_code
+from tests.steps import ADDRESS, STRANGER, UNLIMITED, ask_for_code
 
 
 @pytest.mark.parametrize(
@@ -102,3 +103,78 @@ def test_visitors_whose_gateway_adds_ports_do_not_share_a_limit(contact, setting
     statuses = [ask_for_code(each).status_code for each in visitors]
 
     assert statuses == [302, 302]
+
+
+def of_a_header(request):
+    return request.headers["cf-connecting-ip"]
+
+
+def not_at_all(request):
+    raise LookupError("nobody knows 203.0.113.7")
+
+
+@pytest.mark.parametrize(
+    "named", [of_a_header, f"{__name__}.of_a_header"], ids=["callable", "dotted path"]
+)
+def test_a_callable_of_the_project_says_the_client_address(rf, settings, named):
+    settings.PIGGY_VERIFY_CLIENT_ADDRESS = named
+    settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = 1
+    headers = {"cf-connecting-ip": "203.0.113.7", "x-forwarded-for": "6.6.6.6"}
+
+    assert client_address.of(rf.get("/", headers=headers)) == "203.0.113.7"
+
+
+NO_ANSWERS = {
+    "no address": (lambda _: "Ann\n203.0.113.7", "aaa?999.9.999.9"),
+    "a long text": (lambda _: "é1" * 999, "a9" * 20),
+    "nothing": (lambda _: None, "NoneType"),
+    "a number": (lambda _: 3405803783, "int"),
+    "an error": (not_at_all, "LookupError"),
+    "no such callable": ("no.such.callable", "ModuleNotFoundError"),
+    "no callable": (5, "TypeError"),
+}
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"), NO_ANSWERS.values(), ids=NO_ANSWERS.keys()
+)
+def test_what_is_no_address_counts_as_the_unknown_visitor_and_is_logged(
+    rf, settings, caplog, answers, found
+):
+    settings.PIGGY_VERIFY_CLIENT_ADDRESS = answers
+
+    assert client_address.of(rf.get("/")) == client_address.UNKNOWN
+
+    [record] = caplog.records
+    assert record.event_name == events.CLIENT_ADDRESS_UNKNOWN.name
+    assert record.getMessage() == (
+        f"No client address can be read from PIGGY_VERIFY_CLIENT_ADDRESS: {found!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "source"), [(0, "REMOTE_ADDR"), (1, "X-Forwarded-For")]
+)
+def test_the_log_says_where_no_address_was_found(rf, settings, caplog, count, source):
+    settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = count
+
+    client_address.of(rf.get("/", REMOTE_ADDR=""))
+
+    assert caplog.messages == [f"No client address can be read from {source}: ''"]
+
+
+def test_a_callable_that_raises_stops_no_login(client, contact, settings):
+    settings.PIGGY_VERIFY_CLIENT_ADDRESS = not_at_all
+
+    assert ask_for_code(client, ADDRESS).url == "/login/code/"
+
+
+def test_visitors_without_an_address_share_one_limit(contact, settings):
+    settings.PIGGY_VERIFY_CLIENT_ADDRESS = not_at_all
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"send_ip": "1/1h"}
+
+    statuses = [
+        ask_for_code(Client(), each).status_code for each in (ADDRESS, STRANGER)
+    ]
+
+    assert statuses == [302, 429]

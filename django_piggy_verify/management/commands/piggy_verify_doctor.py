@@ -18,6 +18,7 @@ from django_piggy_verify.doctor import (
     sessions,
     statistics,
     storage,
+    visitors,
 )
 from django_piggy_verify.doctor.findings import (
     Examination,
@@ -45,6 +46,7 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
     ),
     "Sessions": (sessions.sessions, sessions.reach, sessions.cookies),
     "Backends": (configuration.backends,),
+    "Visitors": (visitors.client_addresses,),
     "Pages": (routes.pages, routes.ways_in_and_out, pages.middleware, pages.shown),
 }
 _Findings = Sequence[tuple[str, Finding]]

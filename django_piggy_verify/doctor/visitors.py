@@ -1,0 +1,21 @@
+"""Examine how the visitors are told apart."""
+
+from collections.abc import Iterator
+
+from django_piggy_verify.doctor.findings import Finding, warning
+from django_piggy_verify.login import rate_limits
+
+
+def client_addresses() -> Iterator[Finding]:
+    """Look whether the addresses of visitors could be read."""
+    used = [each for each in rate_limits.usage_of_unknown_visitor() if each.number]
+    if used:
+        counts = ", ".join(
+            f"{each.limit} {each.number}/{each.allowed}" for each in used
+        )
+        yield warning(
+            f"The address of some visitors cannot be read: they share one limit "
+            f"({counts}).",
+            "The log says what was found instead (client_address_unknown). See "
+            "PIGGY_VERIFY_TRUSTED_PROXY_COUNT and PIGGY_VERIFY_CLIENT_ADDRESS.",
+        )
