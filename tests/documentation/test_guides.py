@@ -22,7 +22,6 @@ from django_piggy_verify.models import Contact
 from django_piggy_verify.signals import limit_reached
 from django_piggy_verify.tokens import get_auth_token
 from tests.documentation import pages
-from tests.people.models import EmailUser
 from tests.steps import ADDRESS, STRANGER, ask_for_code, is_logged_in, log_in, type_code
 
 FILE = re.compile(r"# ((?:shop|members)/\w+)\.py\n")
@@ -389,17 +388,6 @@ def test_the_backend_of_the_guide_closes_the_doors_of_an_adopted_user():
     assert ann["addresses"] == ["ann@example.com"]
     assert all(bob.values())
     assert bob["addresses"] == ["bob@elsewhere.example", "bob@example.com"]
-
-
-def test_the_user_model_of_the_guide_is_one_that_the_tests_log_in():
-    model = names("user-model")["Member"]
-
-    ours, tested = (
-        {(field.name, type(field)) for field in each._meta.get_fields()}
-        for each in (model, EmailUser)
-    )
-    assert ours == tested
-    assert model.USERNAME_FIELD == EmailUser.USERNAME_FIELD
 
 
 # Tokens, the portal, proxies, operating

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from django.db import connection
 
+from tests.documentation import pages
 from tests.example.demo import PACKAGE, PATIENCE, free_port
 from tests.example.surfing import get, new_browser, submit
 
@@ -28,12 +29,15 @@ class Shape(NamedTuple):
     settings: str
     server: str = "django"
     prefix: str = ""
+    guide: str = ""
+    """The guide in docs/howto whose modules the project has."""
 
 
 SHAPES = {
     "Django's user": Shape("base"),
     "users by e-mail, with UUIDs": Shape("email_user"),
     "users without name and e-mail": Shape("card_user"),
+    "users of the guide": Shape("guide_user", guide="user-model"),
     "login required, atomic requests, signed cookies": Shape("strict"),
     "allauth and axes": Shape("beside"),
     "three databases": Shape("databases"),
@@ -76,11 +80,27 @@ class Projects(ExitStack):
         if name not in self.running:
             folder = self.folder / f"p{os.getpid()}_{len(self.running)}"
             folder.mkdir()
+            write_modules(SHAPES[name].guide, folder)
             self.callback(drop_databases, folder.name)
             started = running_project(SHAPES[name], folder, self.sandbox_url)
             self.running[name] = self.enter_context(started)
         self.running[name].wait()
         return self.running[name]
+
+
+def write_modules(guide, folder):
+    """Write the modules of a guide, each where the first line of its block says."""
+    blocks = code_of_guide(guide) if guide else []
+    for block in blocks:
+        [path] = re.findall(r"\A# (\w+/\w+\.py)\n", block)
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(block)
+        (folder / path).with_name("__init__.py").touch()
+
+
+def code_of_guide(guide):
+    page = pages.parsed(pages.DOCS / "howto" / f"{guide}.rst")
+    return pages.blocks_of(page, "python")
 
 
 @contextmanager
