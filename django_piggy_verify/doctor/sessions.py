@@ -79,7 +79,8 @@ def cookies() -> Iterator[Finding]:
     if settings.SESSION_COOKIE_SAMESITE in {None, False, "None"}:
         yield warning(
             "SESSION_COOKIE_SAMESITE lets other sites send the session along.",
-            "SESSION_COOKIE_SAMESITE = 'Lax'",
+            "SESSION_COOKIE_SAMESITE = 'Lax', unless your pages are shown in a frame "
+            "of another site.",
         )
     if settings.SESSION_COOKIE_AGE > _MONTH:
         yield note("Members stay logged in for more than 30 days.")

@@ -1,7 +1,7 @@
 """
-How this package keeps a cookie: signed by its owner, as safe as the session's.
+Set and delete the cookies of this package, with the attributes of the session's.
 
-What is in it is the business of `pending` and `devices`.
+`pending` and `devices` decide what is in the cookies, and sign it.
 """
 
 from django.conf import settings
@@ -15,15 +15,17 @@ def keep(
     *,
     max_age: int,
 ) -> None:
-    """Keep a `cookie`, name and value, for `max_age` seconds, away from scripts."""
+    """Set a `cookie`, name and value, for `max_age` seconds, away from scripts."""
+    is_secure = settings.SESSION_COOKIE_SECURE or request.is_secure()
     response.set_cookie(
         *cookie,
         max_age=max_age,
         path=settings.SESSION_COOKIE_PATH,
         domain=settings.SESSION_COOKIE_DOMAIN,
-        secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
+        # Browsers refuse a cookie with SameSite=None that is not Secure.
+        secure=is_secure or _samesite() == "None",
         httponly=True,
-        samesite="Lax",
+        samesite=_samesite(),
     )
 
 
@@ -33,5 +35,17 @@ def drop(response: HttpResponseBase, name: str) -> None:
         name,
         path=settings.SESSION_COOKIE_PATH,
         domain=settings.SESSION_COOKIE_DOMAIN,
-        samesite="Lax",
+        samesite=_samesite(),
     )
+
+
+def _samesite() -> str:
+    """
+    Return ``None`` where the session's cookie has it, for pages in a frame.
+
+    Otherwise return ``Lax``. With ``Strict``, a member who follows a link to the
+    site would not be known to it.
+    """
+    samesite = settings.SESSION_COOKIE_SAMESITE
+    is_none = isinstance(samesite, str) and samesite.lower() == "none"
+    return "None" if is_none else "Lax"
