@@ -85,7 +85,8 @@ def _judgement(status: int, text: str, words: str) -> Finding:
 
 
 def _made_up_login() -> pending.Login:
-    return pending.begin(HttpRequest(), "nobody@example.com", next_url="", resend_in=60)
+    result = pending.SendResult(is_sent=True, resend_in=60)
+    return pending.begin(HttpRequest(), "nobody@example.com", result, next_url="")
 
 
 @contextmanager

@@ -32,6 +32,17 @@ _GRACE: Final = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendResult:
+    """What came of asking for a code."""
+
+    is_sent: bool
+    """False if it was too early for a code. True for a stranger too."""
+
+    resend_in: int
+    """Whole seconds until another code may be sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
     """A login in progress."""
 
@@ -54,10 +65,10 @@ class Login:
     """When the next code may be asked for, in seconds since the epoch."""
 
     is_resent: bool = False
-    """Whether there is a newer code than when one was last asked for."""
+    """Whether the last request was a resend that sent a code."""
 
     is_held_back: bool = False
-    """Whether none was, because it was too early."""
+    """Whether the last request sent no code, because it was too early."""
 
     @property
     def expires_in(self) -> int:
@@ -74,19 +85,15 @@ class Login:
         """Whether a code may still be checked for it."""
         return self.expires_in > 0
 
-    def sent_again(self, *, resend_in: int) -> Self:
-        """Answer this login with a fresh deadline."""
+    def sent_again(self, result: SendResult) -> Self:
+        """Return this login with a fresh deadline."""
         now = time.time()
-        resend_at = now + resend_in
-        # What the cooldown holds back leaves its end where it was, to a second, unless
-        # somebody else has asked since: then there is a newer email, too.
-        is_resent = resend_at > self.resend_at + 1
         return replace(
             self,
             sent_at=int(now),
-            resend_at=resend_at,
-            is_resent=is_resent,
-            is_held_back=not is_resent,
+            resend_at=now + result.resend_in,
+            is_resent=result.is_sent,
+            is_held_back=not result.is_sent,
         )
 
     def __str__(self) -> str:
@@ -96,9 +103,9 @@ class Login:
 
 
 def begin(
-    request: HttpRequest, recipient: str, *, next_url: str, resend_in: int
+    request: HttpRequest, recipient: str, result: SendResult, *, next_url: str
 ) -> Login:
-    """Answer a new login in progress for a code that was just asked for."""
+    """Return a new login in progress for a code that was just asked for."""
     earlier = _read(request.COOKIES.get(COOKIE, ""))
     now = time.time()
     next_url = iri_to_uri(next_url)
@@ -108,7 +115,8 @@ def begin(
         recipient=recipient,
         next=next_url if len(next_url) <= MAX_NEXT else "",
         sent_at=int(now),
-        resend_at=now + resend_in,
+        resend_at=now + result.resend_in,
+        is_held_back=not result.is_sent,
     )
 
 

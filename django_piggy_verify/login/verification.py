@@ -22,15 +22,16 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
 from django_piggy_verify.login import pending, rate_limits
+from django_piggy_verify.login.pending import SendResult
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.providers.calls import logged_call
 from django_piggy_verify.secret import Secret
 
 
-def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
+def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResult:
     """
-    Have a code mailed, and return in how many seconds the next one may be.
+    Have a code mailed, and return whether it was sent, and when the next one may be.
 
     Within the cooldown nothing is sent. A stranger, and a failure that may
     depend on the contact, end like a success, after the same time at least.
@@ -46,10 +47,10 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> int:
         if cooldown.limit not in refusal.waits:
             raise _too_many(refusal.waits, recipient, request) from None
         events.SEND_HELD_BACK.log(recipient=recipient)
-        return refusal.waits[cooldown.limit]
+        return SendResult(is_sent=False, resend_in=refusal.waits[cooldown.limit])
     with _lasting_at_least(conf.send_floor), _given_back(windows, claims):
         _send(recipient, request)
-    return cooldown.rate.period
+        return SendResult(is_sent=True, resend_in=_wait_after_send(cooldown))
 
 
 def check_code(
@@ -109,6 +110,13 @@ def _send(recipient: str, request: HttpRequest | None) -> None:
         signals.code_sent.send_robust(
             type(provider), recipient=recipient, request=request
         )
+
+
+def _wait_after_send(cooldown: Claim) -> int:
+    """Return the seconds until the cooldown allows another send."""
+    if cooldown.rate.count == 1:
+        return cooldown.rate.period
+    return fixed_windows.waits([cooldown]).get(cooldown.limit, 0)
 
 
 @contextmanager

@@ -231,6 +231,7 @@ def state(login: Login) -> dict[str, Any]:
         "recipient": login.recipient,
         "expires_in": login.expires_in,
         "resend_in": login.resend_in,
+        "sent": not login.is_held_back,
     }
 
 

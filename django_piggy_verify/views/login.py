@@ -93,7 +93,7 @@ class EmailView(FormPage):
         """Send a code and go on to the code page."""
         recipient = form.cleaned_data["email"]
         try:
-            resend_in = verification.send_code(recipient, request=self.request)
+            result = verification.send_code(recipient, request=self.request)
         except ContactUnknown:
             return self.unknown(form)
         except TooManyAttempts:
@@ -103,7 +103,7 @@ class EmailView(FormPage):
                 pending.attach(self.request, login)
             raise
         login = pending.begin(
-            self.request, recipient, next_url=self.get_safe_next(), resend_in=resend_in
+            self.request, recipient, result, next_url=self.get_safe_next()
         )
         return self.waiting_for_code(login)
 
@@ -223,11 +223,11 @@ class ResendView(LoginPage):
         login = self.open_login
         verification.require_attempts_left(request)
         try:
-            resend_in = verification.send_code(login.recipient, request=request)
+            result = verification.send_code(login.recipient, request=request)
         except ContactUnknown:
             # Said on the e-mail page; whoever got here was a contact then.
             return self.expired()
-        return self.waiting_for_code(login.sent_again(resend_in=resend_in))
+        return self.waiting_for_code(login.sent_again(result))
 
 
 class CancelView(FlowView):

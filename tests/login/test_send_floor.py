@@ -66,7 +66,7 @@ def floor(settings):
 @pytest.fixture
 def slept(monkeypatch, floor):
     """How long the package has slept each time; it only says so."""
-    seconds = []
+    seconds: list[float] = []
     sleep = "django_piggy_verify.login.verification.time.sleep"
     monkeypatch.setattr(sleep, seconds.append)
     return seconds

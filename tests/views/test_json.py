@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -33,7 +34,25 @@ def test_asking_for_a_code_answers_the_state_of_the_login(client, contact):
         "recipient": ADDRESS,
         "expires_in": 600,
         "resend_in": 60,
+        "sent": True,
     }
+
+
+@pytest.mark.parametrize("path", [LOGIN, "/login/code/resend/"])
+def test_a_code_that_the_cooldown_holds_back_is_not_sent(client, in_progress, path):
+    held_back = post(client, path, {"email": ADDRESS})
+    read = client.get(CODE, headers=JSON)
+
+    assert (held_back.json()["sent"], read.json()["sent"]) == (False, False)
+
+
+def test_a_code_that_was_sent_anew_is_sent(client, in_progress, time_machine):
+    post(client, "/login/code/resend/")
+    time_machine.move_to(time.time() + 60)
+
+    again = post(client, "/login/code/resend/")
+
+    assert again.json()["sent"] is True
 
 
 def test_a_form_body_is_taken_as_well(client, contact):
@@ -46,7 +65,7 @@ def test_the_code_page_answers_the_state_of_the_login(client, in_progress):
     response = client.get(CODE, headers=JSON)
 
     assert response.status_code == 200
-    assert set(response.json()) == {"recipient", "expires_in", "resend_in"}
+    assert set(response.json()) == {"recipient", "expires_in", "resend_in", "sent"}
 
 
 def test_a_right_code_answers_where_to_go(client, in_progress, piggy_sandbox):

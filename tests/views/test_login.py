@@ -502,6 +502,36 @@ def test_a_code_that_is_asked_for_too_early_is_not_claimed(
     assert NEWEST not in page
 
 
+def test_a_code_that_was_sent_at_once_is_claimed(client, contact, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_cooldown": "5/60s"}
+    ask_for_code(client)
+
+    client.post("/login/code/resend/")
+
+    page = client.get("/login/code/").text
+    assert NEWEST in page
+    assert "You can ask for a new code in" not in page
+
+
+def test_the_last_code_that_the_cooldown_allows_begins_a_wait(
+    client, contact, settings, time_machine
+):
+    time_machine.move_to(0, tick=False)
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_cooldown": "2/60s"}
+    ask_for_code(client)
+
+    client.post("/login/code/resend/")
+
+    assert client.get("/login/code/").context["resend_in"] == 60
+
+
+def test_beginning_again_within_the_cooldown_claims_no_code(client, code):
+    ask_for_code(client)
+
+    page = client.get("/login/code/").text
+    assert "We have not sent another code yet." in page
+
+
 def test_a_wait_that_is_over_is_mentioned_no_more(client, contact, time_machine):
     time_machine.move_to(0)
     ask_for_code(client)

@@ -35,8 +35,15 @@ def test_a_field_error_takes_no_query(client, contact):
     assert statements(ask_for_code, client, "ann") == 0
 
 
-def test_asking_for_a_code_takes_two_statements_for_all_limits(client, user):
+def test_asking_for_a_code_takes_two_statements_for_all_limits(user, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"send_cooldown": "1/60s"}
+    Tally.objects.filter(key__endswith=":send_cooldown").update(count=0)
+
     assert statements(ask_for_code, Client()) == 2
+
+
+def test_a_cooldown_of_several_codes_takes_one_more_to_tell_the_wait(user):
+    assert statements(ask_for_code, Client()) == 3
 
 
 def test_a_send_held_back_by_the_cooldown_stays_within_its_budget(
@@ -59,7 +66,8 @@ def test_a_further_login_stays_within_its_budget(client, user, piggy_sandbox):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_login_after_a_purge_stays_within_its_budget(client, user, piggy_sandbox):
+def test_a_login_after_a_purge_stays_within_its_budget(user, piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"send_cooldown": "1/60s"}
     Tally.objects.all().delete()
     browser = Client()
 
