@@ -1,10 +1,15 @@
+from typing import ClassVar
+
 import pytest
 from django.core.checks import run_checks
 from django.urls import clear_url_caches, include, path
 
 from django_piggy_verify import urls as login_urls
 from django_piggy_verify.checks.project import check_backend
+from django_piggy_verify.checks.provider import check_credentials
+from django_piggy_verify.providers.piggy import PiggyProvider
 
+LEAK = "not-to-be-shown-0123456789"
 KEY = "A" * 43 + "="
 
 
@@ -30,6 +35,21 @@ def test_sound_settings_raise_nothing():
         ("API_KEY", None, "E001"),
         ("API_KEY", "", "E001"),
         ("API_KEY", " \n", "E001"),
+        ("API_KEY", "key\n", "E001"),
+        ("API_KEY", "\ufeffkey", "E001"),
+        ("API_KEY", " key", "E001"),
+        ("API_KEY", "Bearer key", "E001"),
+        ("API_KEY", "one\r\ntwo", "E001"),
+        ("API_KEY", "non\xa0breaking", "E001"),
+        ("API_KEY", "k\u00e9y", "E001"),
+        ("API_KEY", "key\x00", "E001"),
+        ("API_KEY", "key\x7f", "E001"),
+        ("API_KEY", "key\ud800", "E001"),
+        ("API_KEY", b"key", "E001"),
+        ("API_KEY", lambda: None, "E001"),
+        ("API_KEY", lambda: "", "E001"),
+        ("API_KEY", lambda: "key\n", "E001"),
+        ("API_KEY", lambda: b"key", "E001"),
         ("BASE_URL", None, "E003"),
         ("ENCRYPTION_KEYS", 5, "E005"),
         ("RATE_LIMITS", None, "E006"),
@@ -104,6 +124,74 @@ def test_client_credentials_stand_in_for_a_key(settings):
     settings.PIGGY_VERIFY_TOKEN_URL = "https://api.piggy.eu/oauth/token"
 
     assert found() == set()
+
+
+def test_a_blank_key_is_named_in_spite_of_client_credentials(settings):
+    settings.PIGGY_VERIFY_API_KEY = " "
+    settings.PIGGY_VERIFY_CLIENT_ID = settings.PIGGY_VERIFY_CLIENT_SECRET = "x"
+    settings.PIGGY_VERIFY_TOKEN_URL = "https://api.piggy.eu/oauth/token"
+
+    assert found() == {"E001"}
+
+
+def test_a_callable_key_that_raises_is_named_by_type(settings):
+    def fail():
+        raise LookupError(LEAK)
+
+    settings.PIGGY_VERIFY_API_KEY = fail
+
+    [message] = check_credentials()
+    assert "raised LookupError" in message.msg
+    assert LEAK not in str(message)
+
+
+@pytest.mark.parametrize("wrap", [str, lambda key: lambda: key], ids=["text", "call"])
+@pytest.mark.parametrize("end", ["\n", " x", "\x00"], ids=["line", "space", "control"])
+def test_a_key_that_is_named_is_not_shown(settings, wrap, end):
+    settings.PIGGY_VERIFY_API_KEY = wrap(LEAK + end)
+
+    [message] = check_credentials()
+    assert message.id == "piggy_verify.E001"
+    assert LEAK not in str(message)
+
+
+class Shops(PiggyProvider):
+    """Has one account for each key, as the guide to several programmes shows."""
+
+    keys: ClassVar = {"north": "key", "south": None, "west": "key"}
+    now = ""
+
+    def __init__(self):
+        super().__init__(name=Shops.now or "nobody's")
+
+    @staticmethod
+    def each_account():
+        for Shops.now in Shops.keys:  # noqa: B020
+            yield Shops.now
+        Shops.now = ""
+
+
+def test_the_key_of_every_account_is_checked(settings):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.test_checks.Shops"
+    settings.PIGGY_VERIFY_API_KEY = lambda: Shops.keys[Shops.now]
+
+    [message] = check_credentials()
+    assert message.obj == "south"
+    assert "returned no key" in message.msg
+
+
+def test_a_provider_that_cannot_name_its_accounts_is_named(settings, monkeypatch):
+    monkeypatch.setattr(Shops, "keys", None)
+    settings.PIGGY_VERIFY_PROVIDER = "tests.test_checks.Shops"
+
+    assert found() == {"E007"}
+
+
+def test_a_key_is_checked_without_a_provider_that_can_be_used(settings):
+    settings.PIGGY_VERIFY_PROVIDER = "no.such.Provider"
+    settings.PIGGY_VERIFY_API_KEY = None
+
+    assert found() == {"E001", "E007"}
 
 
 @pytest.mark.parametrize(

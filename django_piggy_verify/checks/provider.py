@@ -8,23 +8,31 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
 from django_piggy_verify.conf import conf
-from django_piggy_verify.providers import get_provider
+from django_piggy_verify.providers import each_account, get_provider
 
 _ID = "piggy_verify."
 
 
 def check_credentials() -> Iterator[CheckMessage]:
-    """E001: without a key or client credentials no call can succeed."""
-    key = conf.api_key
-    has_key = key.strip() if isinstance(key, str) else key
-    if has_key or (conf.client_id and conf.client_secret and conf.token_url):
+    """
+    E001: Without a key or client credentials, no call to the API can succeed.
+
+    The check calls a callable key, for each account if the provider has several. It
+    names an exception by its type only. A key must not be blank. It must not contain
+    white space, control characters or characters outside ASCII. The check never shows
+    the key.
+    """
+    if not conf.api_key and conf.client_id and conf.client_secret and conf.token_url:
         return
-    yield Error(
-        "There is no PIGGY_VERIFY_API_KEY.",
-        hint="Make a personal access token in the business dashboard: Apps > "
-        "Integrations > Personal Access Tokens.",
-        id=f"{_ID}E001",
-    )
+    for account, fault in _key_faults():
+        yield Error(
+            f"PIGGY_VERIFY_API_KEY cannot be used: {fault}.",
+            hint="Use a personal access token of the business dashboard (Apps > "
+            "Integrations > Personal Access Tokens). Give the token alone, without "
+            "'Bearer', spaces and line breaks.",
+            obj=account or None,
+            id=f"{_ID}E001",
+        )
 
 
 def check_addresses() -> Iterator[CheckMessage]:
@@ -47,7 +55,8 @@ def check_addresses() -> Iterator[CheckMessage]:
 def check_provider() -> Iterator[CheckMessage]:
     """E007: the provider must be there and take its options."""
     try:
-        get_provider()
+        for _account in each_account():
+            get_provider()
     except Exception as error:  # noqa: BLE001  a project's own constructor may raise anything
         yield Error(
             f"PIGGY_VERIFY_PROVIDER cannot be used: {type(error).__name__}.",
@@ -63,6 +72,40 @@ def check_route() -> Iterator[CheckMessage]:
         yield Error("PIGGY_VERIFY_CA_BUNDLE is no file.", id=f"{_ID}E008")
     if conf.proxy is not None and not _is_proxy(conf.proxy):
         yield Error("PIGGY_VERIFY_PROXY is no http or https address.", id=f"{_ID}E009")
+
+
+def _key_faults() -> Iterator[tuple[str, str]]:
+    try:
+        faults = {account: _key_fault() for account in each_account()}
+    except Exception:  # noqa: BLE001  `check_provider` names it
+        faults = {"": _key_fault()}
+    return ((account, fault) for account, fault in faults.items() if fault)
+
+
+def _key_fault() -> str | None:
+    """Return what is wrong with the key of the current account, without the key."""
+    key, name = conf.api_key, "it"
+    if callable(key):
+        name = "the key that its callable returned"
+        try:
+            key = key()
+        except Exception as error:  # noqa: BLE001  a project's own may raise anything
+            return f"its callable raised {type(error).__name__}"
+    if key is None:
+        return "there is none" if name == "it" else "its callable returned no key"
+    if not isinstance(key, str):
+        return f"{name} is of the type {type(key).__name__}"
+    return _text_fault(key, name)
+
+
+def _text_fault(key: str, name: str) -> str | None:
+    if not key.strip():
+        return f"{name} is blank"
+    if any(each.isspace() for each in key):
+        return f"{name} contains a space or a line break"
+    if not key.isascii() or not key.isprintable():
+        return f"{name} contains a character that no HTTP header may contain"
+    return None
 
 
 def _is_safe_origin(url: object) -> bool:

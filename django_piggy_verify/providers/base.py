@@ -5,6 +5,7 @@ A provider is one module that knows its vendor's paths, fields and error numbers
 It gets no request and uses no database.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -96,4 +97,18 @@ class PortalProvider(Protocol):
         The URL is a credential: keep it secret. It is plain ASCII, uses https, has a
         host and no user info.
         Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
+        """
+
+
+@runtime_checkable
+class MultiAccountProvider(Protocol):
+    """A provider class that chooses one of several accounts when it is created."""
+
+    @staticmethod
+    def each_account() -> Iterator[str]:
+        """
+        Make each account the current one, and yield its name.
+
+        The system checks and the doctor look at the key and the provider of each
+        account. They call this method on the class.
         """

@@ -116,9 +116,13 @@ def _current_key() -> Secret:
     if not callable(conf.api_key):
         return Secret(conf.api_key)
     try:
-        return Secret(conf.api_key())
+        key = conf.api_key()
     except Exception as error:  # noqa: BLE001  a project's own may raise anything
         cause = f"the API key's callable: {type(error).__name__}"
+    else:
+        if isinstance(key, str):
+            return Secret(key)
+        cause = f"the API key's callable returned {type(key).__name__}"
     raise refusal(cause)
 
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import unittest
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.test import Client, RequestFactory
 from django.urls import include, path
 
 from django_piggy_verify import checks, events
+from django_piggy_verify.checks.provider import check_credentials
 from django_piggy_verify.login import client_address
 from django_piggy_verify.models import Contact
 from django_piggy_verify.signals import limit_reached
@@ -104,12 +106,13 @@ def backend(settings, monkeypatch):
     ],
 )
 def test_the_settings_of_a_page_pass_the_checks(modules, settings, monkeypatch, source):
-    monkeypatch.setenv("PIGGY_VERIFY_API_KEY", "from the environment")
+    for name in ("PIGGY_VERIFY_API_KEY", "NORTH_API_KEY", "SOUTH_API_KEY"):
+        monkeypatch.setenv(name, "from-the-environment")
     modules("programmes")
     modules("providers")
     modules("proxies")
     for name, value in pages.run(source).items():
-        if name.startswith("PIGGY_VERIFY_"):
+        if name.startswith(("PIGGY_VERIFY_", "SHOP_")):
             setattr(settings, name, value)
 
     found = [each for each in checks.run(checks.ALWAYS) if each.level >= ERROR]
@@ -192,6 +195,22 @@ def test_an_address_is_counted_over_all_programmes(
         ask_for_code(client_of(name))
 
     assert [call.name for call in piggy_sandbox.calls] == ["send"]
+
+
+def test_a_programme_without_a_key_is_named(programmes, settings):
+    settings.SHOP_KEYS = {**settings.SHOP_KEYS, "south": None}
+
+    [message] = check_credentials()
+    assert (message.id, message.obj) == ("piggy_verify.E001", "south")
+
+
+def test_the_checks_leave_the_current_programme_as_it_was(programmes, settings):
+    settings.ROOT_URLCONF = "tests.public_urls"
+    import_module("shop.programmes").current.set("south")
+
+    assert not checks.run(checks.ALWAYS)
+
+    assert import_module("shop.programmes").current.get() == "south"
 
 
 def test_linked_by_the_address_one_user_is_in_both_programmes(

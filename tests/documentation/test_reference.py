@@ -237,14 +237,14 @@ def test_a_check_for_deployments_is_said_to_be_one():
     text = written(".. every-check::")
 
     assert text.count("--deploy") == 2
-    assert "Without a key or client credentials no call can succeed." in text
+    assert "Without a key or client credentials, no call to the API can" in text
 
 
 def test_every_check_is_described_with_its_message():
     messages = from_the_code.check_messages()
 
     assert set(from_the_code.check_texts()) == set(messages)
-    assert messages["E001"] == "There is no PIGGY_VERIFY_API_KEY."
+    assert messages["E001"] == "PIGGY_VERIFY_API_KEY cannot be used: ...."
     assert messages["E003"] == "... is no plain https address."
 
 

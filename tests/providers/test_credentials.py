@@ -128,6 +128,17 @@ def test_a_callable_that_answers_nothing_is_refused(upstream, settings):
     assert "no header may hold" in str(error_of(send))
 
 
+@pytest.mark.parametrize("key", [None, b"key", 5])
+def test_a_callable_that_returns_no_text_is_refused(upstream, settings, key):
+    settings.PIGGY_VERIFY_API_KEY = lambda: key
+
+    error = error_of(send)
+
+    assert type(error) is ProviderRefused
+    assert str(error) == f"the API key's callable returned {type(key).__name__}"
+    assert upstream.connections == 0
+
+
 def test_a_callable_that_fails_is_ours_to_mend(upstream, settings):
     def fail():
         raise KeyError("the vault's secret")
