@@ -2,10 +2,12 @@ from typing import ClassVar
 
 import pytest
 from django.core.checks import run_checks
+from django.middleware.security import SecurityMiddleware
+from django.test import Client
 from django.urls import clear_url_caches, include, path
 
 from django_piggy_verify import urls as login_urls
-from django_piggy_verify.checks.project import check_backend
+from django_piggy_verify.checks.project import check_backend, check_referrer_policy
 from django_piggy_verify.checks.provider import check_credentials
 from django_piggy_verify.providers.piggy import PiggyProvider
 
@@ -277,3 +279,79 @@ def test_cookies_without_secure_are_named_at_deployment(settings, name):
     setattr(settings, name, False)
 
     assert found() == {"W002"}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "no-referrer",
+        "same-origin, no-referrer",
+        "no-referrer, of-the-future",
+        "No-Referrer",
+        ["origin", "no-referrer"],
+        ("same-origin,no-referrer",),
+    ],
+    ids=str,
+)
+def test_a_referrer_policy_that_hides_the_origin_is_named(settings, policy):
+    settings.SECURE_REFERRER_POLICY = policy
+
+    assert found() == {"W008"}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        None,
+        "",
+        [],
+        "same-origin",
+        "no-referrer, origin",
+        ["no-referrer", "origin"],
+    ],
+    ids=str,
+)
+def test_a_referrer_policy_that_tells_the_origin_is_sound(settings, policy):
+    settings.SECURE_REFERRER_POLICY = policy
+
+    assert found() == set()
+
+
+class OwnSecurity(SecurityMiddleware):
+    """A project's own version of Django's middleware."""
+
+
+@pytest.mark.parametrize(
+    ("middleware", "ids"),
+    [
+        ([], set()),
+        (["tests.test_checks.OwnSecurity"], {"W008"}),
+        (["no.such.Middleware", "tests.test_checks.OwnSecurity"], {"W008"}),
+        (["django.views.decorators.gzip.gzip_page"], set()),
+    ],
+    ids=["none", "own", "broken", "function"],
+)
+def test_the_referrer_policy_needs_its_middleware(settings, middleware, ids):
+    settings.SECURE_REFERRER_POLICY = "no-referrer"
+    settings.MIDDLEWARE = middleware
+
+    assert {each.id for each in check_referrer_policy()} == {
+        f"piggy_verify.{each}" for each in ids
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("origin", "status"), [("null", 403), ("https://testserver", 302)]
+)
+def test_django_refuses_the_origin_that_such_a_policy_sends(
+    piggy_sandbox, origin, status
+):
+    browser = Client(enforce_csrf_checks=True)
+    page = browser.get("/login/", secure=True)
+    token = page.cookies["csrftoken"].value
+    fields = {"email": "ann@example.com", "csrfmiddlewaretoken": token}
+
+    response = browser.post("/login/", fields, secure=True, headers={"origin": origin})
+
+    assert response.status_code == status

@@ -15,6 +15,7 @@ from django_piggy_verify.checks.project import (
     check_axes,
     check_backend,
     check_databases,
+    check_referrer_policy,
     check_sandbox,
     check_urls,
 )
@@ -49,6 +50,7 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_databases,
     check_urls,
     check_axes,
+    check_referrer_policy,
 )
 """The checks of every ``manage.py check``."""
 

@@ -1,14 +1,18 @@
 """Check the project around the app: backends, databases, routes, other apps."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_backends, get_user_model
 from django.core.checks import CheckMessage, Error, Warning as Caution
+from django.core.checks.security.base import REFERRER_POLICY_VALUES
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
+from django.middleware.security import SecurityMiddleware
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.models import AuthToken, Contact
@@ -79,6 +83,42 @@ def check_axes() -> Iterator[CheckMessage]:
             "counts wrong codes by address; a callable of your own may call it.",
             id=f"{_ID}W004",
         )
+
+
+def check_referrer_policy() -> Iterator[CheckMessage]:
+    """
+    W008: With the policy ``no-referrer``, nobody can log in.
+
+    Browsers then post every form with ``Origin: null``, and Django's CSRF check refuses
+    it. Of several policies, a browser uses the last one that it knows.
+
+    Source: the Fetch standard, "append a request `Origin` header".
+    """
+    if _referrer_policy() == "no-referrer" and _has_security_middleware():
+        yield Caution(
+            "SECURE_REFERRER_POLICY makes browsers hide where a form comes from.",
+            hint="Django's CSRF check then refuses all forms. Use 'same-origin', "
+            "Django's default, or another policy than 'no-referrer'.",
+            id=f"{_ID}W008",
+        )
+
+
+def _referrer_policy() -> str | None:
+    """Return the last policy that browsers know."""
+    setting = getattr(settings, "SECURE_REFERRER_POLICY", None) or ""
+    text = setting if isinstance(setting, str) else ",".join(setting)
+    policies = [each.strip().lower() for each in text.split(",")]
+    known = [each for each in policies if each in REFERRER_POLICY_VALUES]
+    return known[-1] if known else None
+
+
+def _has_security_middleware() -> bool:
+    for path in settings.MIDDLEWARE:
+        with suppress(ImportError):  # Django itself says so when it serves a request
+            found = import_string(path)
+            if isinstance(found, type) and issubclass(found, SecurityMiddleware):
+                return True
+    return False
 
 
 def _is_routed(name: str) -> bool:
