@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from django.core.checks import CheckMessage
 
-from django_piggy_verify.checks.deployment import check_cookies, check_proxies
+from django_piggy_verify.checks.deployment import check_proxies
 from django_piggy_verify.checks.project import (
     check_axes,
     check_backend,
@@ -54,7 +54,7 @@ ALWAYS: Final[Sequence[_Check]] = (
 )
 """The checks of every ``manage.py check``."""
 
-ON_DEPLOY: Final[Sequence[_Check]] = (check_cookies, check_proxies)
+ON_DEPLOY: Final[Sequence[_Check]] = (check_proxies,)
 """The checks that ``manage.py check --deploy`` adds."""
 
 

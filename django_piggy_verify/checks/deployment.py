@@ -10,16 +10,6 @@ from django_piggy_verify.conf import conf
 _ID = "piggy_verify."
 
 
-def check_cookies() -> Iterator[CheckMessage]:
-    """W002, with ``--deploy``: cookies that are sent over http can be stolen."""
-    if not settings.SESSION_COOKIE_SECURE or not settings.CSRF_COOKIE_SECURE:
-        yield Caution(
-            "SESSION_COOKIE_SECURE or CSRF_COOKIE_SECURE is off.",
-            hint="The login cookie is as secure as the session cookie.",
-            id=f"{_ID}W002",
-        )
-
-
 def check_proxies() -> Iterator[CheckMessage]:
     """W003, with ``--deploy``: behind a proxy all visitors share one address."""
     is_counted = conf.trusted_proxy_count or conf.client_address is not None

@@ -8,6 +8,8 @@ from django.apps import apps
 from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
+from django.http.request import validate_host
+from django.utils.http import is_same_domain
 
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.doctor.findings import (
@@ -19,6 +21,9 @@ from django_piggy_verify.doctor.findings import (
 )
 
 _MONTH: Final = 30 * 86400
+_HOSTS_WITH_DEBUG: Final = [".localhost", "127.0.0.1", "[::1]"]
+"""The hosts that Django allows with DEBUG if ALLOWED_HOSTS is empty."""
+
 _BACKENDS: Final = "django.contrib.sessions.backends"
 
 
@@ -49,21 +54,22 @@ def sessions() -> Iterator[Finding]:
 
 def reach() -> Iterator[Finding]:
     """Look where browsers send the cookies."""
-    path, domain = settings.SESSION_COOKIE_PATH, settings.SESSION_COOKIE_DOMAIN
-    start = routes.start()
-    if start and not start.startswith(path):
-        yield problem(
-            f"Browsers send the cookies to {path} only, and the pages are at {start}.",
-            "Set SESSION_COOKIE_PATH to what all your pages have in common.",
-        )
-    hosts = [each.lstrip(".") for each in settings.ALLOWED_HOSTS]
-    if domain and not any(
-        f".{each}".endswith(f".{domain.lstrip('.')}") for each in hosts
-    ):
-        yield warning(
-            f"Browsers send the cookies to {domain} only, which ALLOWED_HOSTS lacks.",
-            "Unset SESSION_COOKIE_DOMAIN, or set it to the domain of the site.",
-        )
+    for kind in ("SESSION",) if settings.CSRF_USE_SESSIONS else ("SESSION", "CSRF"):
+        path = getattr(settings, f"{kind}_COOKIE_PATH")
+        domain = getattr(settings, f"{kind}_COOKIE_DOMAIN")
+        start = routes.start()
+        if start and not start.startswith(path):
+            yield problem(
+                f"Browsers send the cookies to {path} only, and the pages are at "
+                f"{start}.",
+                f"Set {kind}_COOKIE_PATH to what all your pages have in common.",
+            )
+        if domain and not _is_of_the_site(domain):
+            yield problem(
+                f"Browsers send the cookies to {domain} only, which ALLOWED_HOSTS "
+                "lacks.",
+                f"Unset {kind}_COOKIE_DOMAIN, or set it to the domain of the site.",
+            )
 
 
 def cookies() -> Iterator[Finding]:
@@ -72,6 +78,11 @@ def cookies() -> Iterator[Finding]:
         yield good("The cookies travel over https only.")
     elif settings.DEBUG:
         yield note("The cookies may travel over http, as they must with runserver.")
+    else:
+        yield warning(
+            "SESSION_COOKIE_SECURE or CSRF_COOKIE_SECURE is off.",
+            "Browsers then send the cookies over http too. Set both to True.",
+        )
     if not settings.SESSION_COOKIE_HTTPONLY:
         yield warning(
             "SESSION_COOKIE_HTTPONLY is off: scripts of the page can read the session."
@@ -84,6 +95,16 @@ def cookies() -> Iterator[Finding]:
         )
     if settings.SESSION_COOKIE_AGE > _MONTH:
         yield note("Members stay logged in for more than 30 days.")
+
+
+def _is_of_the_site(domain: str) -> bool:
+    """Return whether a browser at a host of the site takes a cookie for `domain`."""
+    hosts, domain = settings.ALLOWED_HOSTS, domain.lstrip(".").lower()
+    if settings.DEBUG and not hosts:
+        hosts = _HOSTS_WITH_DEBUG
+    names = [each.lstrip(".").lower() for each in hosts]
+    is_above = any(is_same_domain(each, f".{domain}") for each in names)
+    return is_above or validate_host(domain, hosts)
 
 
 def _are_kept() -> bool:

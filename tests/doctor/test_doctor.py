@@ -4,6 +4,7 @@ import json
 import logging
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -17,7 +18,7 @@ from django.test.utils import override_script_prefix
 from django.urls import include, path
 from django.utils import timezone
 
-from django_piggy_verify import urls
+from django_piggy_verify import migrations, urls
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.exceptions import ProviderRefused
 from django_piggy_verify.limits import fixed_windows
@@ -29,6 +30,7 @@ from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.testing import login_contact
 from tests.secrecy.evidence import SECRET_KEY, SECRETS, found_in
 from tests.steps import ADDRESS, STRANGER, ask_for_code, calls, type_code
+from tests.test_checks import Shops
 
 OURS = "django_piggy_verify.backends.PiggyBackend"
 DJANGOS = "django.contrib.auth.backends.ModelBackend"
@@ -67,6 +69,10 @@ class Plain:
         piggy = PiggyProvider()
         self.send_code, self.check_code = piggy.send_code, piggy.check_code
         self.fetch_auth_token = piggy.fetch_auth_token
+
+
+def key_of_shop():
+    return Shops.keys[Shops.now]
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +125,16 @@ def test_a_sound_installation_has_nothing_but_good_findings():
     ("changes", "text"),
     [
         ({"PIGGY_VERIFY_API_KEY": None}, "(piggy_verify.E001)"),
+        ({"PIGGY_VERIFY_API_KEY": lambda: None}, "callable returned no key"),
+        ({"PIGGY_VERIFY_API_KEY": {}.popitem}, "callable raised KeyError"),
+        (
+            {
+                "PIGGY_VERIFY_PROVIDER": "tests.test_checks.Shops",
+                "PIGGY_VERIFY_API_KEY": key_of_shop,
+            },
+            "south: PIGGY_VERIFY_API_KEY cannot be used",
+        ),
+        ({"SECURE_REFERRER_POLICY": "no-referrer"}, "(piggy_verify.W008)"),
         ({"PIGGY_VERIFY_TIMEOUT": "10"}, "(piggy_verify.E004)"),
         ({"AUTHENTICATION_BACKENDS": [DJANGOS]}, "has no PiggyBackend"),
         ({"AUTHENTICATION_BACKENDS": ["no.such.Backend"]}, "No module named 'no'"),
@@ -126,6 +142,18 @@ def test_a_sound_installation_has_nothing_but_good_findings():
         ({"PIGGY_VERIFY_API_KEY": "any key will do"}, "a space or a line break"),
         ({"PIGGY_VERIFY_CREATE_USERS": False}, "nobody can be logged in"),
         ({"SESSION_COOKIE_PATH": "/app/"}, "cookies to /app/ only"),
+        ({"CSRF_COOKIE_PATH": "/app/"}, "cookies to /app/ only"),
+        (
+            {"SESSION_COOKIE_DOMAIN": ".club.example", "ALLOWED_HOSTS": ["a.example"]},
+            "cookies to .club.example only",
+        ),
+        (
+            {
+                "CSRF_COOKIE_DOMAIN": "b.example",
+                "ALLOWED_HOSTS": ["ab.example"],
+            },
+            "cookies to b.example only",
+        ),
         ({"INSTALLED_APPS": ["django_piggy_verify"]}, "lacks django.contrib.sessions"),
         ({"LOGIN_REDIRECT_URL": "no-such-route"}, "logging in ends with an error"),
         ({"ROOT_URLCONF": "django.contrib.auth.urls"}, "pages are not routed"),
@@ -163,15 +191,12 @@ def test_what_keeps_members_out_is_a_problem(settings, changes, text):
     [
         ({"PIGGY_VERIFY_API_KEY": "change-me"}, "reads like a placeholder"),
         ({"AUTHENTICATION_BACKENDS": [OURS, OURS]}, "has 2 PiggyBackends"),
-        (
-            {"SESSION_COOKIE_DOMAIN": ".club.example", "ALLOWED_HOSTS": ["a.example"]},
-            "cookies to .club.example only",
-        ),
         ({"PIGGY_VERIFY_ALLOW_STAFF": True}, "Staff and superusers may log in"),
         ({"PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS": False}, "Strangers are told"),
         ({"PIGGY_VERIFY_SEND_FLOOR": 0}, "PIGGY_VERIFY_SEND_FLOOR is 0"),
         ({"SECRET_KEY": "django-insecure-" + "x" * 50}, "the one that startproject"),
-        ({"SESSION_COOKIE_SECURE": False}, "(piggy_verify.W002)"),
+        ({"SESSION_COOKIE_SECURE": False}, "COOKIE_SECURE is off"),
+        ({"CSRF_COOKIE_SECURE": False}, "COOKIE_SECURE is off"),
         ({"SESSION_COOKIE_HTTPONLY": False}, "scripts of the page can read"),
         ({"SESSION_COOKIE_SAMESITE": "None"}, "lets other sites send"),
         ({"LOGIN_URL": "/admin/login/"}, "LOGIN_URL leads elsewhere"),
@@ -336,7 +361,7 @@ def test_a_site_for_members_who_are_there_already_is_noted(user, settings):
 
 
 def test_the_key_of_a_sandbox_may_be_anything(piggy_sandbox, settings):
-    settings.PIGGY_VERIFY_API_KEY = "any key will do"
+    settings.PIGGY_VERIFY_API_KEY = "any-key-as-in-the-example"
 
     assert found("warning") == []
     assert found("problem") == []
@@ -374,6 +399,46 @@ def test_no_more_than_a_sample_of_the_tokens_is_opened(client, settings, monkeyp
     settings.SECRET_KEY = "another one, of which nothing was told: 0123456789"
 
     assert any("1 of the 1 newest auth tokens" in each for each in found("warning"))
+
+
+@pytest.mark.parametrize("key", [lambda: None, lambda: "two words"])
+def test_a_callable_is_not_called_good_if_its_key_is_not(settings, key):
+    settings.PIGGY_VERIFY_API_KEY = key
+
+    assert "The key comes from a callable." not in found("good")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "domain"),
+    [
+        (["*"], ".club.example"),
+        ([".club.example"], "shop.club.example"),
+        (["shop.Club.example"], ".club.Example"),
+        (["club.example"], "club.example"),
+    ],
+    ids=["all hosts", "subdomain", "parent", "itself"],
+)
+def test_a_cookie_for_a_domain_of_the_site_is_sound(settings, hosts, domain):
+    settings.ALLOWED_HOSTS = hosts
+    settings.SESSION_COOKIE_DOMAIN = settings.CSRF_COOKIE_DOMAIN = domain
+
+    texts = [each["text"] for each in report()["findings"]]
+    assert not any("Browsers send" in each for each in texts)
+
+
+def test_with_debug_alone_the_site_is_at_localhost(settings):
+    settings.DEBUG, settings.ALLOWED_HOSTS = True, []
+    settings.SESSION_COOKIE_DOMAIN = "shop.localhost"
+
+    texts = [each["text"] for each in report()["findings"]]
+    assert not any("Browsers send" in each for each in texts)
+
+
+def test_a_csrf_secret_in_the_session_needs_no_cookie(settings):
+    settings.CSRF_USE_SESSIONS = True
+    settings.CSRF_COOKIE_DOMAIN = "elsewhere.example"
+
+    assert found("problem") == []
 
 
 def test_a_key_from_a_callable_is_not_called_a_placeholder(settings):
@@ -429,7 +494,8 @@ def test_missing_tables_are_named_by_the_app_that_lacks_them(monkeypatch):
 
     [text] = found("problem")
 
-    assert "2 of piggy_verify" in text
+    ours = Path(migrations.__file__).parent.glob("0*.py")
+    assert f"{len(list(ours))} of piggy_verify" in text
     assert "1 of sessions" in text
     assert "admin" not in text
 
@@ -525,7 +591,9 @@ def test_an_api_that_works_is_called_so(piggy_sandbox):
     assert status == 0
     assert "in clear, and takes the key." in printed
     assert "A wrong code is called wrong." in printed
-    assert printed.endswith("Members can log in here.\n")
+    assert printed.endswith(
+        "Members can log in here, if there is a Contacts Portal: --send asks it.\n"
+    )
     assert piggy_sandbox.mails == ()
 
 
@@ -657,6 +725,7 @@ def test_a_member_can_be_mailed(piggy_sandbox):
 
     assert status == 0
     assert "a code is on its way" in printed
+    assert printed.endswith("Members can log in here.\n")
     assert [mail.recipient for mail in piggy_sandbox.mails] == [ADDRESS]
 
 
@@ -664,6 +733,24 @@ def test_nobody_else_can_be_mailed(piggy_sandbox):
     assert "No contact has that address, so nothing was mailed." in found(
         "warning", "--send", STRANGER
     )
+
+
+def test_a_mail_to_nobody_does_not_show_that_members_can_log_in(piggy_sandbox):
+    printed, _status = run("--send", STRANGER)
+
+    assert "Members can log in here.\n" not in printed
+
+
+def test_the_api_is_asked_for_every_account(piggy_sandbox, settings):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.test_checks.Shops"
+    settings.PIGGY_VERIFY_API_KEY = lambda: f"key-of-{Shops.now}"
+
+    printed, status = run("--live")
+
+    assert status == 0
+    assert "south: A wrong code is called wrong." in printed
+    sent = {each.headers["authorization"] for each in piggy_sandbox.calls}
+    assert sent == {f"Bearer key-of-{name}" for name in Shops.keys}
 
 
 def test_an_account_that_mails_no_members_is_a_problem(piggy_sandbox, settings):

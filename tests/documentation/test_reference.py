@@ -236,7 +236,7 @@ def test_a_limit_that_is_not_described_is_an_error():
 def test_a_check_for_deployments_is_said_to_be_one():
     text = written(".. every-check::")
 
-    assert text.count("--deploy") == 2
+    assert text.count("--deploy") == 1
     assert "Without a key or client credentials, no call to the API can" in text
 
 
