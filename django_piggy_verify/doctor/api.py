@@ -5,7 +5,8 @@ It is asked to mail nobody who exists, but for `mail_to`; of a member who does, 
 last one, an auth token is fetched, and neither shown nor kept.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ from django_piggy_verify.exceptions import (
     ProviderRefused,
 )
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import get_provider
+from django_piggy_verify.providers import each_account, get_provider
 from django_piggy_verify.providers.base import Challenge, TokenExaminer, TokenProvider
 from django_piggy_verify.secret import Secret
 
@@ -39,26 +40,35 @@ _HINTS: Final = {
     404: "Nothing is there: leave PIGGY_VERIFY_BASE_URL out, or mend it.",
     429: "It limits how often we ask: wait.",
 }
+PORTAL_UNKNOWN: Final = "Whether the account has a Contacts Portal is not known yet."
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def live(recipient: str | None = None) -> Examination:
     """
-    Answer the examination of the API, which ends with the first problem.
+    Return the examination of the API, which ends with the first problem.
 
-    With a `recipient`, a real code is mailed there at the end.
+    If the provider has several accounts, each account is examined. With a `recipient`,
+    each account mails a real code to that address at the end.
     """
-    mailing = [mail_to(recipient)] if recipient else []
+    steps = (codes, auth_tokens, mail_to(recipient) if recipient else portal)
 
     def ask() -> Iterator[Finding]:
         """Ask the API."""
-        for step in (codes, auth_tokens, *mailing):
-            findings = list(step())
-            yield from findings
-            if any(each.is_problem for each in findings):
-                return
+        for account in each_account():
+            for finding in _until_a_problem(steps):
+                text = f"{account}: {finding.text}" if account else finding.text
+                yield replace(finding, text=text)
 
     return ask
+
+
+def _until_a_problem(steps: Iterable[Examination]) -> Iterator[Finding]:
+    for step in steps:
+        findings = list(step())
+        yield from findings
+        if any(each.is_problem for each in findings):
+            return
 
 
 def codes() -> Iterator[Finding]:
@@ -71,12 +81,7 @@ def codes() -> Iterator[Finding]:
         return
     way = "over TLS" if urlsplit(conf.base_url).scheme == "https" else "in clear"
     yield good(f"The API answers after {took:.2f} s, {way}, and takes the key.")
-    if isinstance(outcome, ContactUnknown):
-        yield note(
-            "Whether the account has a Contacts Portal is not known yet.",
-            "Without one no code is mailed: --send ADDRESS, a member's, finds out.",
-        )
-    else:
+    if not isinstance(outcome, ContactUnknown):
         yield warning(
             "The API says that it has mailed a code to nobody.",
             "Is this the API, or something in front of it?",
@@ -123,6 +128,14 @@ def auth_tokens() -> Iterator[Finding]:
         yield good(f"The last member's auth token can be read{outcome}.")
 
 
+def portal() -> Iterator[Finding]:
+    """Say that only a mail to a member shows whether there is a Contacts Portal."""
+    yield note(
+        PORTAL_UNKNOWN,
+        "Without one no code is mailed: --send ADDRESS, a member's, finds out.",
+    )
+
+
 def mail_to(recipient: str) -> Examination:
     """Answer the examination that has a real code mailed to `recipient`."""
 
@@ -136,6 +149,7 @@ def mail_to(recipient: str) -> Examination:
                 "No contact has that address, so nothing was mailed.",
                 "Take the address of a member of this account's programme.",
             )
+            yield from portal()
         else:
             yield good("The API says that a code is on its way: look into the mailbox.")
 

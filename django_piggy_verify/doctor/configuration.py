@@ -12,6 +12,7 @@ from django.core.checks import ERROR, CheckMessage
 from django_piggy_verify import checks
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.checks.project import check_backend, check_urls
+from django_piggy_verify.checks.provider import check_credentials
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
@@ -29,6 +30,7 @@ GUESSES: Final = 100
 
 _DAY: Final = 86400
 _TOLD_ELSEWHERE: Final = {check_backend, check_urls}
+_WARNINGS_THAT_KEEP_OUT: Final = {"piggy_verify.W008"}
 _PLACEHOLDERS: Final = (
     *("change", "example", "your", "paste", "todo", "secret"),
     *("piggy_verify", "xxx", "<", "..."),
@@ -68,16 +70,12 @@ def credentials() -> Iterator[Finding]:
     key = conf.api_key
     is_sandbox = urlsplit(conf.base_url).scheme == "http"
     if callable(key):
-        yield good("The key comes from a callable.")
+        if not list(check_credentials()):
+            yield good("The key comes from a callable.")
     elif not key and conf.client_id:
         yield note("Client credentials are used, which the vendor calls deprecated.")
     elif not key or is_sandbox:
         return
-    elif len(str(key).split()) > 1 or str(key) != str(key).strip():
-        yield problem(
-            "PIGGY_VERIFY_API_KEY has a space or a line break in it.",
-            "It is the token alone, without 'Bearer': strip() what a file may add.",
-        )
     elif _reads_like_a_placeholder(str(key)):
         yield warning(
             "PIGGY_VERIFY_API_KEY reads like a placeholder.",
@@ -176,8 +174,10 @@ def _without_new_users(backend: PiggyBackend) -> Finding:
 
 
 def _finding(message: CheckMessage) -> Finding:
-    make = problem if message.level >= ERROR else warning
-    return make(f"{message.msg} ({message.id})", message.hint or "")
+    is_problem = message.level >= ERROR or message.id in _WARNINGS_THAT_KEEP_OUT
+    make = problem if is_problem else warning
+    text = f"{message.msg} ({message.id})"
+    return make(f"{message.obj}: {text}" if message.obj else text, message.hint or "")
 
 
 def _names(backends: list[Any]) -> str:

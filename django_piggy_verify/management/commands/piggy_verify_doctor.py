@@ -145,6 +145,8 @@ def _verdict(findings: _Findings) -> str:
     if number := _problems(findings):
         noun = "problem" if number == 1 else "problems"
         return f"Members cannot log in here: {number} {noun}."
+    if any(each.text.endswith(api.PORTAL_UNKNOWN) for _, each in findings):
+        return "Members can log in here, if there is a Contacts Portal: --send asks it."
     if any(area == "API" for area, _ in findings):
         return "Members can log in here."
     return "Members can log in here, unless the API objects: --live asks it."
