@@ -37,6 +37,8 @@ class FormPage(FlowView, FormView):  # type: ignore[type-arg]
     """A page of the flow with one form, in HTML or as JSON."""
 
     http_method_names = ["get", "head", "post", "options"]
+    invalid_status = 200
+    """The status of a form that comes back with errors, in HTML."""
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Feed the form from a JSON body as well."""
@@ -46,9 +48,10 @@ class FormPage(FlowView, FormView):  # type: ignore[type-arg]
         return kwargs
 
     def form_invalid(self, form: Form) -> HttpResponse:
-        """Show the form with its errors: 200 in HTML, 400 in JSON."""
+        """Show the form with its errors: `invalid_status` in HTML, 400 in JSON."""
         if not prefers_json(self.request):
-            return super().form_invalid(form)
+            context = self.get_context_data(form=form)
+            return self.render_to_response(context, status=self.invalid_status)
         errors = form.errors.as_data()
         first: ValidationError = next(iter(errors.values()))[0]
         code = first.code if first.code in _OWN_ERROR_CODES else "invalid"

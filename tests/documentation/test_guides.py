@@ -24,15 +24,23 @@ from django_piggy_verify.models import Contact
 from django_piggy_verify.signals import limit_reached
 from django_piggy_verify.tokens import get_auth_token
 from tests.documentation import pages
-from tests.steps import ADDRESS, STRANGER, ask_for_code, is_logged_in, log_in, type_code
+from tests.steps import (
+    ADDRESS,
+    JSON,
+    STRANGER,
+    ask_for_code,
+    is_logged_in,
+    log_in,
+    type_code,
+)
 
 FILE = re.compile(r"# ((?:shop|members)/\w+)\.py\n")
 TEST = re.compile(r"^def (test_\w+)\((.*)\):", re.MULTILINE)
 SETS = re.compile(r"^(?:def )?PIGGY_VERIFY_\w+", re.MULTILINE)
 
 
-def blocks(guide, folder="howto"):
-    return pages.blocks_of(pages.parsed(pages.DOCS / folder / f"{guide}.rst"), "python")
+def blocks(guide, folder="howto", of="python"):
+    return pages.blocks_of(pages.parsed(pages.DOCS / folder / f"{guide}.rst"), of)
 
 
 def names(guide):
@@ -347,6 +355,56 @@ def test_the_old_address_leads_to_the_new_one(client, settings):
     response = client.get("/accounts/login/?next=/members/")
 
     assert response.url == "/login/?next=/members/"
+
+
+# Front ends
+
+
+@pytest.fixture
+def scripted(client, settings):
+    """Put the pages for scripts that take over forms where the guide says."""
+    settings.ROOT_URLCONF = tuple(names("front-end")["urlpatterns"])
+    return client
+
+
+def test_a_bad_address_comes_back_with_the_status_that_scripts_want(scripted):
+    page = ask_for_code(scripted, "ann")
+
+    assert page.status_code == 422
+    assert "Enter an email address like" in page.text
+
+
+def test_an_unknown_contact_comes_back_with_the_same_status(
+    scripted, settings, contact
+):
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+
+    page = ask_for_code(scripted, STRANGER)
+
+    assert page.status_code == 422
+    assert "We know no member" in page.text
+
+
+@pytest.mark.parametrize("typed", ["wrong", ""])
+def test_a_refused_code_comes_back_with_the_same_status(scripted, contact, typed):
+    ask_for_code(scripted)
+
+    page = type_code(scripted, typed)
+
+    assert page.status_code == 422
+    assert "There is a problem" in page.text
+
+
+def test_for_scripts_that_want_json_that_status_is_still_400(scripted, contact):
+    assert scripted.post("/login/", headers=JSON).status_code == 400
+
+
+def test_htmx_is_told_to_show_pages_of_every_status():
+    [meta] = blocks("front-end", of="html")
+
+    rules = json.loads(meta.split("'")[1])["responseHandling"]
+    codes = {rule["code"]: rule["swap"] for rule in rules}
+    assert codes == {"204": False, "[23]..": True, "[45]..": True}
 
 
 # Users
