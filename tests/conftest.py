@@ -8,17 +8,17 @@ from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in
 
 pytest_plugins = ["django_piggy_verify.testing"]
 
-# Hypothesis tries other examples in each run, so that all runs together find more;
-# none has a deadline, since what it would find is a busy machine. Where CI is set,
-# its own profile "ci" tries the same ones each time: a failure is then due to a
-# change, or to the one environment that it happens in.
+# Hypothesis tries other examples in each run, so that many runs find more. Examples
+# have no deadline, since a deadline fails on a busy machine. Where CI is set, the
+# profile "ci" of Hypothesis tries the same examples each time. A failure is then due
+# to a change or to the environment.
 settings.register_profile("default", deadline=None)
-# For a night: pytest --hypothesis-profile=long tests/state_machine/test_machine.py
+# Over night: pytest --hypothesis-profile=long tests/state_machine/test_machine.py
 settings.register_profile("long", deadline=None, max_examples=5000)
 
 
 def stay_at_home(event, args):
-    """Fail whatever would speak to another machine; nothing catches that."""
+    """Fail a test that connects to another machine. No `except` can catch this."""
     if event == "socket.connect" and isinstance(args[1], tuple):
         host = args[1][0]
         if host not in {"localhost", "::1"} and not host.startswith("127."):
@@ -35,21 +35,21 @@ def contact(piggy_sandbox, db):
 
 @pytest.fixture
 def code(client, contact, piggy_sandbox):
-    """The code of a login that is in progress in `client`."""
+    """The code that was mailed for the login in progress of `client`."""
     ask_for_code(client)
     return piggy_sandbox.last_code(ADDRESS)
 
 
 @pytest.fixture
 def user(client, contact, piggy_sandbox, django_user_model):
-    """A contact's user, who has logged in in `client`."""
+    """The user of a contact who has logged in with `client`."""
     log_in(client, piggy_sandbox)
     return django_user_model.objects.get(piggy_contacts__uid=contact.uid)
 
 
 @pytest.fixture
 def member(client, contact):
-    """The same without a walk: for tests that are not about how it came about."""
+    """As `user`, but logged in without visiting the pages."""
     token = f"token of {contact.uid}"
     return login_contact(client, contact.email, uid=contact.uid, auth_token=token)
 

@@ -1,4 +1,4 @@
-"""What a visitor does, in the words of the tests."""
+"""The steps of a visitor, such as asking for a code and typing it."""
 
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 
@@ -22,7 +22,7 @@ def log_in(browser, sandbox, address=ADDRESS, **fields):
 
 
 def log_out(browser):
-    """Forget the session only; the test client's own `logout` drops all cookies."""
+    """Delete only the session cookie. The test client's `logout` deletes all cookies."""
     del browser.cookies["sessionid"]
 
 

@@ -15,7 +15,7 @@ from django_piggy_verify.limits.fixed_windows import Rate
 from django_piggy_verify.login import rate_limits
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.tokens import get_auth_token
-from tests.db.meanwhile import DEADLOCK, before_the_next, raising
+from tests.db.between_statements import DEADLOCK, before_the_next, raising
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, type_code
 
 CHANGELIST = "/admin/piggy_verify/contact/"

@@ -24,7 +24,7 @@ from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.sandbox import Fault
-from tests.db.meanwhile import before_the_next
+from tests.db.between_statements import before_the_next
 from tests.steps import ADDRESS, calls
 
 pytestmark = pytest.mark.usefixtures("unlimited")

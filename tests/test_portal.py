@@ -72,7 +72,7 @@ def test_a_contact_of_another_account_has_no_link(user, settings):
 
 
 def test_a_contact_that_a_replica_does_not_have_yet_has_a_link(user, settings):
-    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
+    settings.DATABASE_ROUTERS = ["tests.db.routers.ReadsFromReplica"]
 
     assert get_portal_url(user)
 

@@ -26,7 +26,7 @@ from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import aget_auth_token, get_auth_token
-from tests.db.meanwhile import DEADLOCK, before_the_next, raising
+from tests.db.between_statements import DEADLOCK, before_the_next, raising
 from tests.steps import calls
 
 pytestmark = [

@@ -1,17 +1,17 @@
-"""The example's settings, with what the tests in a browser need beside them."""
+"""The example's settings, and the settings that the browser tests add."""
 
 from shop.settings import *  # noqa: F403
 from shop.settings import INSTALLED_APPS, LANGUAGES, MIDDLEWARE, env
 
-# One that is written from right to left.
+# Hebrew is written from right to left.
 LANGUAGES = [*LANGUAGES, ("he", "Hebrew")]
-MIDDLEWARE = ["tests.browser.shop_guards.strict_policy", *MIDDLEWARE]
+MIDDLEWARE = ["tests.browser.shop_additions.strict_policy", *MIDDLEWARE]
 AUTHENTICATION_BACKENDS = [
-    "tests.browser.shop_guards.Doorman",
+    "tests.browser.shop_additions.RefusingBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 if env("LOOK", default="shop") == "bare":
-    # The login pages as they are without a project's own base.html.
+    # The login pages look as they do without the project's own base.html.
     INSTALLED_APPS = ["django_piggy_verify", "shop", *INSTALLED_APPS[2:]]
 
 PIGGY_VERIFY_SEND_FLOOR = 0

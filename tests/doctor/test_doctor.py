@@ -171,7 +171,7 @@ def test_a_sound_installation_has_nothing_but_good_findings():
             "Sessions are not kept",
         ),
         (
-            {"DATABASE_ROUTERS": ["tests.db.meanwhile.SplitsUsersOff"]},
+            {"DATABASE_ROUTERS": ["tests.db.routers.SplitsUsersOff"]},
             "(piggy_verify.E012)",
         ),
     ],
@@ -673,7 +673,7 @@ def test_the_member_of_a_minute_ago_is_asked_about(client, piggy_sandbox):
 
 
 def test_what_a_replica_does_not_have_yet_is_examined(user, piggy_sandbox, settings):
-    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
+    settings.DATABASE_ROUTERS = ["tests.db.routers.ReadsFromReplica"]
 
     answer = report("--live", "--stats")
 

@@ -8,8 +8,8 @@ from docutils import nodes
 
 from tests.documentation.pages import DOCS, blocks_of, parsed, run, table
 from tests.documentation.test_readme import PACKAGE
+from tests.every_page import every_page
 from tests.steps import ADDRESS, JSON, ask_for_code, is_logged_in, type_code
-from tests.tour import every_page
 
 PAGE = parsed(DOCS / "howto" / "templates.rst")
 REFERENCE = parsed(DOCS / "reference" / "templates.rst")

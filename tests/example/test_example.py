@@ -15,7 +15,7 @@ from tests.example.demo import (
     running_demo,
     taken_port,
 )
-from tests.example.surfing import get, new_browser, submit
+from tests.example.http_browser import get, new_browser, submit
 
 PUBLIC = {
     "DEBUG": "False",

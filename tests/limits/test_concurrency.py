@@ -22,7 +22,7 @@ from django_piggy_verify.limits.fixed_windows import Exhausted, Rate
 from django_piggy_verify.models import AuthToken, Tally
 from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.tokens import get_auth_token
-from tests.limits.crowd import PROCESSES, THREADS as THREADS_OF_EACH, Crowd
+from tests.limits.workers import PROCESSES, THREADS as THREADS_OF_EACH, Workers
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, is_logged_in, type_code
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,9 +46,9 @@ OPTIONS: dict[str, list[Any]] = {
 
 
 @pytest.fixture(scope="module")
-def crowd(django_db_setup):
-    with Crowd() as crowd:
-        yield crowd
+def workers(django_db_setup):
+    with Workers() as workers:
+        yield workers
 
 
 def claim(limit, room=99999, subject=ADDRESS):
@@ -77,8 +77,8 @@ def attempt_in_a_transaction(number):
             return attempt(number)
 
 
-def test_of_a_thousand_at_once_exactly_as_many_as_the_limit_says_get_through(crowd):
-    let_through = crowd.do(attempt, 1008)
+def test_of_a_thousand_at_once_exactly_as_many_as_the_limit_says_get_through(workers):
+    let_through = workers.do(attempt, 1008)
 
     assert len(let_through) == 1008
     assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
@@ -86,8 +86,8 @@ def test_of_a_thousand_at_once_exactly_as_many_as_the_limit_says_get_through(cro
 
 @pytest.mark.parametrize("options", OPTIONS[connection.vendor])
 @pytest.mark.parametrize("act", [attempt, attempt_in_a_transaction])
-def test_it_is_so_in_every_isolation_and_in_transactions(crowd, act, options):
-    let_through = crowd.do(act, 120, **options)
+def test_it_is_so_in_every_isolation_and_in_transactions(workers, act, options):
+    let_through = workers.do(act, 120, **options)
 
     assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
 
@@ -109,21 +109,21 @@ def fetches(sandbox):
     return calls(sandbox).count("auth-token") - 1
 
 
-def test_workers_who_all_miss_a_token_fetch_it_once(crowd, get_token, piggy_sandbox):
+def test_workers_who_all_miss_a_token_fetch_it_once(workers, get_token, piggy_sandbox):
     AuthToken.objects.all().delete()
 
-    tokens = crowd.do(get_token, PROCESSES * THREADS_OF_EACH)
+    tokens = workers.do(get_token, PROCESSES * THREADS_OF_EACH)
 
     assert len(tokens) == PROCESSES * THREADS_OF_EACH
     assert len(set(tokens)) == fetches(piggy_sandbox) == 1
 
 
 def test_workers_who_all_have_a_token_that_ends_soon_fetch_the_next_once(
-    crowd, get_token, piggy_sandbox
+    workers, get_token, piggy_sandbox
 ):
     AuthToken.objects.update(expires_at=timezone.now() + timedelta(seconds=20))
 
-    tokens = crowd.do(get_token, PROCESSES * THREADS_OF_EACH)
+    tokens = workers.do(get_token, PROCESSES * THREADS_OF_EACH)
 
     assert len(tokens) == PROCESSES * THREADS_OF_EACH
     assert len(set(tokens)) == 2
@@ -155,12 +155,12 @@ def count_several_in_a_transaction(number):
 )
 @pytest.mark.parametrize("act", [count_several, count_several_in_a_transaction])
 def test_nobody_waits_in_a_circle_for_the_second_that_postgresql_takes_to_notice(
-    crowd, act
+    workers, act
 ):
-    crowd.do(count_several, 12)  # Makes the rows.
+    workers.do(count_several, 12)  # Makes the rows.
     before = deadlocks()
 
-    crowd.do(act, 120)
+    workers.do(act, 120)
 
     assert deadlocks() == before
 
@@ -180,8 +180,8 @@ def settled(number):
     return outcome, windows[recipient.key]
 
 
-def test_what_is_given_back_and_cleared_leaves_the_books_balanced(crowd):
-    accounts = Counter(crowd.do(settled, 180))
+def test_what_is_given_back_and_cleared_leaves_the_books_balanced(workers):
+    accounts = Counter(workers.do(settled, 180))
 
     wrong = {end: n for (outcome, end), n in accounts.items() if outcome == "wrong"}
     last = Tally.objects.get(key=claim("recipient").key)
@@ -191,7 +191,7 @@ def test_what_is_given_back_and_cleared_leaves_the_books_balanced(crowd):
 
 
 def run_until_done(shares, command, *args, **options):
-    """Run a command over and over until the crowd is; answer what that did."""
+    """Run a command over and over until the workers is; answer what that did."""
     runs = 0
     while not all(share.done() for share in shares):
         call_command(command, *args, verbosity=0, **options)
@@ -201,8 +201,8 @@ def run_until_done(shares, command, *args, **options):
     return [each for share in shares for each in share.result()]
 
 
-def test_beside_a_purge_no_count_is_lost(crowd):
-    shares = crowd.begin(attempt, 240)
+def test_beside_a_purge_no_count_is_lost(workers):
+    shares = workers.begin(attempt, 240)
 
     let_through = run_until_done(shares, "piggy_verify_purge", chunk=3)
 
@@ -218,8 +218,8 @@ def window_of(number):
         return None
 
 
-def test_beside_an_unlock_no_window_lets_more_through(crowd):
-    shares = crowd.begin(window_of, 240)
+def test_beside_an_unlock_no_window_lets_more_through(workers):
+    shares = workers.begin(window_of, 240)
 
     windows = run_until_done(shares, "piggy_verify_unlock", ADDRESS)
 

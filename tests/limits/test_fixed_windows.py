@@ -17,7 +17,7 @@ from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Exhausted, Rate
 from django_piggy_verify.models import Tally
 from django_piggy_verify.sandbox import Fault
-from tests.db.meanwhile import DEADLOCK, before_the_next, raising
+from tests.db.between_statements import DEADLOCK, before_the_next, raising
 from tests.steps import (
     ADDRESS,
     STRANGER,
@@ -312,7 +312,7 @@ def test_a_conflict_in_a_callers_transaction_is_the_callers(db):
 
 
 def test_a_replica_that_lags_behind_is_not_asked(db, settings):
-    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
+    settings.DATABASE_ROUTERS = ["tests.db.routers.ReadsFromReplica"]
     fixed_windows.take([claim(count=1)])
 
     assert fixed_windows.waits([claim(count=1)])

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_piggy_verify.db import locking
 from django_piggy_verify.management.commands import piggy_verify_purge
 from django_piggy_verify.models import AuthToken, Contact, Tally
-from tests.db.meanwhile import DEADLOCK, before_the_next, raising
+from tests.db.between_statements import DEADLOCK, before_the_next, raising
 
 DAY = timedelta(days=1)
 
@@ -340,7 +340,7 @@ def test_a_conflict_with_the_traffic_does_not_stop_it(rows, statement):
 
 
 def test_a_replica_that_lags_behind_is_not_asked(rows, settings):
-    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
+    settings.DATABASE_ROUTERS = ["tests.db.routers.ReadsFromReplica"]
 
     call_command("piggy_verify_purge")
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_piggy_verify.auth_tokens import encryption
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.tokens import get_auth_token
-from tests.db.meanwhile import DEADLOCK, before_the_next, raising
+from tests.db.between_statements import DEADLOCK, before_the_next, raising
 from tests.steps import calls
 
 OLD, NEW = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))
@@ -124,7 +124,7 @@ def test_a_conflict_with_the_traffic_does_not_stop_it(user, token, settings):
 
 
 def test_a_replica_that_lags_behind_is_not_asked(token, settings, capsys):
-    settings.DATABASE_ROUTERS = ["tests.db.meanwhile.ReadsFromReplica"]
+    settings.DATABASE_ROUTERS = ["tests.db.routers.ReadsFromReplica"]
 
     rekey()
 

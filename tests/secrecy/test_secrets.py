@@ -48,7 +48,7 @@ from tests.http.hostile import (
 )
 from tests.secrecy import evidence as sinks
 from tests.secrecy.evidence import Browser, Mailer, found_in
-from tests.secrecy.visits import CALLS, CAROL, PAGES, Visit, served_with_tls
+from tests.secrecy.walkthrough import CALLS, CAROL, PAGES, Visit, served_with_tls
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, type_code
 
 PACKAGE = str(Path(django_piggy_verify.__file__).parent)

@@ -14,7 +14,7 @@ from django.db import connection
 
 from tests.documentation import pages
 from tests.example.demo import PACKAGE, PATIENCE, free_port
-from tests.example.surfing import get, new_browser, submit
+from tests.example.http_browser import get, new_browser, submit
 
 SERVERS = ["DATABASE", "PGHOST", "PGUSER", "PGPASSWORD"]
 SERVERS += ["MYSQL_HOST", "MYSQL_USER", "MYSQL_PASSWORD"]

@@ -33,7 +33,7 @@ from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.views.base import FlowView
 from tests.state_machine.model import DAY, HOUR
 from tests.state_machine.upstream import TROUBLES, Upstream
-from tests.state_machine.wanderings import (
+from tests.state_machine.visits import (
     ADDRESSES,
     ANN,
     BOB,

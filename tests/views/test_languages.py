@@ -12,7 +12,7 @@ from django.utils import translation
 
 import django_piggy_verify
 from django_piggy_verify.durations import in_words
-from tests.tour import every_page
+from tests.every_page import every_page
 
 PACKAGE = Path(django_piggy_verify.__file__).parent
 LANGUAGES = ["de", "en", "es", "fr", "nl"]

@@ -1,4 +1,4 @@
-"""A browser of a running project: real HTTP, real forms."""
+"""Visit a running project over real HTTP, and submit its forms."""
 
 import html
 import re
@@ -10,7 +10,7 @@ PATIENCE = 60
 
 
 def new_browser() -> requests.Session:
-    """Answer one that nothing in the environment leads elsewhere."""
+    """Return a session that ignores proxies and .netrc files of the environment."""
     browser = requests.Session()
     browser.trust_env = False
     return browser
@@ -23,7 +23,7 @@ def get(browser: requests.Session, url: str) -> requests.Response:
 def submit(
     browser: requests.Session, page: requests.Response, **typed: str
 ) -> requests.Response:
-    """Fill in the first form of a page and send it off."""
+    """Fill in the first form of a page and submit it."""
     form = page.text.partition("<form")[2].partition("</form>")[0]
     action = re.search(r'action="([^"]*)"', form)
     hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)

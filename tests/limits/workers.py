@@ -1,7 +1,7 @@
 """
-Many who do the same at once: threads of several processes of the tests' project.
+Run a function many times at once, in threads of several processes.
 
-The processes are spawned: nothing is shared but the database of the test run.
+The processes are spawned, so they share only the database of the test run.
 """
 
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -20,8 +20,8 @@ PROCESSES, THREADS = 3, 4
 _start: Any = None
 
 
-class Crowd:
-    """A pool of processes; all their threads start together."""
+class Workers:
+    """A pool of processes. Their threads all start at the same moment."""
 
     def __enter__(self):
         context = get_context("spawn")
@@ -35,14 +35,14 @@ class Crowd:
         self._pool.shutdown()
 
     def begin(self, act, times, **options):
-        """Have `act` called with each number up to `times`; answer all futures."""
+        """Start calling `act` with each number up to `times`; return the futures."""
         return [
             self._pool.submit(_share, act, range(n, times, PROCESSES), options)
             for n in range(PROCESSES)
         ]
 
     def do(self, act, times, **options):
-        """Answer what `act` has answered, over all processes."""
+        """Call `act` with each number up to `times`, and return all results."""
         shares = self.begin(act, times, **options)
         return [each for share in shares for each in share.result(timeout=300)]
 
@@ -54,7 +54,7 @@ def _enter(settings_dict, start):
 
 
 def _share(act, numbers, options):
-    """Do a process's share; `options` are those of its connections meanwhile."""
+    """Run the share of one process. Its connections have `options` meanwhile."""
     usual = connection.settings_dict["OPTIONS"]
     connection.settings_dict["OPTIONS"] = {**usual, **options}
     with ThreadPoolExecutor(THREADS) as pool:

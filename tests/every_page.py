@@ -1,11 +1,11 @@
-"""A visitor who gets to see every page of the flow, in most of its states."""
+"""Visit every page of the flow, in most of its states."""
 
 from django_piggy_verify.sandbox import Fault
 from tests.steps import ADDRESS, ask_for_code, log_in, type_code
 
 
 def every_page(browser, sandbox, settings):
-    """Answer one response after the other; the sandbox knows the address."""
+    """Yield one response after the other. ADDRESS must be a contact of the sandbox."""
     yield browser.get("/login/?expired=1")
     yield ask_for_code(browser, "nobody")
     ask_for_code(browser)

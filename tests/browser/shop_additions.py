@@ -1,4 +1,4 @@
-"""What stands at the doors of the example while a browser visits it."""
+"""What the browser tests add to the example: a strict policy and refused members."""
 
 from shop.backends import ShopBackend
 
@@ -17,8 +17,8 @@ def strict_policy(get_response):
     return middleware
 
 
-class Doorman(ShopBackend):
-    """Lets nobody in whose address begins with "refused"."""
+class RefusingBackend(ShopBackend):
+    """Refuses members whose address begins with "refused"."""
 
     def can_log_in(self, request, user):
         is_refused = user.email.startswith("refused")
