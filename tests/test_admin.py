@@ -298,6 +298,100 @@ def test_actions_are_offered_to_those_who_may_act(staff, member, verbs, is_offer
         assert (action in page.text) == is_offered
 
 
+# The buttons of a contact's page
+
+
+def press(browser, page, label):
+    """Press a button of the form on a page, as a browser does."""
+    shown = browser.get(page).text
+    [url] = re.findall(rf'formaction="([^"]+)"[^>]*>{label}<', shown)
+    return browser.post(url, follow=True)
+
+
+BUTTONS = {
+    "unlock": "Unlock: clear the limits of this address",
+    "forget_tokens": "Forget the auth token",
+}
+
+
+def test_a_member_is_unlocked_on_the_contacts_page(
+    admin_client, user, contact_page, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"send_recipient": "1/1h"}
+    assert ask_for_code(Client()).status_code == 429
+
+    page = press(admin_client, contact_page, BUTTONS["unlock"])
+
+    assert "5 limits were cleared." in page.text
+    assert page.redirect_chain == [(contact_page, 302)]
+    assert ask_for_code(Client()).status_code == 302
+
+
+def test_a_token_is_forgotten_on_the_contacts_page(admin_client, member, contact_page):
+    page = press(admin_client, contact_page, BUTTONS["forget_tokens"])
+
+    assert "1 auth token was forgotten." in page.text
+    assert not AuthToken.objects.exists()
+
+
+def test_a_button_acts_on_its_own_contact_alone(admin_client, member, contact_page):
+    add_contacts(2)
+
+    press(admin_client, contact_page, BUTTONS["forget_tokens"])
+
+    assert AuthToken.objects.count() == 2
+    assert LogEntry.objects.get().get_edited_object() == member.piggy_contacts.get()
+
+
+@pytest.mark.parametrize("action", BUTTONS)
+def test_buttons_are_for_those_who_may_act(staff, contact_page, action):
+    url = contact_page.replace("change", action)
+    looking, acting = staff("view"), staff("view", "change")
+
+    assert action not in looking.get(contact_page).text
+    assert looking.post(url).status_code == 403
+    assert AuthToken.objects.exists()
+    assert not LogEntry.objects.exists()
+    assert action in acting.get(contact_page).text
+    assert acting.post(url).status_code == 302
+    assert LogEntry.objects.count() == (action == "forget_tokens")
+
+
+@pytest.mark.parametrize("action", BUTTONS)
+def test_a_button_wants_a_post_with_a_csrf_token(contact_page, admin_user, action):
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(admin_user, "django.contrib.auth.backends.ModelBackend")
+    url = contact_page.replace("change", action)
+
+    assert browser.get(url).status_code == 405
+    assert browser.post(url).status_code == 403
+    token = re.findall(
+        r'csrfmiddlewaretoken" value="(\w+)"', browser.get(contact_page).text
+    )
+    assert browser.post(url, {"csrfmiddlewaretoken": token[-1]}).status_code == 302
+
+
+def test_a_button_is_for_staff_alone(staff, contact_page):
+    browser = staff("view", "change")
+    User.objects.update(is_staff=False)
+
+    page = browser.post(contact_page.replace("change", "forget_tokens"))
+
+    assert page.url.startswith("/admin/login/")
+    assert AuthToken.objects.exists()
+
+
+def test_a_button_of_a_contact_who_is_gone_is_not_found(admin_client, contact_page):
+    Contact.objects.all().delete()
+
+    page = admin_client.post(contact_page.replace("change", "unlock"))
+
+    assert page.status_code == 404
+
+
+# The limits
+
+
 def test_a_contacts_page_tells_how_far_the_limits_are(admin_client, user, contact_page):
     page = admin_client.get(contact_page)
 

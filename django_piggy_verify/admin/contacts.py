@@ -15,7 +15,8 @@ from django.utils.translation import (
     pgettext_lazy,
 )
 
-from django_piggy_verify.admin.base import LIMITS, Filter, ReadOnlyAdmin
+from django_piggy_verify.admin.base import LIMITS, Filter
+from django_piggy_verify.admin.buttons import ButtonAdmin
 from django_piggy_verify.auth_tokens import cache
 from django_piggy_verify.auth_tokens.cache import Freshness
 from django_piggy_verify.limits.fixed_windows import Usage
@@ -40,7 +41,7 @@ class TokenFilter(Filter):
 
 
 @admin.register(Contact)
-class ContactAdmin(ReadOnlyAdmin):
+class ContactAdmin(ButtonAdmin):
     """
     Contacts, searchable by address and id, with the state of their token.
 
@@ -54,6 +55,7 @@ class ContactAdmin(ReadOnlyAdmin):
     search_fields = ("email", "uid")
     date_hierarchy = "verified_at"
     actions = ("forget_tokens", "unlock")
+    buttons = ("unlock", "forget_tokens")
     fieldsets = (
         (
             None,

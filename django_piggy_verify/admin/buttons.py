@@ -1,0 +1,70 @@
+"""Offer actions of the list on the page of one object as well, each as a button."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+
+from django_piggy_verify.admin.base import ReadOnlyAdmin
+
+
+class ButtonAdmin(ReadOnlyAdmin):
+    """
+    An admin whose page of one object has buttons.
+
+    A button asks for the same permission as its action. It posts to a URL of its own,
+    so that it needs no script.
+    """
+
+    buttons: tuple[str, ...] = ()
+    """The names of the actions that become buttons, in this order."""
+
+    def get_urls(self) -> list[Any]:
+        """Give each button a URL."""
+        return [self._url_of(action) for action in self.buttons] + super().get_urls()
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the buttons to staff who may use them."""
+        context = {"buttons": self._offered(request), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def press(
+        self, request: HttpRequest, object_id: str, *, action: str
+    ) -> HttpResponse:
+        """Act on one object, and go back to its page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if action not in self._offered(request):
+            raise PermissionDenied
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            raise Http404
+        act = getattr(self, action)
+        act(request, self.get_queryset(request).filter(pk=found.pk))
+        return redirect(self._address_of(found.pk))
+
+    def _url_of(self, action: str) -> URLPattern:
+        return path(
+            f"<path:object_id>/{action}/",
+            self.admin_site.admin_view(partial(self.press, action=action)),
+            name=f"{self.opts.app_label}_{self.opts.model_name}_{action}",
+        )
+
+    def _address_of(self, key: Any) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        return reverse(name, args=[quote(key)], current_app=self.admin_site.name)
+
+    def _offered(self, request: HttpRequest) -> dict[str, str]:
+        """Return the labels of the buttons that this staff member may press."""
+        allowed: dict[str, Any] = self.get_actions(request)
+        return {name: allowed[name][2] for name in self.buttons if name in allowed}
