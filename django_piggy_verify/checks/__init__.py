@@ -1,8 +1,9 @@
 """
-System checks with stable ids: what is missing or unsafe in a project's settings.
+The system checks. They name settings that are missing, wrong or unsafe.
 
-One small function per check. The code that reads a setting does not validate it.
-``piggy_verify.E...`` stops the server, ``piggy_verify.W...`` warns.
+Each check is one small function with a stable id. The code that reads a setting does
+not validate it. An error, such as ``piggy_verify.E001``, stops the server. A warning,
+such as ``piggy_verify.W001``, does not.
 """
 
 from collections.abc import Callable, Iterator, Sequence

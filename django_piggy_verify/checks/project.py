@@ -1,4 +1,4 @@
-"""Check the project around the app: backends, databases, routes, other apps."""
+"""The checks of the project: backends, databases, URLs, middleware, other apps."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +21,7 @@ _ID = "piggy_verify."
 
 
 def check_backend() -> Iterator[CheckMessage]:
-    """E002: nobody can be logged in without the backend or a subclass of it."""
+    """E002: Without the backend or a subclass of it, nobody can log in."""
     try:
         is_there = any(isinstance(each, PiggyBackend) for each in get_backends())
     except (ImportError, ImproperlyConfigured):
@@ -35,52 +35,57 @@ def check_backend() -> Iterator[CheckMessage]:
 
 
 def check_sandbox() -> Iterator[CheckMessage]:
-    """E010: the sandbox shows codes to everybody."""
+    """E010: The sandbox shows all codes to everybody."""
     if not settings.DEBUG and _is_routed("piggy_verify_sandbox:mailbox"):
         yield Error(
-            "The sandbox is mounted, but DEBUG is off.",
-            hint="Take django_piggy_verify.sandbox.urls out of the URLconf; it "
-            "refuses to serve here anyway.",
+            "The URLs of the sandbox are installed, but DEBUG is off.",
+            hint="Remove django_piggy_verify.sandbox.urls from the URLconf. Without "
+            "DEBUG, the sandbox answers every request with 404.",
             id=f"{_ID}E010",
         )
 
 
 def check_databases() -> Iterator[CheckMessage]:
-    """E012: contacts refer to users, and tokens to contacts, within a database."""
+    """
+    E012: Users, contacts and auth tokens must be in the same database.
+
+    Foreign keys connect them, and a foreign key cannot point to another database.
+    """
     models = (get_user_model(), Contact, AuthToken)
     homes = {router.db_for_write(model) for model in models}
     if len(homes) > 1:
         yield Error(
             "Users, contacts and auth tokens are in different databases.",
-            hint="Have your DATABASE_ROUTERS send them to one: foreign keys do not "
-            "reach further. Counts of attempts may be elsewhere.",
+            hint="Let your DATABASE_ROUTERS send them to the same database, because "
+            "foreign keys connect them. The counters may be in another database.",
             id=f"{_ID}E012",
         )
 
 
 def check_urls() -> Iterator[CheckMessage]:
-    """W001: without the URLs there is no page to log in on."""
+    """W001: Without the URLs there are no login pages."""
     if not _is_routed("piggy_verify:email"):
         yield Caution(
-            "The pages are not routed.",
-            hint="Add path('login/', include('django_piggy_verify.urls')), outside "
-            "of any other namespace.",
+            "The URLconf has no login pages.",
+            hint="Add path('login/', include('django_piggy_verify.urls')). Do not put "
+            "it into another namespace.",
             id=f"{_ID}W001",
         )
 
 
 def check_axes() -> Iterator[CheckMessage]:
     """
-    W004: by itself axes counts each spelling apart, and keeps what it counted.
+    W004: By default, django-axes counts each spelling of an address separately.
 
-    A callable of the project's own may well call ours: it is its business.
+    A callable of your own is accepted, because it can call the one of this package.
     """
     is_named = getattr(settings, "AXES_USERNAME_CALLABLE", None)
     if apps.is_installed("axes") and not is_named:
         yield Caution(
             "django-axes is installed, but AXES_USERNAME_CALLABLE is not set.",
-            hint="AXES_USERNAME_CALLABLE = 'django_piggy_verify.lockout.username' "
-            "counts wrong codes by address; a callable of your own may call it.",
+            hint="Set AXES_USERNAME_CALLABLE = 'django_piggy_verify.lockout.username', "
+            "so that axes counts wrong codes by address. A callable of your own may "
+            "call this one.",
             id=f"{_ID}W004",
         )
 
@@ -96,9 +101,10 @@ def check_referrer_policy() -> Iterator[CheckMessage]:
     """
     if _referrer_policy() == "no-referrer" and _has_security_middleware():
         yield Caution(
-            "SECURE_REFERRER_POLICY makes browsers hide where a form comes from.",
-            hint="Django's CSRF check then refuses all forms. Use 'same-origin', "
-            "Django's default, or another policy than 'no-referrer'.",
+            "With this SECURE_REFERRER_POLICY, Django refuses every login.",
+            hint="With 'no-referrer', browsers send 'Origin: null'. Django's CSRF check "
+            "refuses that. Use another policy, such as Django's default, "
+            "'same-origin'.",
             id=f"{_ID}W008",
         )
 

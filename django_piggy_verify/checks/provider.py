@@ -1,4 +1,4 @@
-"""Check what every call to the provider needs: a key, an address, a route."""
+"""The checks of the provider: its key, its URLs and its options."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,12 @@ def check_credentials() -> Iterator[CheckMessage]:
 
 
 def check_addresses() -> Iterator[CheckMessage]:
-    """E003: the bearer token goes to https addresses without user or query only."""
+    """
+    E003: The package sends its key to plain https URLs only.
+
+    A plain URL has no user, password, query or fragment. With ``DEBUG``, http is
+    accepted too, for the sandbox.
+    """
     addresses = {
         "PIGGY_VERIFY_BASE_URL": conf.base_url,
         "PIGGY_VERIFY_TOKEN_URL": conf.token_url,
@@ -46,32 +51,34 @@ def check_addresses() -> Iterator[CheckMessage]:
     for name, url in addresses.items():
         if not _is_safe_origin(url):
             yield Error(
-                f"{name} is no plain https address.",
-                hint="http serves with DEBUG only; no user, query or fragment.",
+                f"{name} is not a plain https URL.",
+                hint="Remove the user, the password, the query and the fragment. A "
+                "URL with http works with DEBUG only.",
                 id=f"{_ID}E003",
             )
 
 
 def check_provider() -> Iterator[CheckMessage]:
-    """E007: the provider must be there and take its options."""
+    """E007: It must be possible to create the provider with its options."""
     try:
         for _account in each_account():
             get_provider()
     except Exception as error:  # noqa: BLE001  a project's own constructor may raise anything
         yield Error(
             f"PIGGY_VERIFY_PROVIDER cannot be used: {type(error).__name__}.",
-            hint="It is a dotted path; PIGGY_VERIFY_PROVIDER_OPTIONS are the keyword "
-            "arguments of its constructor.",
+            hint="Set PIGGY_VERIFY_PROVIDER to a dotted path. Set "
+            "PIGGY_VERIFY_PROVIDER_OPTIONS to the keyword arguments of the provider's "
+            "constructor.",
             id=f"{_ID}E007",
         )
 
 
 def check_route() -> Iterator[CheckMessage]:
-    """E008 and E009: the files and addresses of the way to the provider."""
+    """E008 and E009: The CA bundle must be a file, and the proxy must be a URL."""
     if conf.ca_bundle is not None and not Path(str(conf.ca_bundle)).is_file():
-        yield Error("PIGGY_VERIFY_CA_BUNDLE is no file.", id=f"{_ID}E008")
+        yield Error("PIGGY_VERIFY_CA_BUNDLE is not a file.", id=f"{_ID}E008")
     if conf.proxy is not None and not _is_proxy(conf.proxy):
-        yield Error("PIGGY_VERIFY_PROXY is no http or https address.", id=f"{_ID}E009")
+        yield Error("PIGGY_VERIFY_PROXY is not an http or https URL.", id=f"{_ID}E009")
 
 
 def _key_faults() -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Check the values of settings: numbers, flags, keys and limits."""
+"""The checks of single settings: numbers, booleans, keys and limits."""
 
 import math
 from collections.abc import Iterator
@@ -15,7 +15,11 @@ _ID = "piggy_verify."
 
 
 def check_numbers() -> Iterator[CheckMessage]:
-    """E004: durations are positive, the floor and the proxy count may be zero."""
+    """
+    E004: Durations must be positive numbers.
+
+    Two settings may be 0: the send floor and the number of proxies.
+    """
     least = {
         "TIMEOUT": (conf.timeout, 0.001),
         "SEND_FLOOR": (conf.send_floor, 0),
@@ -24,7 +28,7 @@ def check_numbers() -> Iterator[CheckMessage]:
     }
     for name, (value, minimum) in least.items():
         if not _is_number(value) or value < minimum:
-            yield _bad_value(name, "a number of seconds, positive")
+            yield _bad_value(name, "a positive number of seconds")
     count = conf.trusted_proxy_count
     if type(count) is not int or count < 0:
         yield _bad_value("TRUSTED_PROXY_COUNT", "a whole number, 0 or more")
@@ -32,10 +36,10 @@ def check_numbers() -> Iterator[CheckMessage]:
 
 def check_client_address() -> Iterator[CheckMessage]:
     """
-    E017 and E018: a callable that cannot be called finds no visitor's address.
+    E017 and E018: The callable must return the address of each visitor.
 
-    All visitors would then share the limits of one visitor. If both settings are
-    set, the package ignores the number of proxies. Remove one of them.
+    If it cannot be called, all visitors share the limits of one visitor. If both
+    settings are set, the package ignores the number of proxies. Remove one of them.
     """
     if conf.client_address is None:
         return
@@ -58,27 +62,27 @@ def check_client_address() -> Iterator[CheckMessage]:
 
 
 def check_encryption_keys() -> Iterator[CheckMessage]:
-    """E005: a key that cannot be read would make every token a cache miss."""
+    """E005: With a key that cannot be read, no stored auth token can be used."""
     keys = conf.encryption_keys
     if not isinstance(keys, (list, tuple)) or not all(map(_is_key, keys)):
         yield Error(
-            "PIGGY_VERIFY_ENCRYPTION_KEYS holds something that is no key.",
-            hint="A list of url-safe base64 of 32 bytes, as Fernet.generate_key() "
-            "makes.",
+            "PIGGY_VERIFY_ENCRYPTION_KEYS is not a list of keys.",
+            hint="Each key is a text: 32 bytes in URL-safe base64. "
+            "Fernet.generate_key().decode() returns such a text.",
             id=f"{_ID}E005",
         )
 
 
 def check_rate_limits() -> Iterator[CheckMessage]:
-    """E006: a limit that is misspelled protects nobody."""
+    """E006: A limit with a wrong name or value protects nobody."""
     if not isinstance(getattr(settings, "PIGGY_VERIFY_RATE_LIMITS", {}), dict):
-        yield Error("PIGGY_VERIFY_RATE_LIMITS is no dictionary.", id=f"{_ID}E006")
+        yield Error("PIGGY_VERIFY_RATE_LIMITS is not a dictionary.", id=f"{_ID}E006")
         return
     for name, value in conf.rate_limits.items():
         if name not in DEFAULT_RATE_LIMITS or not _is_limit(name, value):
             yield Error(
-                f"PIGGY_VERIFY_RATE_LIMITS[{name!r}] is no limit.",
-                hint="Write 'N/[n]unit' with the units s, m, h and d, as in '3/15m'; "
+                f"PIGGY_VERIFY_RATE_LIMITS[{name!r}] is not a limit.",
+                hint="Write 'N/[n]unit' with the units s, m, h and d, such as '3/15m'. "
                 "check_login is a whole number. The names are: "
                 f"{', '.join(DEFAULT_RATE_LIMITS)}.",
                 id=f"{_ID}E006",
@@ -86,7 +90,11 @@ def check_rate_limits() -> Iterator[CheckMessage]:
 
 
 def check_flags() -> Iterator[CheckMessage]:
-    """E011: a text is no flag: "False", from an environment, would mean yes."""
+    """
+    E011: The value must be True or False.
+
+    A text from the environment, such as ``"False"``, would count as true.
+    """
     flags = {
         "CREATE_USERS": conf.create_users,
         "LINK_BY_EMAIL": conf.link_by_email,

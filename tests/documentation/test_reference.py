@@ -245,7 +245,7 @@ def test_every_check_is_described_with_its_message():
 
     assert set(from_the_code.check_texts()) == set(messages)
     assert messages["E001"] == "PIGGY_VERIFY_API_KEY cannot be used: ...."
-    assert messages["E003"] == "... is no plain https address."
+    assert messages["E003"] == "... is not a plain https URL."
 
 
 def test_an_event_is_described_with_its_level_and_its_fields():
