@@ -22,7 +22,7 @@ def log_in(browser, sandbox, address=ADDRESS, **fields):
 
 
 def log_out(browser):
-    """Delete only the session cookie. The test client's `logout` deletes all cookies."""
+    """Delete the session cookie only; the client's `logout` deletes all cookies."""
     del browser.cookies["sessionid"]
 
 
