@@ -76,6 +76,11 @@ CLIENT_ADDRESS_UNKNOWN = Event(
     WARNING,
     "No client address can be read from %(source)s: %(found)r",
 )
+NEXT_TOO_LONG = Event(
+    "next_too_long",
+    WARNING,
+    "Dropped a next of %(length)d characters: at most %(maximum)d are kept",
+)
 LOGIN_REFUSED = Event(
     "login_refused", WARNING, "Login refused to %(recipient)s: %(reason)s"
 )

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import get_random_string
 from django.utils.encoding import iri_to_uri
 
+from django_piggy_verify import events
 from django_piggy_verify.conf import conf
 from django_piggy_verify.login import cookies
 
@@ -23,8 +24,15 @@ COOKIE: Final = "piggy_verify_login"
 FIELD: Final = "login"
 """The form field that says which login in progress a page belongs to."""
 
-MAX_NEXT: Final = 1000
-"""Characters of a `next`; a longer one would not fit into the cookie."""
+MAX_NEXT: Final = 2000
+"""
+Characters of a percent-encoded `next`.
+
+With a `next` of this length and the longest address, the cookie has about 3,400
+bytes. Browsers keep 4,096 bytes, the name and the attributes included.
+
+Source: RFC 6265, section 6.1.
+"""
 
 _SALT: Final = "django_piggy_verify.pending"
 _GRACE: Final = 3600
@@ -108,12 +116,11 @@ def begin(
     """Return a new login in progress for a code that was just asked for."""
     earlier = _read(request.COOKIES.get(COOKIE, ""))
     now = time.time()
-    next_url = iri_to_uri(next_url)
     return Login(
         id=get_random_string(22),
         browser=earlier.browser if earlier else get_random_string(22),
         recipient=recipient,
-        next=next_url if len(next_url) <= MAX_NEXT else "",
+        next=_kept_next(next_url),
         sent_at=int(now),
         resend_at=now + result.resend_in,
         is_held_back=not result.is_sent,
@@ -166,6 +173,15 @@ def attach(request: HttpRequest, login: Login) -> None:
 def attached_to(request: HttpRequest | None) -> Login | None:
     """Answer the login that `attach` put to the request, if any."""
     return getattr(request, "_piggy_verify_login", None)
+
+
+def _kept_next(next_url: str) -> str:
+    """Return `next_url` percent-encoded, or nothing if it is too long."""
+    encoded = iri_to_uri(next_url)
+    if len(encoded) <= MAX_NEXT:
+        return encoded
+    events.NEXT_TOO_LONG.log(length=len(encoded), maximum=MAX_NEXT)
+    return ""
 
 
 def _read(signed: str) -> Login | None:

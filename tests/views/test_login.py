@@ -755,7 +755,7 @@ def test_next_does_not_lead_from_https_to_http(
 def test_a_next_that_fits_into_no_cookie_falls_back(
     client, contact, piggy_sandbox, letter
 ):
-    response = log_in(client, piggy_sandbox, next="/members/?" + letter * 1000)
+    response = log_in(client, piggy_sandbox, next="/members/?" + letter * 2000)
 
     assert response.url == "/members/"
 

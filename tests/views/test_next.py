@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
+from django.utils.encoding import iri_to_uri
 from hypothesis import (
     HealthCheck,
     example,
@@ -13,7 +14,7 @@ from hypothesis import (
 )
 
 from tests.state_machine.browsing import destination, location
-from tests.steps import ADDRESS, JSON, ask_for_code
+from tests.steps import ADDRESS, JSON, ask_for_code, type_code
 
 ADDRESSES = (
     *("//evil.example", "///evil.example", "/\\evil.example", "http://evil.example/"),
@@ -26,6 +27,7 @@ PIECES = (
     *("\x00", "\x08", "\x1f", "\x7f", " ", "\xa0", "\u2028", "\ufeff", "\U0001f437"),
     *("%2f", "%5c", "%09", "／", "＼", "：", "。", "[::1]", "[", "é"),
 )
+LOGGER = "django_piggy_verify"
 pieces = st.sampled_from(DROPPED + PIECES) | st.sampled_from(DROPPED)
 
 
@@ -90,6 +92,47 @@ def test_who_wants_to_go_nowhere_is_led_to_the_usual_page(client, user, next_url
     response = client.get("/login/", {"next": next_url})
 
     assert response["Location"] == "/members/"
+
+
+@pytest.mark.parametrize(
+    "next_url",
+    ["/members/" + "a" * 1991, "/members/?q=" + "猪" * 200, "/members/?" + "&" * 1990],
+    ids=["ASCII", "Chinese", "punctuation"],
+)
+def test_a_long_address_survives_the_login(client, contact, piggy_sandbox, next_url):
+    shown = client.get("/login/", {"next": next_url}).context["form"].initial["next"]
+    ask_for_code(client, next=shown)
+    type_code(client, "wrong")
+    client.post("/login/code/resend/")
+
+    response = type_code(client, piggy_sandbox.last_code(ADDRESS))
+
+    assert response["Location"] == iri_to_uri(next_url)
+
+
+def test_the_longest_address_fits_into_the_cookie(client, contact):
+    longest = f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 57}.com"
+
+    ask_for_code(client, longest, next="/" + "a" * 1999)
+
+    header = client.cookies["piggy_verify_login"].OutputString()
+    login = client.get("/login/code/").context["login"]
+    assert (login.recipient, len(login.next)) == (longest, 2000)
+    # RFC 6265, section 6.1, counts name, value and attributes. Domain and path may be
+    # longer in a project than in this test.
+    assert len(header) <= 4096 - 500
+
+
+def test_an_address_that_is_too_long_is_dropped_and_logged(client, code, caplog):
+    caplog.set_level("WARNING", logger=LOGGER)
+    ask_for_code(client, next="/?secret=" + "a" * 1992)
+
+    response = type_code(client, code)
+
+    assert response["Location"] == "/members/"
+    [record] = [each for each in caplog.records if each.name == LOGGER]
+    assert (record.event_name, record.length) == ("next_too_long", 2001)
+    assert "secret" not in str(vars(record))
 
 
 @thorough
