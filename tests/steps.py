@@ -1,5 +1,7 @@
 """The steps of a visitor, such as asking for a code and typing it."""
 
+from urllib.parse import parse_qs, urlsplit
+
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 
 ADDRESS = "ann@example.com"
@@ -32,3 +34,9 @@ def is_logged_in(browser):
 
 def calls(sandbox):
     return [call.name for call in sandbox.calls]
+
+
+def portal_visitor(sandbox, url):
+    """Return the contact whom the sandbox lets into the portal by this link."""
+    [token] = parse_qs(urlsplit(url).query)["token"]
+    return sandbox.visitor(token)

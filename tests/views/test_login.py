@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
-from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.models import Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.signals import code_rejected
@@ -935,48 +935,3 @@ def test_a_page_may_be_shown_to_who_is_logged_in(client, member, piggy_sandbox, 
     view.log_in(member)
 
     assert request.session.session_key != before
-
-
-def test_the_token_page_is_not_there_by_default(client, member):
-    assert client.get("/login/token/").status_code == 404
-
-
-def test_the_token_page_hands_out_the_token_where_wanted(client, user, settings):
-    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
-
-    response = client.get("/login/token/")
-
-    assert response.json()["auth_token"].startswith("eyJ")
-    assert response.json()["expires_at"] > "2020"
-    assert "no-store" in response["Cache-Control"]
-
-
-def test_the_token_page_turns_strangers_away(client, db, settings):
-    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
-
-    response = client.get("/login/token/")
-
-    assert response.status_code == 403
-    assert response.json()["error"]["code"] == "login_required"
-
-
-def test_the_token_page_has_nothing_for_a_user_who_is_no_contact(
-    admin_client, piggy_sandbox, settings
-):
-    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
-
-    assert admin_client.get("/login/token/").status_code == 404
-
-
-def test_the_token_page_says_when_there_is_an_outage(
-    client, member, piggy_sandbox, settings
-):
-    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
-    AuthToken.objects.all().delete()
-    piggy_sandbox.switches.fault = Fault.MAINTENANCE
-
-    response = client.get("/login/token/")
-
-    assert response.status_code == 503
-    assert int(response["Retry-After"]) > 0
-    assert response.json()["error"]["code"] == "provider_unavailable"
