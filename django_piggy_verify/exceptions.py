@@ -30,7 +30,10 @@ class ContactUnknown(PiggyVerifyError):
 
 class TooManyAttempts(PiggyVerifyError):
     """
-    A limit is reached. Nothing was sent, and no code was checked unless locked out.
+    A limit is reached. Nothing was sent or checked, with two exceptions.
+
+    The last wrong code of a login in progress was checked and counted. A code may
+    also have been checked before django-axes locked the visitor out.
 
     `limit` is its name as in ``PIGGY_VERIFY_RATE_LIMITS``, or ``lockout`` if
     django-axes locked the visitor out. `retry_after` is the number of whole seconds

@@ -93,6 +93,17 @@ def test_a_used_code_is_a_rejected_one(client, code, fired):
     assert arguments_of(fired, "code_rejected")["recipient"] == ADDRESS
 
 
+def test_the_last_wrong_code_of_a_login_fires_both_signals(
+    client, code, settings, fired
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+
+    type_code(client, "wrong")
+
+    assert [name for name, _ in fired] == ["code_rejected", "limit_reached"]
+    assert arguments_of(fired, "limit_reached")["limit"] == "check_login"
+
+
 def test_limit_reached_names_limit_and_wait(client, contact, settings, fired):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
     ask_for_code(client)

@@ -82,9 +82,10 @@ def check_code(
 
 def require_attempts_left(request: HttpRequest) -> None:
     """
-    Raise TooManyAttempts if the login in progress has no tries left.
+    Raise TooManyAttempts if the login in progress has no attempts left.
 
-    A code that is sent to it could not be checked.
+    Asked after a wrong code, since a form could not be used any more, and before
+    a resend, since the new code could not be checked.
     """
     login = pending.attached_to(request)
     if login and (waits := fixed_windows.waits([rate_limits.of_login(login)])):

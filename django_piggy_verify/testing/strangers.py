@@ -60,7 +60,7 @@ STEPS: Final = (
     _Step("a resend within the cooldown", "post", "resend"),
     _Step("a resend", "post", "resend", call="send", wait=60),
     _Step("the last wrong code", "post", "code"),
-    _Step("a wrong code too many", "post", "code"),
+    _Step("a code for a closed login", "post", "code"),
     _Step("the code page of a closed login", "get", "code"),
     _Step("asking once more", "post", "email", wait=60),
     _Step("the code page of a login that is too old", "get", "code", wait=600),

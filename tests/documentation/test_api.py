@@ -318,7 +318,7 @@ IN_THE_CLOSED_SHOP = {
         lambda me: me.asked().asked().resend()
     ),
     Answer("checkCode", 429, "too_many_attempts"): (
-        lambda me: me.asked().typed("wrong").typed("wrong").type_code()
+        lambda me: me.asked().typed("wrong").type_code("wrong")
     ),
     Answer("checkCode", 403, "login_refused"): lambda me: me.asked().type_code(),
     Answer("readAuthToken", 404, "not_found"): lambda me: me.send("readAuthToken"),

@@ -259,7 +259,10 @@ def test_of_fifty_wrong_codes_at_once_five_are_asked_about(
         list(zip(tabs(client, 50), map(str, range(50)), strict=True)),
     )
 
-    assert Counter(page.status_code for page in pages) == {200: 5, 429: 45}
+    # At least the last one of the five sees that the login is used up.
+    statuses = Counter(page.status_code for page in pages)
+    assert statuses[200] + statuses[429] == 50
+    assert statuses[429] >= 46
     assert calls(piggy_sandbox).count("verify") == 5
 
 

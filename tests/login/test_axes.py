@@ -136,6 +136,13 @@ def test_our_own_limits_are_not_counted(client, code, settings):
     assert counted() == {ADDRESS: 1}
 
 
+def test_the_last_wrong_code_of_a_login_is_counted(client, code, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+
+    assert type_code(client, "wrong").status_code == 429
+    assert counted() == {ADDRESS: 1}
+
+
 # Other logins -------------------------------------------------------------------
 
 

@@ -142,7 +142,7 @@ class Model:
         full = self._take([*recipient, *visitor, *use])
         if full == ["code_use"]:
             self._take([*recipient, *visitor])
-            return Promise(Outcome.REJECTED)
+            return Promise(self._rejected(login))
         if full:
             return Promise(Outcome.LIMITED)
         if self.trouble.check is Outcome.UNAVAILABLE:
@@ -150,13 +150,17 @@ class Model:
             return Promise(Outcome.UNAVAILABLE, self._reached("verify"))
         if self.trouble.check is Outcome.REJECTED or uid is None:
             self._give_back(use)
-            return Promise(Outcome.REJECTED, ["verify"])
+            return Promise(self._rejected(login), ["verify"])
         self._give_back(visitor)
         for each in recipient:
             self._counts[each] = self._counts[each][0], 0
         if self.users.get(uid) in self.barred:
             return Promise(Outcome.REFUSED, ["verify"])
         return Promise(Outcome.SENT_ON, ["verify", "auth-token"])
+
+    def _rejected(self, login):
+        is_last = self._is_full("check_login", login.id)
+        return Outcome.LIMITED if is_last else Outcome.REJECTED
 
     def resend(self, login, ip):
         if self._is_full("check_login", login.id):

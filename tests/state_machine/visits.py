@@ -102,6 +102,8 @@ class Visits:
         response = self.post(browser, "code/", fields, promise, login.recipient)
         if promise.outcome is Outcome.REJECTED:
             self.shows(name, response, login)
+        if promise == Promise(Outcome.LIMITED, ["verify"]):
+            self.is_closed(browser, login)
         if promise.outcome in {Outcome.SENT_ON, Outcome.REFUSED}:
             assert not browser.cookie(LOGIN)
         if promise.outcome is Outcome.SENT_ON:
@@ -178,6 +180,11 @@ class Visits:
         self.model.logins[browser.cookie(LOGIN)] = login
         page = response if browser.is_script else browser.get("/login/code/")
         self.shows(name, page, login)
+
+    def is_closed(self, browser, login):
+        """The cookie stands for a login that is too old, unless there is another."""
+        cookie = browser.cookie(LOGIN)
+        self.model.logins.setdefault(cookie, replace(login, sent_at=0))
 
     def shows(self, name, response, login):
         """A page names the login whose address it shows."""

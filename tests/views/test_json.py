@@ -224,6 +224,19 @@ def test_cancelling_answers_nothing(client, in_progress):
     assert client.get(CODE, headers=JSON).status_code == 409
 
 
+def test_the_last_wrong_code_of_a_login_is_answered_as_a_limit(
+    client, in_progress, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 2}
+    post(client, CODE, {"code": "wrong"})
+
+    response = post(client, CODE, {"code": "wrong"})
+
+    assert error_of(response) == (429, "too_many_attempts")
+    assert 0 < int(response["Retry-After"]) <= 60
+    assert client.get(CODE, headers=JSON).status_code == 409
+
+
 def test_a_limit_is_said_with_when_to_try_again(client, in_progress, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/1h"}
     post(client, CODE, {"code": "wrong"})

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
-from django_piggy_verify.models import Contact
+from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.signals import code_rejected
@@ -267,24 +267,63 @@ def test_a_user_who_may_not_log_in_is_refused_on_a_page_of_its_own(
     assert response.cookies["piggy_verify_login"].value == ""
 
 
-def test_too_many_wrong_codes_close_the_login(client, code, settings):
+def test_the_fifth_wrong_code_says_what_to_do_and_closes_the_login(
+    client, code, piggy_sandbox
+):
+    *first, fifth = (type_code(client, str(guess)) for guess in range(5))
+
+    assert {each.status_code for each in first} == {200}
+    assert fifth.status_code == 429
+    assert 0 < int(fifth["Retry-After"]) <= 60
+    assert "too many wrong codes for one login" in fifth.text
+    assert type_code(client, code).url == "/login/?expired=1"
+    assert calls(piggy_sandbox).count("verify") == 5
+
+
+def test_the_fifth_wrong_code_counts_once(client, code):
+    for guess in range(5):
+        type_code(client, str(guess))
+
+    counts = {each.key.partition(":")[2]: each.count for each in Tally.objects.all()}
+    names = ("check_login", "check_recipient", "check_recipient_day", "check_ip")
+    assert [counts[name] for name in names] == [5, 5, 5, 5]
+
+
+def test_a_used_code_may_be_the_last_wrong_one(client, code, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    thief = Client()
+    ask_for_code(thief)
+    type_code(client, code)
+
+    assert type_code(thief, code).status_code == 429
+
+
+def test_a_right_code_may_be_the_fifth(client, code):
+    for guess in range(4):
+        type_code(client, str(guess))
+
+    assert type_code(client, code).url == "/members/"
+
+
+def test_the_form_of_a_closed_login_is_refused_with_a_right_code(
+    client, code, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
+    login = client.get("/login/code/").context["login"]
     type_code(client, "wrong")
 
-    response = type_code(client, code)
-
-    assert response.status_code == 429
-    assert 0 < int(response["Retry-After"]) <= 60
-    assert type_code(client, code).url == "/login/?expired=1"
+    assert type_code(client, code, login=login).status_code == 429
+    assert not is_logged_in(client)
 
 
 def test_a_login_without_tries_gets_no_further_code(
     client, code, piggy_sandbox, settings, unlimited
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 1}
+    login = client.get("/login/code/").context["login"]
     type_code(client, "wrong")
 
-    assert client.post("/login/code/resend/").status_code == 429
+    assert client.post("/login/code/resend/", {"login": login}).status_code == 429
     assert calls(piggy_sandbox) == ["send", "verify"]
 
 
@@ -362,7 +401,6 @@ def test_a_resend_does_not_reset_the_count_of_wrong_codes(
     settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 2}
     type_code(client, "wrong")
     client.post("/login/code/resend/")
-    type_code(client, "wrong")
 
     assert type_code(client, "wrong").status_code == 429
 
@@ -370,7 +408,7 @@ def test_a_resend_does_not_reset_the_count_of_wrong_codes(
 def test_wrong_codes_are_counted_for_as_long_as_the_login_is_open(
     client, contact, settings, time_machine, unlimited
 ):
-    settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 1}
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"check_login": 2}
     time_machine.move_to(0)
     ask_for_code(client)
     type_code(client, "wrong")
@@ -603,7 +641,6 @@ def test_for_another_address_there_is_no_code_to_enter(client, contact, settings
 def test_after_too_many_wrong_codes_the_address_is_still_there(client, code, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
     type_code(client, "wrong")
-    type_code(client, "wrong")
 
     assert client.get("/login/code/").url.startswith("/login/?expired=1")
     assert f'value="{ADDRESS}"' in client.get("/login/").text
@@ -663,13 +700,6 @@ def test_the_wait_is_a_plain_number_for_the_script(client, contact, settings):
     ask_for_code(client)
 
     assert 'datetime="PT3600S">60 minutes</time>' in client.get("/login/code/").text
-
-
-def test_a_login_that_is_used_up_is_told_from_other_limits(client, code, settings):
-    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
-    type_code(client, "wrong")
-
-    assert "too many wrong codes for one login" in type_code(client, "wrong").text
 
 
 def test_search_engines_are_told_to_leave_the_pages_out(client):

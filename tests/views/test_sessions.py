@@ -87,7 +87,7 @@ def test_an_old_cookie_takes_no_send_back(in_cookies, client, contact, settings)
 
 def test_an_old_cookie_opens_no_login_that_was_closed(in_cookies, client, code):
     old = cookies_of(client)
-    for _ in range(6):
+    for _ in range(5):
         response = type_code(client, "wrong")
     client.cookies.load(old)
 
