@@ -20,8 +20,8 @@ def check_proxies() -> Iterator[CheckMessage]:
     if settings.SECURE_PROXY_SSL_HEADER and not is_counted:
         yield Caution(
             "There seems to be a proxy, but PIGGY_VERIFY_TRUSTED_PROXY_COUNT is 0.",
-            hint="SECURE_PROXY_SSL_HEADER is set. Behind a proxy, all visitors have its "
-            "address and share its limits. Set the number of your own proxies that "
+            hint="SECURE_PROXY_SSL_HEADER is set. Behind a proxy, all visitors have "
+            "its address and share its limits. Set the number of your own proxies that "
             "append to X-Forwarded-For, or set PIGGY_VERIFY_CLIENT_ADDRESS.",
             id=f"{_ID}W003",
         )

@@ -102,8 +102,8 @@ def check_referrer_policy() -> Iterator[CheckMessage]:
     if _referrer_policy() == "no-referrer" and _has_security_middleware():
         yield Caution(
             "With this SECURE_REFERRER_POLICY, Django refuses every login.",
-            hint="With 'no-referrer', browsers send 'Origin: null'. Django's CSRF check "
-            "refuses that. Use another policy, such as Django's default, "
+            hint="With 'no-referrer', browsers send 'Origin: null'. Django's CSRF "
+            "check refuses that. Use another policy, such as Django's default, "
             "'same-origin'.",
             id=f"{_ID}W008",
         )

@@ -1,7 +1,8 @@
 """
-Whether this installation can log anybody in, in plain words.
+The examinations of ``manage.py piggy_verify_doctor``.
 
-One module an area; each examination is one small function that yields findings.
-Nothing here is imported by what serves requests, and nothing prints a secret: what
-an error says may hold one, so that of an unforeseen error only its class is told.
+Each module examines one area. Each examination is one small function that yields
+findings. Code that serves requests imports nothing from here. No finding contains a
+secret. The text of an unexpected error may contain one, so a finding names only the
+type of the error.
 """

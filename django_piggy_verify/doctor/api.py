@@ -1,8 +1,8 @@
 """
-The live API: asked only when the operator wants it.
+Examine the live API. This happens only with ``--live`` or ``--send``.
 
-It is asked to mail nobody who exists, but for `mail_to`; of a member who does, the
-last one, an auth token is fetched, and neither shown nor kept.
+Only `mail_to` sends a mail to a real address. `auth_tokens` fetches an auth token of
+the member who logged in last. It neither shows nor stores the token.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -37,10 +37,10 @@ from django_piggy_verify.providers.base import Challenge, TokenExaminer, TokenPr
 from django_piggy_verify.secret import Secret
 
 _HINTS: Final = {
-    404: "Nothing is there: leave PIGGY_VERIFY_BASE_URL out, or mend it.",
-    429: "It limits how often we ask: wait.",
+    404: "PIGGY_VERIFY_BASE_URL is wrong. Correct or remove it.",
+    429: "The API limits the number of calls. Try again later.",
 }
-PORTAL_UNKNOWN: Final = "Whether the account has a Contacts Portal is not known yet."
+PORTAL_UNKNOWN: Final = "It is not known yet whether the account has a Contacts Portal."
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -54,7 +54,7 @@ def live(recipient: str | None = None) -> Examination:
     steps = (codes, auth_tokens, mail_to(recipient) if recipient else portal)
 
     def ask() -> Iterator[Finding]:
-        """Ask the API."""
+        """Call the API."""
         for account in each_account():
             for finding in _until_a_problem(steps):
                 text = f"{account}: {finding.text}" if account else finding.text
@@ -72,19 +72,19 @@ def _until_a_problem(steps: Iterable[Examination]) -> Iterator[Finding]:
 
 
 def codes() -> Iterator[Finding]:
-    """Ask the API to mail a code to nobody, and about a code that nobody was mailed."""
+    """Send a code to an address that cannot exist, and check a code that is wrong."""
     began = monotonic()
     outcome = _outcome_of(lambda: get_provider().send_code(_nobody()))
     took = monotonic() - began
     if isinstance(outcome, ProviderError):
         yield _failure(outcome)
         return
-    way = "over TLS" if urlsplit(conf.base_url).scheme == "https" else "in clear"
-    yield good(f"The API answers after {took:.2f} s, {way}, and takes the key.")
+    way = "with" if urlsplit(conf.base_url).scheme == "https" else "without"
+    yield good(f"The API accepts the key. It answered in {took:.2f} s, {way} TLS.")
     if not isinstance(outcome, ContactUnknown):
         yield warning(
-            "The API says that it has mailed a code to nobody.",
-            "Is this the API, or something in front of it?",
+            "The API says that it mailed a code to an address that cannot exist.",
+            "Find out whether another server answers in place of the API.",
         )
     yield from _judgement()
 
@@ -96,69 +96,70 @@ def _judgement() -> Iterator[Finding]:
     if isinstance(outcome, ProviderError):
         yield _failure(outcome)
     elif isinstance(outcome, CodeRejected):
-        yield good("A wrong code is called wrong.")
+        yield good("The API rejects a wrong code.")
     else:
-        yield problem("The API calls a code right that nobody was mailed.")
+        yield problem("The API accepts a code that it never mailed.")
 
 
 def auth_tokens() -> Iterator[Finding]:
-    """Ask the API for the auth token of the member who logged in last."""
+    """Fetch the auth token of the member who logged in last."""
     provider = get_provider()
     if not isinstance(provider, TokenProvider):
-        yield note("The provider hands out no auth tokens.")
+        yield note("The provider has no auth tokens.")
         return
     rows = locking.primary_rows(Contact).filter(provider=provider.name)
     contact = rows.order_by("-verified_at").first()
     if contact is None:
-        yield unknown("Nobody has logged in yet, so no auth token was asked for.")
+        yield unknown("No auth token was fetched, because nobody has logged in yet.")
         return
     outcome = _outcome_of(lambda: _shape_of_token(provider, contact.uid))
     if isinstance(outcome, ProviderError):
         yield warning(
-            f"The last member's auth token cannot be had: {_told(outcome)}.",
-            "Members log in all the same, without one.",
+            f"The auth token of the last member cannot be fetched: {_told(outcome)}.",
+            "Members can log in, but get no auth token.",
         )
     elif isinstance(outcome, ContactUnknown):
         yield warning(
             "The API does not know the member who logged in last.",
-            "Is the key another account's? Give each account a name of its own in "
-            "PIGGY_VERIFY_PROVIDER_OPTIONS.",
+            "Perhaps the key belongs to another account. Give each account its own "
+            "name in PIGGY_VERIFY_PROVIDER_OPTIONS.",
         )
     else:
-        yield good(f"The last member's auth token can be read{outcome}.")
+        yield good(f"The auth token of the last member can be read{outcome}.")
 
 
 def portal() -> Iterator[Finding]:
-    """Say that only a mail to a member shows whether there is a Contacts Portal."""
+    """Look for the Contacts Portal. Only a mail to a member can show it."""
     yield note(
         PORTAL_UNKNOWN,
-        "Without one no code is mailed: --send ADDRESS, a member's, finds out.",
+        "Without a portal, no codes are mailed. To find out, use --send with the "
+        "address of a member.",
     )
 
 
 def mail_to(recipient: str) -> Examination:
-    """Answer the examination that has a real code mailed to `recipient`."""
+    """Return the examination that mails a real code to `recipient`."""
 
     def mailing() -> Iterator[Finding]:
-        """Have a code mailed."""
+        """Mail a code."""
         outcome = _outcome_of(lambda: get_provider().send_code(recipient))
         if isinstance(outcome, ProviderError):
             yield _failure(outcome)
         elif isinstance(outcome, ContactUnknown):
             yield warning(
-                "No contact has that address, so nothing was mailed.",
-                "Take the address of a member of this account's programme.",
+                "No contact has this address, so no code was mailed.",
+                "Use the address of a member of this account's programme.",
             )
             yield from portal()
         else:
-            yield good("The API says that a code is on its way: look into the mailbox.")
+            yield good("The API says that it mailed a code. Look into the mailbox.")
 
     return mailing
 
 
 def _shape_of_token(provider: TokenProvider, uid: str) -> str:
     if isinstance(provider, TokenExaminer):
-        return f": the API writes it {provider.examine_auth_token(uid)}"
+        return f". Its shape is {provider.examine_auth_token(uid)}"
     provider.fetch_auth_token(uid)
     return ""
 
@@ -171,10 +172,10 @@ def _outcome_of(call: Callable[[], object]) -> object:
 
 
 def _failure(error: ProviderError) -> Finding:
-    """Tell a refusal, which is ours to mend, from a failure of theirs."""
+    """Return the problem. The hint depends on who must fix it."""
     if isinstance(error, ProviderRefused):
         return problem(
-            f"The API refuses us: {_told(error)}.",
+            f"The API refuses the call: {_told(error)}.",
             "Look at the key, the account and its Contacts Portal in the business "
             "dashboard.",
         )
@@ -182,8 +183,8 @@ def _failure(error: ProviderError) -> Finding:
         f"The API cannot be used: {_told(error)}.",
         _HINTS.get(
             error.status or 0,
-            "Look at the network, the address, the proxy, the certificates and "
-            "PIGGY_VERIFY_TIMEOUT; or it is down.",
+            "Look at the network, the URL, the proxy, the certificates and "
+            "PIGGY_VERIFY_TIMEOUT. The API may also be down.",
         ),
     )
 
@@ -195,5 +196,5 @@ def _told(error: ProviderError) -> str:
 
 
 def _nobody() -> str:
-    """Answer an address that can be nobody's: RFC 2606 section 3."""
+    """Return an address that nobody can have (RFC 2606 section 3)."""
     return f"piggy-verify-doctor-{get_random_string(12, _LETTERS)}@example.com"

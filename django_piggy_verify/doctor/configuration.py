@@ -1,4 +1,4 @@
-"""The settings, and who is asked to authenticate."""
+"""Examine the settings and the authentication backends."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -26,7 +26,7 @@ from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.models import Contact
 
 GUESSES: Final = 100
-"""Wrong codes a day for one address that are not yet remarked upon."""
+"""The highest number of wrong codes a day for one address without a warning."""
 
 _DAY: Final = 86400
 _TOLD_ELSEWHERE: Final = {check_backend, check_urls}
@@ -35,7 +35,7 @@ _PLACEHOLDERS: Final = (
     *("change", "example", "your", "paste", "todo", "secret"),
     *("piggy_verify", "xxx", "<", "..."),
 )
-_LONG: Final = 40  # characters: a real token of this length has any letters in a row
+_LONG: Final = 40  # characters: a real token of this length can contain such a word
 
 
 def system_checks() -> Iterator[Finding]:
@@ -50,37 +50,38 @@ def system_checks() -> Iterator[Finding]:
 
 
 def environment() -> Iterator[Finding]:
-    """Look at what is meant for development only."""
+    """Look for settings that are for development only."""
     host = urlsplit(conf.base_url).hostname
     yield note(f"Calls to the API go to {host}.")
     if settings.DEBUG:
         yield note(
-            "DEBUG is on, so what matters in production only is not examined.",
-            "Run this where the site runs.",
+            "DEBUG is on, so this run skips what matters in production only.",
+            "Run the doctor on the server of the site.",
         )
     elif str(settings.SECRET_KEY).startswith("django-insecure-"):
         yield warning(
-            "SECRET_KEY is the one that startproject made.",
-            "It signs sessions and logins in progress: make a new one, and keep it.",
+            "SECRET_KEY is the key that startproject generated.",
+            "It signs sessions and logins in progress. Generate a new key and store it "
+            "safely.",
         )
 
 
 def credentials() -> Iterator[Finding]:
-    """Look whether the key is one at all; it is not shown."""
+    """Look at the kind of key, without showing the key."""
     key = conf.api_key
     is_sandbox = urlsplit(conf.base_url).scheme == "http"
     if callable(key):
         if not list(check_credentials()):
             yield good("The key comes from a callable.")
     elif not key and conf.client_id:
-        yield note("Client credentials are used, which the vendor calls deprecated.")
+        yield note("Client credentials are in use. The vendor calls them deprecated.")
     elif not key or is_sandbox:
         return
     elif _reads_like_a_placeholder(str(key)):
         yield warning(
-            "PIGGY_VERIFY_API_KEY reads like a placeholder.",
-            "A personal access token: Apps > Integrations > Personal Access Tokens "
-            "in the business dashboard.",
+            "PIGGY_VERIFY_API_KEY looks like a placeholder.",
+            "Use a personal access token of the business dashboard (Apps > "
+            "Integrations > Personal Access Tokens).",
         )
 
 
@@ -89,87 +90,88 @@ def _reads_like_a_placeholder(key: str) -> bool:
 
 
 def openings() -> Iterator[Finding]:
-    """Name the settings that open what is closed by default."""
+    """Look for settings that are less strict than the defaults."""
     if conf.allow_staff:
         yield warning(
             "Staff and superusers may log in by code (PIGGY_VERIFY_ALLOW_STAFF).",
-            "Whoever reads their mail is in the admin.",
+            "Anybody who can read their mail can enter the admin.",
         )
     if not conf.hide_unknown_contacts:
         yield warning(
-            "Strangers are told that they are none "
+            "The pages tell strangers that they are not members "
             "(PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS).",
-            "Anybody can find out who is a member.",
+            "So anybody can find out who is a member.",
         )
     elif not conf.send_floor and not settings.DEBUG:
         yield warning(
             "PIGGY_VERIFY_SEND_FLOOR is 0.",
-            "How long a send takes tells strangers from members.",
+            "The duration of a send shows whether an address belongs to a member.",
         )
     if conf.link_by_email:
-        yield note("A new contact adopts the user with its address.")
+        yield note("A new contact gets the user with the same address.")
     if conf.expose_auth_token:
-        yield note("The auth token is handed to the browser.")
+        yield note("Scripts in the browser can read the auth token.")
 
 
 def guessing() -> Iterator[Finding]:
-    """Work out how many codes may be guessed for one address."""
+    """Calculate how many codes somebody can guess for one address."""
     names = ("check_recipient", "check_recipient_day")
     rates = [fixed_windows.parse_rate(str(conf.rate_limits[name])) for name in names]
     a_day = min(each.count * _DAY // min(each.period, _DAY) for each in rates)
     if a_day > GUESSES:
         yield warning(
-            f"{a_day} wrong codes a day are let through for one address.",
-            "By default it is 20. A six-digit code is then met once in "
-            f"{10**6 // a_day} days: see PIGGY_VERIFY_RATE_LIMITS.",
+            f"The limits allow {a_day} wrong codes a day for one address.",
+            "The default is 20. With your limits, somebody can guess a code of six "
+            f"digits once in {10**6 // a_day} days. See PIGGY_VERIFY_RATE_LIMITS.",
         )
 
 
 def backends() -> Iterator[Finding]:
-    """Look who is asked to authenticate."""
+    """Look at the authentication backends and their order."""
     try:
         loaded = list(get_backends())
     except ImportError as error:
         yield problem(
-            f"AUTHENTICATION_BACKENDS names what cannot be imported: {error}.",
-            "Ours is 'django_piggy_verify.backends.PiggyBackend'.",
+            f"A backend of AUTHENTICATION_BACKENDS cannot be imported: {error}.",
+            "The backend of this package is "
+            "'django_piggy_verify.backends.PiggyBackend'.",
         )
         return
     ours = [each for each in loaded if isinstance(each, PiggyBackend)]
     if not ours:
         yield problem(
-            "AUTHENTICATION_BACKENDS has no PiggyBackend: no code is ever checked.",
+            "AUTHENTICATION_BACKENDS has no PiggyBackend, so no code is checked.",
             "Add 'django_piggy_verify.backends.PiggyBackend' or a subclass.",
         )
         return
     if len(ours) > 1:
         yield warning(
             f"AUTHENTICATION_BACKENDS has {len(ours)} PiggyBackends.",
-            "A wrong code is asked for and counted by each: keep one.",
+            "Each of them checks and counts a wrong code. Keep only one.",
         )
     elif earlier := loaded[: loaded.index(ours[0])]:
         yield note(
-            f"Asked before {_names(ours)}, and able to turn a login away: "
-            f"{_names(earlier)}.",
+            f"Django asks {_names(earlier)} before {_names(ours)}. An earlier backend "
+            "can refuse a login.",
         )
     else:
-        yield good(f"{_names(ours)} is the first to be asked.")
+        yield good(f"Django asks {_names(ours)} first.")
     if not conf.create_users:
         yield _without_new_users(ours[0])
     if not any(isinstance(each, ModelBackend) for each in loaded):
         yield note(
-            "There is no ModelBackend: nobody has permissions.",
-            "Staff need it, or another one, to log in by password.",
+            "There is no ModelBackend, so nobody has permissions.",
+            "Staff need it, or another backend, to log in with a password.",
         )
 
 
 def _without_new_users(backend: PiggyBackend) -> Finding:
     finds_others = type(backend).find_user is not PiggyBackend.find_user
     if finds_others or conf.link_by_email or locking.primary_rows(Contact).exists():
-        return note("Contacts without a user are turned away: none are created.")
+        return note("Contacts without a user cannot log in: no users are created.")
     return problem(
-        "No user is a contact's, and none are created: nobody can be logged in.",
-        "Turn PIGGY_VERIFY_CREATE_USERS on, or find users in a backend of your own.",
+        "Nobody can log in: no contact has a user, and no users are created.",
+        "Turn PIGGY_VERIFY_CREATE_USERS on, or override find_user in your backend.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What an examination finds, and how examinations are run. No area's knowledge."""
+"""Define findings, and run examinations. This module knows no area."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ class Outcome(StrEnum):
     """How good or bad a finding is."""
 
     GOOD = "good"
-    """As it should be."""
+    """All is well."""
 
     NOTE = "note"
-    """Nothing is wrong, but whoever reads this may want to know."""
+    """Nothing is wrong. The operator may want to know this."""
 
     WARNING = "warning"
-    """Members can log in, and something is unsafe, or will trouble somebody."""
+    """Members can log in, but something is unsafe or will cause trouble."""
 
     PROBLEM = "problem"
-    """Nobody can log in, or not as the settings mean it."""
+    """Nobody can log in, or the login does not work as the settings say."""
 
     UNKNOWN = "unknown"
-    """It could not be found out."""
+    """The doctor could not find this out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class Finding:
 
     outcome: Outcome
     text: str
-    """What is the case; never a secret."""
+    """The fact. It contains no secret."""
 
     hint: str = ""
-    """What to do about it."""
+    """What the operator can do."""
 
     @property
     def is_problem(self) -> bool:
-        """Whether it keeps members out."""
+        """Whether members cannot log in because of this."""
         return self.outcome is Outcome.PROBLEM
 
 
@@ -46,27 +46,27 @@ Examination: TypeAlias = Callable[[], Iterator[Finding]]
 
 
 def good(text: str) -> Finding:
-    """Answer a finding of something that is as it should be."""
+    """Return a finding that all is well."""
     return Finding(Outcome.GOOD, text)
 
 
 def note(text: str, hint: str = "") -> Finding:
-    """Answer a finding to be aware of."""
+    """Return a finding that the operator may want to know."""
     return Finding(Outcome.NOTE, text, hint)
 
 
 def warning(text: str, hint: str = "") -> Finding:
-    """Answer a finding of something unsafe or troublesome."""
+    """Return a finding about something unsafe or troublesome."""
     return Finding(Outcome.WARNING, text, hint)
 
 
 def problem(text: str, hint: str = "") -> Finding:
-    """Answer a finding that keeps members out."""
+    """Return a finding about something that keeps members from logging in."""
     return Finding(Outcome.PROBLEM, text, hint)
 
 
 def unknown(text: str, hint: str = "") -> Finding:
-    """Answer that something could not be found out."""
+    """Return a finding that the doctor could not find something out."""
     return Finding(Outcome.UNKNOWN, text, hint)
 
 
@@ -74,10 +74,10 @@ def examine(
     areas: Mapping[str, Sequence[Examination]],
 ) -> Iterator[tuple[str, Finding]]:
     """
-    Run all examinations, and yield what they find with the name of the area.
+    Run all examinations. Yield each finding with the name of its area.
 
-    One that fails is a problem, unless there was one before: then it most likely
-    failed for the same reason.
+    An examination that raises an exception is a problem. After an earlier problem it is
+    only unknown, because the reason is most likely the same.
     """
     has_problem = False
     for area, examination in _flat(areas):
@@ -85,7 +85,7 @@ def examine(
             for finding in examination():
                 has_problem = has_problem or finding.is_problem
                 yield area, finding
-        except Exception as error:  # noqa: BLE001  whatever is broken is a finding
+        except Exception as error:  # noqa: BLE001  any error is a finding
             make = unknown if has_problem else problem
             has_problem = True
             yield area, make(f"Could not {_what(examination)}: {type(error).__name__}.")
@@ -100,6 +100,6 @@ def _flat(
 
 
 def _what(examination: Examination) -> str:
-    """Answer what the examination does, as its docstring begins."""
+    """Return what the examination does: the first line of its docstring."""
     summary = str(examination.__doc__).strip().splitlines()[0].rstrip(".")
     return summary[:1].lower() + summary[1:]

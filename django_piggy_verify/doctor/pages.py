@@ -1,4 +1,4 @@
-"""The pages themselves, shown as to a visitor; nobody is mailed for it."""
+"""Examine the login pages as a visitor sees them. No mail is sent."""
 
 import logging
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _PAGES: Final = {"email": "The first page", "code": "The page for the code"}
 
 
 def middleware() -> Iterator[Finding]:
-    """Look for the middleware that every login needs."""
+    """Look for the middleware that each login needs."""
     loaded = [import_string(name) for name in settings.MIDDLEWARE]
     for wanted in (SessionMiddleware, AuthenticationMiddleware):
         if not any(
@@ -40,7 +40,7 @@ def middleware() -> Iterator[Finding]:
 
 
 def shown() -> Iterator[Finding]:
-    """Ask the site for the pages that every member meets."""
+    """Request the two pages that each member sees."""
     if not routes.start():
         return
     visitor = Client(SERVER_NAME=_own_host())
@@ -59,29 +59,30 @@ def _judged(visitor: Client, name: str, words: str) -> Finding:
         return _judgement(response.status_code, response.text, words)
     except TemplateDoesNotExist as error:
         return problem(
-            f"{words} lacks a template: {error}.",
-            "TEMPLATES needs APP_DIRS, or loaders that look into apps.",
+            f"{words} needs a template that is missing: {error}.",
+            "Set APP_DIRS in TEMPLATES, or use a loader that reads the templates of "
+            "apps.",
         )
-    except Exception as error:  # noqa: BLE001  a project's page may raise anything
+    except Exception as error:  # noqa: BLE001  a page of a project may raise anything
         return problem(
             f"{words} cannot be shown: {type(error).__name__}.",
-            "Open it with runserver, which says where.",
+            "Open the page with runserver to see the error.",
         )
 
 
 def _judgement(status: int, text: str, words: str) -> Finding:
     if status != 200:  # noqa: PLR2004
         return problem(
-            f"{words} answers with status {status}.",
-            "400 is for a host that ALLOWED_HOSTS lacks; a redirect comes from a "
-            "middleware.",
+            f"{words} returns status {status}.",
+            "Status 400 means that ALLOWED_HOSTS does not allow the host. A redirect "
+            "comes from a middleware.",
         )
     if "csrfmiddlewaretoken" not in text:
         return warning(
-            f"{words} has no CSRF token: what its form posts is refused.",
-            "Put {% csrf_token %} into the form, unless a script posts it.",
+            f"{words} has no CSRF token, so Django refuses its form.",
+            "Add {% csrf_token %} to the form, unless a script sends the token.",
         )
-    return good(f"{words} can be shown.")
+    return good(f"{words} works.")
 
 
 def _made_up_login() -> pending.Login:
@@ -91,7 +92,7 @@ def _made_up_login() -> pending.Login:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep tracebacks of a page that fails from drowning the findings."""
+    """Hide the tracebacks of failing pages, so that the findings stay readable."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -101,7 +102,7 @@ def _silence() -> Iterator[None]:
 
 
 def _forget_session(visitor: Client) -> None:
-    """Delete what the page has kept of its visitor, as with CSRF_USE_SESSIONS."""
+    """Delete the session that the page created, for example for CSRF_USE_SESSIONS."""
     if settings.SESSION_COOKIE_NAME in visitor.cookies:
         visitor.session.flush()
 

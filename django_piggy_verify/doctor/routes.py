@@ -1,4 +1,4 @@
-"""The routes: where the pages are, who leads there, and where they lead."""
+"""Examine the URLs of the login pages, LOGIN_URL and LOGIN_REDIRECT_URL."""
 
 from collections.abc import Iterator
 
@@ -27,50 +27,50 @@ _INCLUDE = "path('login/', include('django_piggy_verify.urls'))"
 
 
 def start() -> str | None:
-    """Answer where the pages begin, if they are routed."""
+    """Return the URL of the first page, or None if there is none."""
     return _address("piggy_verify:email")
 
 
 def pages() -> Iterator[Finding]:
-    """Look where the pages are."""
+    """Look for the URLs of the pages."""
     if outer := _outer_namespace():
         yield problem(
-            f"The pages are routed within the namespace {outer!r}.",
-            f"They find each other in no other than their own: move {_INCLUDE} out.",
+            f"The URLs of the pages are inside the namespace {outer!r}.",
+            f"The pages cannot find each other there. Move {_INCLUDE} out of it.",
         )
     elif not start():
-        yield problem("The pages are not routed.", f"Add {_INCLUDE}.")
+        yield problem("The URLconf has no login pages.", f"Add {_INCLUDE}.")
     elif hidden := _hidden_pages():
         yield problem(
-            f"Another route answers at {', '.join(hidden)}.",
-            f"The first route that fits is taken: move {_INCLUDE} up.",
+            f"The URLconf has another view at {', '.join(hidden)}.",
+            f"Django uses the first pattern that matches. Move {_INCLUDE} up.",
         )
     else:
-        yield good(f"The pages begin at {start()}.")
+        yield good(f"The first page is at {start()}.")
 
 
 def ways_in_and_out() -> Iterator[Finding]:
-    """Look who leads visitors to the pages, and where members are led."""
+    """Look at the URLs that lead to the login and away from it."""
     if start() and _address(settings.LOGIN_URL) != start():
         yield warning(
-            "LOGIN_URL leads elsewhere: pages for members do not send visitors here.",
+            "LOGIN_URL is another page, so pages for members do not lead here.",
             "LOGIN_URL = 'piggy_verify:email'",
         )
     target = _address(settings.LOGIN_REDIRECT_URL)
     if target is None:
         yield problem(
-            "LOGIN_REDIRECT_URL is no address: logging in ends with an error.",
-            "Set it to the name of a route, or to a path.",
+            "LOGIN_REDIRECT_URL is not a URL, so each login ends with an error.",
+            "Set it to the name of a URL pattern, or to a path.",
         )
     elif target.startswith("/") and not _match(target):
         yield warning(
-            f"After logging in, members are sent to {target}, where there is no page.",
+            f"After the login, members are sent to {target}. There is no such page.",
             "Set LOGIN_REDIRECT_URL.",
         )
 
 
 def _address(target: str) -> str | None:
-    """Answer the address of a route's name, or the address given; None if neither."""
+    """Return the URL of a pattern's name, or a given URL. None if it is neither."""
     try:
         return resolve_url(target)
     except NoReverseMatch:
@@ -78,7 +78,7 @@ def _address(target: str) -> str | None:
 
 
 def _hidden_pages() -> list[str]:
-    """Answer the addresses of pages at which other routes answer."""
+    """Return the URLs of pages that another pattern hides."""
     names = [f"{_NAMESPACE}:{page}" for page in _PAGES]
     found = {name: _match(reverse(name)) for name in names}
     return [
@@ -89,7 +89,7 @@ def _hidden_pages() -> list[str]:
 
 
 def _match(path: str) -> ResolverMatch | None:
-    """Answer what the site has at this path, which begins with the script's prefix."""
+    """Return the view at this path. The path begins with the script prefix."""
     try:
         return resolve("/" + path.partition("?")[0].removeprefix(get_script_prefix()))
     except Resolver404:

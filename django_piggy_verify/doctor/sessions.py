@@ -1,4 +1,4 @@
-"""The sessions, and the cookies that lead to them and to logins in progress."""
+"""Examine the sessions and the cookies."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -28,56 +28,56 @@ _BACKENDS: Final = "django.contrib.sessions.backends"
 
 
 def sessions() -> Iterator[Finding]:
-    """Keep something in a session."""
+    """Store a value in a session."""
     in_tables = {f"{_BACKENDS}.db", f"{_BACKENDS}.cached_db"}
     if settings.SESSION_ENGINE in in_tables and not apps.is_installed(
         "django.contrib.sessions"
     ):
         yield problem(
-            "INSTALLED_APPS lacks django.contrib.sessions, which has their table.",
+            "INSTALLED_APPS lacks django.contrib.sessions, so sessions have no table.",
             "Add it, and run manage.py migrate.",
         )
     elif not _are_kept():
         yield problem(
-            f"Sessions are not kept ({settings.SESSION_ENGINE}).",
-            "Nobody stays logged in: look at the cache, or use the database.",
+            f"A session does not keep its data ({settings.SESSION_ENGINE}).",
+            "So nobody stays logged in. Repair the cache, or use the database.",
         )
     elif _are_in_one_process():
         yield warning(
             "Sessions are in the memory of one process.",
-            "Another worker does not know who has logged in: share the cache, or use "
-            "the database.",
+            "Another worker does not know who is logged in. Share the cache between "
+            "the workers, or use the database.",
         )
     else:
-        yield good("Sessions are kept.")
+        yield good("Sessions work.")
 
 
 def reach() -> Iterator[Finding]:
-    """Look where browsers send the cookies."""
+    """Look at the path and the domain of the cookies."""
     for kind in ("SESSION",) if settings.CSRF_USE_SESSIONS else ("SESSION", "CSRF"):
         path = getattr(settings, f"{kind}_COOKIE_PATH")
         domain = getattr(settings, f"{kind}_COOKIE_DOMAIN")
         start = routes.start()
         if start and not start.startswith(path):
             yield problem(
-                f"Browsers send the cookies to {path} only, and the pages are at "
+                f"Browsers send the cookies to {path} only, but the pages are at "
                 f"{start}.",
-                f"Set {kind}_COOKIE_PATH to what all your pages have in common.",
+                f"Set {kind}_COOKIE_PATH to a path that all your pages begin with.",
             )
         if domain and not _is_of_the_site(domain):
             yield problem(
-                f"Browsers send the cookies to {domain} only, which ALLOWED_HOSTS "
-                "lacks.",
-                f"Unset {kind}_COOKIE_DOMAIN, or set it to the domain of the site.",
+                f"Browsers send the cookies to {domain} only, but ALLOWED_HOSTS "
+                "lacks it.",
+                f"Remove {kind}_COOKIE_DOMAIN, or set it to the domain of the site.",
             )
 
 
 def cookies() -> Iterator[Finding]:
-    """Look how well the session is kept from others."""
+    """Look at the protection of the session cookie."""
     if settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE:
-        yield good("The cookies travel over https only.")
+        yield good("Browsers send the cookies over https only.")
     elif settings.DEBUG:
-        yield note("The cookies may travel over http, as they must with runserver.")
+        yield note("Browsers send the cookies over http too, as runserver needs it.")
     else:
         yield warning(
             "SESSION_COOKIE_SECURE or CSRF_COOKIE_SECURE is off.",
@@ -85,7 +85,7 @@ def cookies() -> Iterator[Finding]:
         )
     if not settings.SESSION_COOKIE_HTTPONLY:
         yield warning(
-            "SESSION_COOKIE_HTTPONLY is off: scripts of the page can read the session."
+            "SESSION_COOKIE_HTTPONLY is off, so scripts can read the session cookie."
         )
     if settings.SESSION_COOKIE_SAMESITE in {None, False, "None"}:
         yield warning(

@@ -1,7 +1,7 @@
 """
-The last day in figures, as far as our own tables tell it.
+Collect the figures of the last day from the tables of this package.
 
-What they do not tell is None: durations are logged, and stored nowhere.
+A figure that no table contains is None. Durations, for example, are only logged.
 """
 
 from collections import Counter
@@ -22,20 +22,20 @@ DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number, and what it counts."""
+    """One number and its meaning."""
 
     name: str
     value: int | None
-    """None where it is not stored."""
+    """None if it is not stored."""
 
     meaning: str
 
 
 def figures() -> list[Figure]:
-    """Answer the figures of the last day; none if they cannot be worked out."""
+    """Return the figures of the last day, or none if they cannot be read."""
     try:
         return _figures()
-    except Exception:  # noqa: BLE001  tables, limits: what is broken is a finding already
+    except Exception:  # noqa: BLE001  the examinations name the error
         return []
 
 
@@ -47,48 +47,48 @@ def _figures() -> list[Figure]:
         Figure(
             "members_logged_in",
             contacts.filter(verified_at__gte=since).count(),
-            "logged in (members, each counted once)",
+            "members have logged in",
         ),
         Figure(
             "members_new",
             contacts.filter(created_at__gte=since).count(),
-            "of these for the first time",
+            "of these members have logged in for the first time",
         ),
         Figure(
             "sends",
             _counted("send_recipient_day"),
-            "codes asked for, strangers included, in windows that have not ended",
+            "codes were requested, also by strangers, in windows that have not ended",
         ),
         Figure(
             "wrong_codes",
             _counted("check_recipient_day"),
-            "wrong codes without a right one since, in windows that have not ended",
+            "wrong codes had no right code after them, in windows that have not ended",
         ),
         Figure(
             "auth_tokens",
             tokens.filter(fetched_at__gte=since).count(),
-            "auth tokens fetched and still stored",
+            "auth tokens were fetched and are still stored",
         ),
         Figure(
             "at_limit",
             at_limit.total(),
-            f"at a limit at this moment{_in_words(at_limit)}",
+            f"counts are at their limit now{_in_words(at_limit)}",
         ),
         Figure(
             "api_seconds",
             None,
-            "how long the API takes is logged as provider_answered, and not stored",
+            "the duration of calls to the API: see provider_answered in the log",
         ),
     ]
 
 
 def _counted(limit: str) -> int:
-    """Answer the sum of what is counted under a limit of a day."""
+    """Return the sum of all counts of a limit."""
     return _running(limit).aggregate(sum=Sum("count"))["sum"] or 0
 
 
 def _at_limits() -> Counter[str]:
-    """Answer under which limits somebody has to wait now, and how many."""
+    """Return, for each limit, how many counts have reached it."""
     numbers = {
         name: _running(name).filter(count__gte=fixed_windows.allowed(name)).count()
         for name in conf.rate_limits

@@ -1,4 +1,4 @@
-"""The database, its clock, and the encryption of what it keeps."""
+"""Examine the database, its clock, the counters and the encryption."""
 
 import time
 from collections import Counter
@@ -28,10 +28,10 @@ from django_piggy_verify.limits.fixed_windows import Rate
 from django_piggy_verify.models import AuthToken, Contact, Tally
 
 TOLERANCE: Final = 2.0
-"""Seconds by which two clocks may differ."""
+"""The clocks may differ by this number of seconds."""
 
 SAMPLE: Final = 100
-"""How many of the newest stored tokens are opened."""
+"""The number of newest stored tokens that are decrypted."""
 
 _SECONDS_BY_ITS_CLOCK: Final = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM CLOCK_TIMESTAMP())",
@@ -41,30 +41,31 @@ _SECONDS_BY_ITS_CLOCK: Final = {
 
 
 def database() -> Iterator[Finding]:
-    """Look whether the database answers, and has the tables."""
+    """Connect to the database and look for the tables."""
     connection = _connection()
     try:
         connection.ensure_connection()
     except DatabaseError as error:
         yield problem(
-            f"The database does not answer: {type(error).__name__}.",
-            "Look at DATABASES, and at the server: manage.py dbshell says more.",
+            f"The database cannot be reached: {type(error).__name__}.",
+            "Look at DATABASES and at the database server. manage.py dbshell shows "
+            "the error.",
         )
         return
     if missing := _missing_migrations(connection):
         apps = ", ".join(f"{number} of {app}" for app, number in missing.items())
         yield problem(f"Migrations are missing: {apps}.", "Run manage.py migrate.")
     else:
-        yield good(f"The database answers, and has the tables ({connection.vendor}).")
+        yield good(f"The database works and has all tables ({connection.vendor}).")
 
 
 def autocommit() -> Iterator[Finding]:
-    """Look whether what is counted is kept at once."""
+    """Look at the setting AUTOCOMMIT."""
     alias = router.db_for_write(Tally)
     if not connections[alias].settings_dict["AUTOCOMMIT"]:
         yield warning(
             f"AUTOCOMMIT is off for the database {alias!r}.",
-            "Counts of wrong codes are lost with a transaction that is rolled back.",
+            "If a transaction is rolled back, its counts of wrong codes are lost.",
         )
 
 
@@ -75,29 +76,29 @@ def counting() -> Iterator[Finding]:
     counted = fixed_windows.usage([claim])[0].number
     fixed_windows.forget([claim])
     if counted == 1:
-        yield good("Attempts are counted.")
+        yield good("The counters work.")
     else:
-        yield problem("What was counted is not there when it is read.")
+        yield problem("An attempt was counted, but the counter is empty.")
 
 
 def tokens() -> Iterator[Finding]:
-    """Encrypt and open auth tokens."""
+    """Encrypt and decrypt auth tokens."""
     sealed = encryption.encrypt("doctor", bound_to="doctor")
     if encryption.decrypt(sealed, bound_to="doctor") != "doctor":
-        yield problem("What was encrypted cannot be opened.")
+        yield problem("An encrypted text cannot be decrypted.")
         return
     rows = locking.primary_rows(AuthToken).select_related("contact")
     rows = rows.filter(expires_at__gt=timezone.now()).order_by("-expires_at")[:SAMPLE]
     lost = sum(not _opens(each) for each in rows)
     if lost:
         yield warning(
-            f"{lost} of the {len(rows)} newest auth tokens cannot be opened.",
-            "They are fetched anew when they are wanted. Keep old keys in "
+            f"{lost} of the {len(rows)} newest auth tokens cannot be decrypted.",
+            "The package fetches them again when they are needed. Keep old keys in "
             "PIGGY_VERIFY_ENCRYPTION_KEYS or SECRET_KEY_FALLBACKS until "
             "piggy_verify_rekey has run.",
         )
     else:
-        yield good("Auth tokens can be encrypted and opened.")
+        yield good("Auth tokens can be encrypted and decrypted.")
 
 
 def clock() -> Iterator[Finding]:
@@ -105,7 +106,7 @@ def clock() -> Iterator[Finding]:
     connection = _connection()
     query = _SECONDS_BY_ITS_CLOCK.get(connection.vendor)
     if query is None:
-        yield unknown(f"How to ask {connection.vendor} for its time is not known.")
+        yield unknown(f"The doctor cannot read the clock of {connection.vendor}.")
         return
     with connection.cursor() as cursor:
         cursor.execute(query)
@@ -113,15 +114,15 @@ def clock() -> Iterator[Finding]:
     apart = timedelta(seconds=round(abs(time.time() - float(theirs))))
     if apart.total_seconds() > TOLERANCE:
         yield warning(
-            f"The clocks of this machine and of the database are {apart} apart.",
-            "Windows of limits go by the clock of the server that began them: run ntp.",
+            f"The clocks of this machine and of the database differ by {apart}.",
+            "Limits last too long or too short then. Set the clocks with NTP.",
         )
     else:
         yield good("The clocks of this machine and of the database agree.")
     if not settings.USE_TZ:
         yield warning(
-            "USE_TZ is off: times are stored in local time.",
-            "When daylight saving time ends, a window may last for an hour more.",
+            "USE_TZ is off, so times are stored in local time.",
+            "When daylight saving time ends, a limit may last one hour longer.",
         )
 
 
@@ -130,7 +131,7 @@ def _connection() -> BaseDatabaseWrapper:
 
 
 def _missing_migrations(connection: BaseDatabaseWrapper) -> Counter[str]:
-    """Answer how many migrations each app lacks that a login needs."""
+    """Return the number of missing migrations of each app that a login needs."""
     needed = {"piggy_verify", "sessions", get_user_model()._meta.app_label}
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())

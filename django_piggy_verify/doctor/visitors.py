@@ -1,4 +1,4 @@
-"""Examine how the visitors are told apart."""
+"""Examine the client addresses of visitors."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,15 @@ from django_piggy_verify.login import rate_limits
 
 
 def client_addresses() -> Iterator[Finding]:
-    """Look whether the addresses of visitors could be read."""
+    """Look for visitors whose address cannot be read."""
     used = [each for each in rate_limits.usage_of_unknown_visitor() if each.number]
     if used:
         counts = ", ".join(
             f"{each.limit} {each.number}/{each.allowed}" for each in used
         )
         yield warning(
-            f"The address of some visitors cannot be read: they share one limit "
+            f"The address of some visitors cannot be read, so they share one limit "
             f"({counts}).",
-            "The log says what was found instead (client_address_unknown). See "
+            "The event client_address_unknown in the log shows the text. See "
             "PIGGY_VERIFY_TRUSTED_PROXY_COUNT and PIGGY_VERIFY_CLIENT_ADDRESS.",
         )

@@ -1,4 +1,4 @@
-"""Say whether this installation can log anybody in."""
+"""Say whether members can log in to this site."""
 
 import json
 import sys
@@ -54,35 +54,35 @@ _Findings = Sequence[tuple[str, Finding]]
 
 class Command(BaseCommand):
     """
-    Changes nothing but for a session and a count of its own, which it deletes.
+    The command creates a session and a count of its own, and deletes both.
 
-    Exit status: 1 if a problem was found, else 0.
+    The exit status is 1 if there is a problem. Otherwise it is 0.
     """
 
     help = (
-        "Says in plain words whether members can log in here. Exits with 1 if it finds "
-        "a problem."
+        "Says in plain words whether members can log in to this site. Exits with 1 if "
+        "there is a problem."
     )
-    # It says what is wrong, instead of failing for it.
+    # The doctor reports what the checks find. A failed check must not stop it.
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take what to examine besides, and how to tell it."""
+        """Add the options for further examinations and for the output."""
         parser.add_argument(
             "--live",
             action="store_true",
-            help="ask the API as well: to mail nobody, and for one member's auth token",
+            help="also call the API, without mailing anybody",
         )
         parser.add_argument(
-            "--send", metavar="ADDRESS", help="the same, and mail this member a code"
+            "--send", metavar="ADDRESS", help="like --live, and mail this member a code"
         )
         parser.add_argument(
-            "--stats", action="store_true", help="add the figures of the last day"
+            "--stats", action="store_true", help="also show the figures of the last day"
         )
-        parser.add_argument("--json", action="store_true", help="for scripts")
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Examine, tell, and exit."""
+        """Run the examinations, print the findings and set the exit status."""
         address = options["send"]
         recipient = _recipient(address) if address else None
         findings = list(examine(AREAS))
@@ -133,7 +133,9 @@ class Command(BaseCommand):
 
 def _asked_live(findings: _Findings, recipient: str | None) -> _Findings:
     if any(area == "Settings" for area, each in findings if each.is_problem):
-        return [("API", unknown("The API was not asked: mend the settings first."))]
+        return [
+            ("API", unknown("The API was not called: the settings have a problem."))
+        ]
     return list(examine({"API": [api.live(recipient)]}))
 
 
@@ -146,14 +148,14 @@ def _verdict(findings: _Findings) -> str:
         noun = "problem" if number == 1 else "problems"
         return f"Members cannot log in here: {number} {noun}."
     if any(each.text.endswith(api.PORTAL_UNKNOWN) for _, each in findings):
-        return "Members can log in here, if there is a Contacts Portal: --send asks it."
+        return "Members can log in here if there is a Contacts Portal. Try --send."
     if any(area == "API" for area, _ in findings):
         return "Members can log in here."
-    return "Members can log in here, unless the API objects: --live asks it."
+    return "Members can log in here if the API agrees. Try --live."
 
 
 def _recipient(address: str) -> str:
     try:
         return recipients.normalise(address)
     except ValueError as error:
-        raise CommandError("That is no email address.") from error
+        raise CommandError("This is not an email address.") from error

@@ -1,4 +1,4 @@
-"""Let a member who was locked out try again."""
+"""Unlock a member who has reached a limit."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,22 +10,24 @@ from django_piggy_verify.login import rate_limits
 
 
 class Command(BaseCommand):
-    """Clears the counts of one address, over all sessions and client addresses."""
+    """The counts are cleared for all sessions and all client addresses."""
 
-    help = "Clears the counts of sends and wrong codes of one email address."
+    help = "Clears the counts of sends and wrong codes for one email address."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the address."""
-        parser.add_argument("address", help="in any spelling")
+        """Add the argument for the address."""
+        parser.add_argument("address", help="the email address, in any spelling")
 
     def handle(self, *_args: Any, address: str, **options: Any) -> None:
-        """Clear the counts and say how many there were."""
+        """Clear the counts and print their number."""
         try:
             recipient = recipients.normalise(address)
         except ValueError as error:
-            raise CommandError("That is no email address.") from error
+            raise CommandError("This is not an email address.") from error
         cleared = rate_limits.unlock(recipient)
         if options["verbosity"]:
             self.stdout.write(f"{cleared} counts of {recipient} cleared")
         if options["verbosity"] and not cleared:
-            self.stdout.write("A client address has limits of its own; they end soon.")
+            self.stdout.write(
+                "The limits of a client address stay, and end by themselves."
+            )
