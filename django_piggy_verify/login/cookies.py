@@ -4,6 +4,8 @@ Set and delete the cookies of this package, with the attributes of the session's
 `pending` and `devices` decide what is in the cookies, and sign it.
 """
 
+from typing import Literal
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
@@ -39,7 +41,7 @@ def drop(response: HttpResponseBase, name: str) -> None:
     )
 
 
-def _samesite() -> str:
+def _samesite() -> Literal["Lax", "None"]:
     """
     Return ``None`` where the session's cookie has it, for pages in a frame.
 
