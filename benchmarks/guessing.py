@@ -11,6 +11,7 @@ all spellings of the address, HTML and JSON, resends and old cookies. The attack
 has an account and its device cookie. The sandbox serves as the API, over HTTP.
 """
 
+import json
 import logging
 import os
 import random
@@ -33,6 +34,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
 
+from django.core import signing
 from django.db import connections
 from django.test import Client, override_settings
 from django.test.utils import setup_databases, teardown_databases
@@ -128,7 +130,7 @@ def attack(
     outcome = Outcome()
     sandbox.add_contact(MEMBER)
     crowd = [Browser(number) for number in range(browsers)]
-    _plant_a_known_device(crowd[0], sandbox)
+    _plant_device_cookies(crowd, sandbox)
     with (
         _refusals_counted(outcome.held_by),
         time_machine.travel(1_800_000_000, tick=True) as clock,
@@ -145,22 +147,28 @@ def attack(
     return outcome
 
 
-def _plant_a_known_device(browser: Browser, sandbox: Sandbox) -> None:
-    """Use the attacker's own device cookie under the name of the member's."""
+def _plant_device_cookies(crowd: Sequence[Browser], sandbox: Sandbox) -> None:
+    """Give one browser the attacker's own device cookie, and one a forged cookie."""
     sandbox.add_contact(ATTACKER)
-    browser.client.post("/login/", {"email": ATTACKER})
-    code = sandbox.last_code(ATTACKER)
-    browser.client.post("/login/code/", {"code": code})
-    own = next(name for name in browser.client.cookies if "device" in name)
-    value = browser.client.cookies[own].value
-    browser.client.cookies.clear()
-    browser.client.cookies[_member_cookie()] = value
+    client = crowd[1].client
+    client.post("/login/", {"email": ATTACKER})
+    client.post("/login/code/", {"code": sandbox.last_code(ATTACKER)})
+    [name] = [each for each in client.cookies if "device" in each]
+    own = client.cookies[name].value
+    for browser, value in zip(crowd, [_in_the_members_name(own), own], strict=False):
+        browser.client.cookies.clear()
+        browser.client.cookies[name] = value
 
 
-def _member_cookie() -> str:
-    from django_piggy_verify.login import devices  # noqa: PLC0415  the names are secret
+def _in_the_members_name(cookie: str) -> str:
+    """Write the member into the attacker's own cookie, under its old signature."""
+    from django_piggy_verify.login import devices  # noqa: PLC0415  the tags are secret
 
-    return next(devices._names(MEMBER))
+    payload, _, signature = cookie.rpartition(":")
+    [[_tag, *rest]] = json.loads(signing.b64_decode(payload.encode()))
+    entry = [next(devices._tags(MEMBER)), *rest]
+    forged = signing.b64_encode(json.dumps([entry]).encode()).decode()
+    return f"{forged}:{signature}"
 
 
 def _judged(sandbox: Sandbox) -> int:

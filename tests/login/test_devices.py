@@ -1,9 +1,20 @@
+import json
+import time
+
 import pytest
 from django.core import signing
 from django.test import Client
 
-from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in, log_out, type_code
+from tests.steps import (
+    ADDRESS,
+    UNLIMITED,
+    ask_for_code,
+    log_in,
+    log_out,
+    type_code,
+)
 
+DAY = 86400
 ONE_TRY = UNLIMITED | {"check_recipient": "1/1h", "check_recipient_day": "1/1d"}
 
 
@@ -86,13 +97,22 @@ def test_a_browser_keeps_its_count_at_its_next_login(known, settings, piggy_sand
     assert statuses == [200, 429]
 
 
-FORGED = signing.dumps("x", key="not the site's own key")
+def forged(value):
+    return signing.Signer(key="not the site's own key", salt=SALT).sign_object(value)
+
+
+def with_signature_of(value, other):
+    return ":".join([value.rpartition(":")[0], other.rpartition(":")[2]])
+
+
+SALT = "django_piggy_verify.devices"
+FORGED = forged([["0" * 32, "x", 2**33]])
 
 
 @pytest.mark.parametrize(
     "value",
-    ["forged", "", '"x":1abc:def', FORGED],
-    ids=["rubbish", "blank", "other parts", "other key"],
+    ["forged", "", '"x":1abc:def', "é:é", ":", FORGED],
+    ids=["rubbish", "blank", "other parts", "not ASCII", "nothing", "other key"],
 )
 def test_a_forged_cookie_changes_nothing(known, burned, piggy_sandbox, value):
     known.cookies[device_cookie(known).key] = value
@@ -100,20 +120,60 @@ def test_a_forged_cookie_changes_nothing(known, burned, piggy_sandbox, value):
     assert log_in(known, piggy_sandbox).status_code == 429
 
 
-def test_the_cookie_of_another_member_changes_nothing(known, burned, piggy_sandbox):
-    piggy_sandbox.add_contact("bob@example.com")
-    thief = Client()
-    log_in(thief, piggy_sandbox, "bob@example.com")
-    log_out(thief)
-    thief.cookies[device_cookie(known).key] = device_cookie(thief).value
-
-    assert log_in(thief, piggy_sandbox).status_code == 429
-
-
-def test_a_cookie_that_is_too_old_changes_nothing(
-    known, burned, piggy_sandbox, monkeypatch
+def test_a_member_signed_under_another_key_changes_nothing(
+    known, burned, piggy_sandbox
 ):
-    monkeypatch.setattr("django_piggy_verify.login.devices.MAX_AGE", -1)
+    """The entries are right, and only the signature is not the site's."""
+    cookie = device_cookie(known)
+    entries = signing.Signer(salt=SALT).unsign_object(cookie.value)
+    known.cookies[cookie.key] = forged(entries)
+
+    assert log_in(known, piggy_sandbox).status_code == 429
+
+
+@pytest.fixture
+def bob(piggy_sandbox):
+    """The browser of another member."""
+    piggy_sandbox.add_contact("bob@example.com")
+    browser = Client()
+    log_in(browser, piggy_sandbox, "bob@example.com")
+    log_out(browser)
+    return browser
+
+
+def test_the_cookie_of_another_member_changes_nothing(
+    known, burned, bob, piggy_sandbox
+):
+    assert log_in(bob, piggy_sandbox).status_code == 429
+
+
+def test_an_entry_cannot_move_to_the_cookie_of_another_member(
+    known, burned, bob, piggy_sandbox
+):
+    stolen, own = device_cookie(known), device_cookie(bob)
+    bob.cookies[own.key] = with_signature_of(stolen.value, own.value)
+
+    assert log_in(bob, piggy_sandbox).status_code == 429
+
+
+def test_a_login_that_is_too_long_ago_changes_nothing(
+    known, settings, piggy_sandbox, time_machine
+):
+    time_machine.move_to(time.time() + 180 * DAY)
+    burn(settings)
+
+    assert log_in(known, piggy_sandbox).status_code == 429
+
+
+def test_the_login_of_another_member_makes_nobody_elses_login_younger(
+    known, settings, piggy_sandbox, time_machine
+):
+    piggy_sandbox.add_contact("bob@example.com")
+    time_machine.move_to(time.time() + 100 * DAY)
+    log_in(known, piggy_sandbox, "bob@example.com")
+    log_out(known)
+    time_machine.move_to(time.time() + 80 * DAY)
+    burn(settings)
 
     assert log_in(known, piggy_sandbox).status_code == 429
 
@@ -135,12 +195,92 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_names_nobody(known):
     assert "ann" not in cookie.OutputString()
 
 
-def test_nobody_else_can_work_out_the_cookies_name(known, settings, piggy_sandbox):
+@pytest.fixture
+def serve(db, piggy_sandbox):
+    """Answer a function that logs members in with one browser, one after another."""
+
+    def log_them_in(tablet, members):
+        for address in members:
+            piggy_sandbox.add_contact(address)
+            log_in(tablet, piggy_sandbox, address)
+            log_out(tablet)
+
+    return log_them_in
+
+
+def members(count):
+    return [f"member{number}@example.com" for number in range(count)]
+
+
+def test_a_browser_remembers_the_five_members_who_logged_in_last(serve, settings):
+    """Whoever logs in again is in front once more."""
+    tablet, (first, second, *others) = Client(), members(7)
+    serve(tablet, [first, second, *others[:3], first, *others[3:]])
+    settings.PIGGY_VERIFY_RATE_LIMITS = ONE_TRY
+
+    known = [each for each in members(7) if is_known(tablet, each)]
+
+    assert known == [first, *others[1:]]
+
+
+def test_a_member_takes_one_place_when_the_secret_key_has_changed(serve, settings):
+    tablet, served = Client(), members(5)
+    serve(tablet, served)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
+    serve(tablet, [served[4]])
+    settings.PIGGY_VERIFY_RATE_LIMITS = ONE_TRY
+
+    assert all(is_known(tablet, each) for each in served)
+
+
+def is_known(browser, address):
+    """Whether the browser has tries left after a stranger has used up all others."""
+    for each in (Client(), browser):
+        ask_for_code(each, address)
+        response = type_code(each, "wrong")
+    return response.status_code == 200
+
+
+def test_sixty_members_of_a_browser_take_600_bytes_of_cookies(serve):
+    tablet = Client()
+    serve(tablet, members(60))
+
+    names = [name for name in tablet.cookies if "device" in name]
+
+    assert len(names) == 1
+    assert 500 < len(f"{names[0]}={tablet.cookies[names[0]].value}") <= 600
+
+
+def test_nobody_else_can_work_out_what_names_a_member(known, settings, piggy_sandbox):
+    def tag(browser):
+        payload = device_cookie(browser).value.rpartition(":")[0]
+        return json.loads(signing.b64_decode(payload.encode()))[0][0]
+
     settings.SECRET_KEY = "another secret key, just as long as the first one was"
     other = Client()
     log_in(other, piggy_sandbox)
 
-    assert device_cookie(other).key != device_cookie(known).key
+    assert tag(other) != tag(known)
+
+
+def test_a_login_deletes_the_cookies_that_earlier_versions_left(known, piggy_sandbox):
+    """Ten at a time, and none that is not theirs: a name may be anything."""
+    theirs = [f"piggy_verify_device_{number:016x}" for number in range(12)]
+    others = ["piggy_verify_device_", "piggy_verify_device_x=y", "device"]
+    ask_for_code(known)
+    header = "; ".join(f"{name}=x" for name in [*others, *theirs])
+    cookies = known.cookies.output(header="", sep=";")
+
+    response = known.post(
+        "/login/code/",
+        {"code": piggy_sandbox.last_code(ADDRESS)},
+        headers={"cookie": f"{cookies}; {header}"},
+    )
+
+    assert [name for name in response.cookies if name in theirs] == theirs[:10]
+    assert not set(others) & set(response.cookies)
+    assert {response.cookies[name]["max-age"] for name in theirs[:10]} == {0}
 
 
 def test_over_https_the_cookie_is_secure(contact, piggy_sandbox):

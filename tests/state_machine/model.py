@@ -6,7 +6,7 @@ It never learns which addresses are contacts', so it promises all of them the sa
 
 import time
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import NamedTuple
 
 from tests.state_machine.browsing import Outcome
@@ -67,7 +67,7 @@ class Model:
 
     def __init__(self):
         self.logins: dict[str, Login] = {}
-        self.devices: dict[tuple[str, str], tuple[str, int]] = {}
+        self.devices: dict[str, dict[str, int]] = {}
         self.sessions: dict[str, tuple[int, float]] = {}
         self.users: dict[str, int] = {}
         self.barred: set[int] = set()
@@ -94,14 +94,16 @@ class Model:
             return None
         return named if recipient in {"", named.recipient} else None
 
-    def device(self, cookies, key):
-        """Answer the number of a browser that `key` has logged in with before."""
-        meanings = (self.devices.get((name, m.value)) for name, m in cookies.items())
-        return next((each[1] for each in meanings if each and each[0] == key), None)
+    def device(self, cookie, key):
+        """Return the number of a browser that `key` has logged in with before."""
+        return self.devices.get(cookie, {}).get(key)
 
-    def remember(self, cookie, key, device):
-        number = next(self._numbers) if device is None else device
-        self.devices[cookie.key, cookie.value] = key, number
+    def remember(self, cookie, key, earlier):
+        """Say what a new cookie means: the last five members, each with its number."""
+        members = dict(self.devices.get(earlier, {}))
+        number = members.pop(key, None)
+        members = {key: next(self._numbers) if number is None else number} | members
+        self.devices[cookie] = dict(islice(members.items(), 5))
 
     def user(self, session_key):
         """Answer whose session this is, while it lasts."""

@@ -21,7 +21,7 @@ from tests.state_machine.browsing import (
 )
 from tests.state_machine.model import Model, Promise
 
-LOGIN, SESSION, DEVICE = "piggy_verify_login", "sessionid", "piggy_verify_device_"
+LOGIN, SESSION, DEVICE = "piggy_verify_login", "sessionid", "piggy_verify_device"
 IN_SESSION = {"_auth_user_id", "_auth_user_backend", "_auth_user_hash", "basket"}
 ANN, BOB, EVE = ADDRESSES = (
     "ann@example.com",
@@ -96,7 +96,8 @@ class Visits:
 
     def have_checked(self, name, login, code, fields):
         browser, before = self.browsers[name], self.browsers[name].cookie(SESSION)
-        device = self.model.device(browser.cookies, login.key)
+        devices = browser.cookie(DEVICE)
+        device = self.model.device(devices, login.key)
         uid = self.upstream.owner(login.key, code)
         promise = self.model.check(login, code, ip=browser.ip, device=device, uid=uid)
         response = self.post(browser, "code/", fields, promise, login.recipient)
@@ -108,8 +109,7 @@ class Visits:
             assert not browser.cookie(LOGIN)
         if promise.outcome is Outcome.SENT_ON:
             self.is_logged_in(browser, uid, before)
-            [cookie] = [m for m in response.cookies.values() if DEVICE in m.key]
-            self.model.remember(cookie, login.key, device)
+            self.model.remember(browser.cookie(DEVICE), login.key, devices)
             posted = fields["next"] if fields["next"] in OWN else MEMBERS
             assert location(response) == (login.next or posted)
 
