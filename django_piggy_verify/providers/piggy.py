@@ -50,8 +50,10 @@ _REFUSALS: Final[Mapping[int, str]] = {
     PORTAL_NOT_FOUND: "the account has no Contacts Portal",
 }
 
-# The documentation's own sample, 123abc-lmnopq-3242a-8899aa, is no RFC 4122 UUID.
-_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+# The documentation's own sample, 123abc-lmnopq-3242a-8899aa, is no RFC 4122 UUID. So
+# an id is any text of the characters that a URL never escapes (RFC 3986 section 2.3).
+# An id of dots alone would be a step up in the path (RFC 3986 section 5.2.4).
+_UID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._~-]{1,64}")
 
 # Opaque, but printable: a lone surrogate, say, could not even be stored. The
 # vendor's are base64 of about 300 to 400 characters.

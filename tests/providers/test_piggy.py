@@ -208,7 +208,7 @@ def test_a_uid_is_one_segment_of_the_path_or_is_not_asked_for(upstream, uid):
 
 
 @pytest.mark.parametrize(
-    "uid", ["", "..", "a/b", "a&b=c", "a#b", "a b", "%26", "x" * 65]
+    "uid", ["", "..", "a/b", "a&b=c", "a#b", "a b", "%26", "x" * 65, "...", "a\n"]
 )
 def test_a_uid_that_would_change_the_query_is_not_asked_for(upstream, uid):
     with pytest.raises(ContactUnknown):
@@ -217,7 +217,9 @@ def test_a_uid_that_would_change_the_query_is_not_asked_for(upstream, uid):
     assert upstream.requests == []
 
 
-@pytest.mark.parametrize("uid", ["123", UID, "a", "Z" * 64])
+@pytest.mark.parametrize(
+    "uid", ["123", UID, "a", "Z" * 64, "a_b.c~9", "-a", "_", "~", ".a", "a..b", "-."]
+)
 def test_a_uid_need_not_be_a_uuid(upstream, uid):
     upstream.answers["verify"] = reply({"data": {"uuid": uid, "more": 1}})
 
@@ -249,8 +251,11 @@ BAD_UIDS = {
     "non-ascii": "\u00e4bc",
     "full-width": "\uff11\uff12",
     "surrogate": "\ud800",
-    "dash": "-a",
-    "underscore": "a_b",
+    "only-dots": "..." * 21,
+    "plus": "a+b",
+    "semicolon": "a;b",
+    "at": "a@b",
+    "wide-underscore": "a\uff3fb",
 }
 
 
@@ -528,7 +533,8 @@ def assert_has_its_reason(error, name, body, status):
 def assert_is_what_was_sent(result, name, data):
     if name == "verify":
         assert result.uid == data["uuid"]
-        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", result.uid)
+        assert re.fullmatch(r"[A-Za-z0-9._~-]{1,64}", result.uid)
+        assert result.uid.strip(".")
     elif name == "auth-token":
         assert result == (data["auth_token"] if isinstance(data, dict) else data)
         assert re.fullmatch(r"[!-~]{1,8192}", result)

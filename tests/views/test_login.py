@@ -33,6 +33,14 @@ def test_a_contact_logs_in_with_three_upstream_calls(client, contact, piggy_sand
     assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
 
 
+def test_a_contact_whose_id_has_signs_in_it_logs_in(client, piggy_sandbox, db):
+    piggy_sandbox.add_contact(ADDRESS, uid="a_b.c~9")
+
+    assert log_in(client, piggy_sandbox).url == "/members/"
+    assert Contact.objects.get().uid == "a_b.c~9"
+    assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
 def test_a_contact_logs_in_where_times_have_no_zone(
     client, contact, piggy_sandbox, settings
 ):
