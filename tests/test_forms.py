@@ -2,78 +2,12 @@ from operator import itemgetter
 
 import pytest
 from django import forms
-from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from hypothesis import given, strategies as st
 
 from django_piggy_verify import recipients
-from django_piggy_verify.forms import CodeField, EmailForm, RecipientField
-from django_piggy_verify.login import codes
-from django_piggy_verify.secret import Secret
+from django_piggy_verify.forms import EmailForm, RecipientField
 from tests.test_recipients import spelled_twice
-
-
-@pytest.mark.parametrize(
-    ("typed", "code"),
-    [
-        ("123456", "123456"),
-        (" 123 456 ", "123456"),
-        ("123-456", "123456"),
-        ("123\u2013456", "123456"),
-        ("123\u200b456\ufeff", "123456"),
-        ("１２３４５６", "123456"),
-        ("١٢٣٤٥٦", "123456"),
-        ("aBc-9", "aBc9"),
-        ("\t123456\r\n", "123456"),
-    ],
-)
-def test_codes_are_cleaned_to_what_was_mailed(typed, code):
-    assert CodeField().clean(typed) == code
-
-
-@pytest.mark.parametrize(
-    "typed",
-    [
-        "12\r\n34",
-        "12\x0034",
-        "\ud800",
-        "é1",
-        "1" * 65,
-        "1" * 10_000,
-        "\ufdfa" * 1_000_000,
-    ],
-    ids=range(7),
-)
-def test_what_cannot_be_a_code_is_refused(typed):
-    with pytest.raises(ValidationError) as caught:
-        CodeField().clean(typed)
-
-    assert caught.value.code in {"invalid", "null_characters_not_allowed"}
-
-
-def test_a_text_of_megabytes_is_refused_before_it_is_folded(monkeypatch):
-    monkeypatch.setattr(codes, "_fold", lambda _: pytest.fail("folded"))
-
-    with pytest.raises(ValueError, match="no code"):
-        codes.normalise("\ufdfa" * 1_000_000)
-
-
-@given(st.text(max_size=80))
-def test_a_cleaned_code_is_plain_and_stays_what_it_is(typed):
-    try:
-        code = CodeField(required=False).clean(typed)
-    except ValidationError:
-        return
-
-    assert code.isascii()
-    assert CodeField(required=False).clean(code) == code
-
-
-def test_a_cleaned_code_does_not_show_itself():
-    code = CodeField().clean("123456")
-
-    assert isinstance(code, Secret)
-    assert "123456" not in repr({"code": code})
 
 
 @pytest.mark.parametrize(
@@ -87,26 +21,6 @@ def test_a_cleaned_code_does_not_show_itself():
 )
 def test_an_address_is_judged_in_its_one_spelling(typed, address):
     assert RecipientField().clean(typed) == address
-
-
-# What a mailed code may hold; spaces and dashes are what people put in between.
-MAILED = st.text(
-    [each for each in map(chr, range(0x21, 0x7F)) if each != "-"],
-    min_size=1,
-    max_size=codes.MAX_LENGTH,
-)
-FILLERS = st.text(" -\u2013\u2014\u00a0\u3000\u200b\u2060\ufeff", max_size=1)
-
-
-@given(MAILED, st.data())
-def test_a_code_comes_through_however_it_is_written(mailed, data):
-    wide = data.draw(st.booleans())
-    written = "".join(
-        data.draw(FILLERS) + (chr(ord(each) + 0xFEE0) if wide else each)
-        for each in mailed
-    )
-
-    assert CodeField().clean(written) == mailed
 
 
 @given(st.text(max_size=300) | spelled_twice().map(itemgetter(1)))

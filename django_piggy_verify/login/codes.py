@@ -1,33 +1,54 @@
 """
-A code as people type it, brought to what was mailed. No form and no network.
+Clean a code that a person types or pastes. No form and no network.
 
-The vendor does not document its format, so any printable ASCII may be one.
+The vendor does not document the format of its codes. So each text of printable ASCII
+characters without a space may be a code.
 """
 
+import re
 import unicodedata
 from typing import Final
 
+from django_piggy_verify.invisible import is_invisible
 from django_piggy_verify.secret import Secret
 
 MAX_LENGTH: Final = 64
 """Characters of a code."""
 
 MAX_TYPED: Final = 4 * MAX_LENGTH
-"""Characters of a code as it is typed, with the spaces and dashes in it."""
+"""Characters of a code as it is typed, with the spaces or words around it."""
+
+_PARTNERS: Final = dict(zip("\"'`()[]{}<>", "\"'`)(][}{><", strict=True))
+_QUOTES_AND_BRACKETS: Final = {"Ps", "Pe", "Pi", "Pf"}
+
+_NUMBER: Final = re.compile(r"[0-9](?:(?: *|-*)[0-9])*")
+_LENGTHS: Final = range(4, 11)
+# What may touch the number of a sentence: no letter, and no sign that belongs to it.
+_CURLY: Final = r"\u00ab\u00bb\u2018-\u201f\u2039\u203a"
+_BEFORE: Final = re.compile(rf"(?:.*\s)?[\"'`(\[{{<#{_CURLY}]*", re.DOTALL)
+_AFTER: Final = re.compile(rf"[\"'`)\]}}>.,:;!?{_CURLY}]*(?:\s.*)?", re.DOTALL)
+# A letter that no code has, a label such as "PIN:", or the word "code" itself.
+_SURELY_WORDS: Final = re.compile(
+    r"(?![\x00-\x7f])\w|[a-z]{2}:(?!\S)|code", re.IGNORECASE
+)
+_LOWER_CASE: Final = re.compile(r"[a-z]{2}")
 
 
 def normalise(typed: str) -> Secret:
     """
-    Answer the code in `typed`, hidden from tracebacks.
+    Return the code in `typed`, hidden from tracebacks.
 
-    Spaces, dashes and invisible characters go; digits and letters of other
-    scripts or widths become plain ones (Unicode NFKC). Case stays.
+    Unicode NFKC is applied. Digits and dashes of all scripts become plain ones. Spaces
+    and invisible characters go, and so do quotes, brackets, `#` and full stops around
+    the code. Dashes go only if all the rest are digits. Case stays. Of a sentence
+    with a single number of 4 to 10 digits, the number is the code.
 
     Raises ValueError for what can be no code: blank, too long, not printable.
     """
     typed = Secret(typed.strip())
     # Before anything else: folding a text of megabytes would take seconds.
-    code = _fold(typed) if len(typed) <= MAX_TYPED else Secret()
+    text = _fold(typed) if len(typed) <= MAX_TYPED else Secret()
+    code = _number_among_words(text) or _bare(text)
     if not code or not code.isascii() or not code.isprintable():
         raise ValueError("that can be no code")
     if len(code) > MAX_LENGTH:
@@ -36,14 +57,72 @@ def normalise(typed: str) -> Secret:
 
 
 def _fold(typed: Secret) -> Secret:
-    folded = Secret(unicodedata.normalize("NFKC", typed).strip())
-    return Secret("".join(_plain(each) for each in folded if not _is_filler(each)))
-
-
-def _is_filler(character: str) -> bool:
-    """Whether it is a space, a dash or invisible: categories Zs, Pd and Cf."""
-    return unicodedata.category(character) in {"Zs", "Pd", "Cf"}
+    folded = Secret(unicodedata.normalize("NFKC", typed))
+    return Secret("".join(map(_plain, folded)).strip())
 
 
 def _plain(character: str) -> str:
+    """Return the digit, dash or space of ASCII that it stands for, if any."""
+    if is_invisible(character):
+        return ""
+    category = unicodedata.category(character)
+    if category == "Zs" or character == "\t":
+        return " "
+    if category == "Pd" or character == "\N{MINUS SIGN}":
+        return "-"
     return str(unicodedata.decimal(character, character))
+
+
+def _bare(text: Secret) -> Secret:
+    code = _unwrapped(Secret(text.replace(" ", "")))
+    without_dashes = Secret(code.replace("-", ""))
+    has_only_digits = not without_dashes or without_dashes.isdecimal()
+    return without_dashes if has_only_digits else code
+
+
+def _unwrapped(code: Secret) -> Secret:
+    while code:
+        if len(code) > 1 and _PARTNERS.get(code[0]) == code[-1]:
+            code = Secret(code[1:-1])
+        elif _is_wrapping(code[-1], Secret(code[:-1])):
+            code = Secret(code[:-1])
+        elif _is_wrapping(code[0], Secret(code[1:])):
+            code = Secret(code[1:])
+        else:
+            break
+    return code
+
+
+def _is_wrapping(character: str, rest: Secret) -> bool:
+    """Return whether the first or last character is no part of the code."""
+    if partner := _PARTNERS.get(character):
+        # The code ``a(b)`` has a bracket of its own at its end.
+        return partner not in rest
+    category = unicodedata.category(character)
+    return character in "#.。" or category in _QUOTES_AND_BRACKETS
+
+
+def _number_among_words(text: Secret) -> Secret:
+    """
+    Return the digits of the only number in a sentence, or nothing.
+
+    A text without white space is no sentence, whatever it holds. So no code that is
+    typed as it was mailed is taken for one.
+    """
+    around = tuple(map(Secret, _NUMBER.split(text)))
+    if len(around) != 2 or not _are_words(*around):  # noqa: PLR2004
+        return Secret()
+    number = Secret(re.sub(r"[^0-9]", "", text))
+    return number if len(number) in _LENGTHS else Secret()
+
+
+def _are_words(before: Secret, after: Secret) -> bool:
+    """Return whether a sentence stands around a number, and not groups of a code."""
+    if not (_BEFORE.fullmatch(before) and _AFTER.fullmatch(after)):
+        return False
+    words = tuple(map(Secret, f"{before} {after}".split()))
+    if not all(map(str.isprintable, words)):
+        return False
+    # ``ABCD 1234`` is a code in two groups, not a word and a number.
+    in_lower_case = list(filter(_LOWER_CASE.search, words))
+    return len(in_lower_case) > 1 or any(map(_SURELY_WORDS.search, words))

@@ -58,8 +58,14 @@ def of_login(login: Login) -> Claim:
 
 
 def of_code(recipient: str, code: Secret) -> Claim:
-    """Return the claim that lets a code be right only once."""
-    subject = Secret(f"{recipients.key(recipient)}\0{code.casefold()}")
+    """
+    Return the claim that lets a code be right only once.
+
+    All spellings that the provider could take for one code share a claim. Nobody
+    knows whether the provider looks at the case and at dashes.
+    """
+    spelling = Secret(code.replace("-", "").casefold())
+    subject = Secret(f"{recipients.key(recipient)}\0{spelling}")
     # It is counted before the call, and has to last for `login_ttl` after the call.
     held = conf.login_ttl + ceil(conf.timeout)
     return fixed_windows.claim("code_use", subject, rate=Rate(1, held))

@@ -537,12 +537,23 @@ def test_no_mail_about_an_outage_shows_a_secret(visit, evidence, piggy_sandbox):
     assert evidence.leaks == set()
 
 
-def test_a_code_in_plain_text_is_hidden_at_once(db, broken):
+@pytest.mark.parametrize(
+    "place",
+    [
+        "limits.fixed_windows.take",
+        "login.codes._fold",
+        "login.codes._plain",
+        "login.codes._are_words",
+        "login.codes._is_wrapping",
+    ],
+)
+@pytest.mark.parametrize("typed", [CODE, f'"{CODE}".'])
+def test_a_code_in_plain_text_is_hidden_at_once(db, broken, place, typed):
     """From all frames of ours, that is: the others are those of who typed it so."""
-    broken("django_piggy_verify.limits.fixed_windows.take")
+    broken(f"django_piggy_verify.{place}")
 
     with pytest.raises(ArithmeticError) as caught:
-        authenticate(None, recipient=ADDRESS, secret_code=CODE)
+        authenticate(None, recipient=ADDRESS, secret_code=typed)
 
     frames = [frame for frame, _ in traceback.walk_tb(caught.tb)]
     ours = [frame for frame in frames if PACKAGE in frame.f_code.co_filename]
