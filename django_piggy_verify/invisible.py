@@ -18,3 +18,21 @@ _BLANK: Final = frozenset(
 def is_invisible(character: str) -> bool:
     """Return whether a character has no width and no ink, or is a blank letter."""
     return unicodedata.category(character) == "Cf" or character in _BLANK
+
+
+def trim(text: str) -> str:
+    """
+    Return `text` without white space and invisible characters around it.
+
+    The time grows with the square of the number of such characters, so limit the
+    length of `text` first.
+    """
+    while text and _is_nothing(text[0]):
+        text = text[1:]
+    while text and _is_nothing(text[-1]):
+        text = text[:-1]
+    return text
+
+
+def _is_nothing(character: str) -> bool:
+    return character.isspace() or is_invisible(character)

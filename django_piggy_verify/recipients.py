@@ -7,9 +7,18 @@ be brought to one spelling is refused.
 
 import re
 
+from django_piggy_verify.invisible import trim
+
 MAX_LENGTH = 254
 """Characters of an address: RFC 5321 section 4.5.3.1.3 less the angle brackets."""
 
+_LONGEST_TYPED = 2 * MAX_LENGTH
+_AT_SIGNS = {
+    ord("\N{FULLWIDTH COMMERCIAL AT}"): "@",
+    ord("\N{SMALL COMMERCIAL AT}"): "@",
+}
+_NAMED = re.compile(r"[^@<>\x00-\x1f\x7f-\x9f]*<(?P<address>[^<>]*)>")
+_MAILTO = "mailto:"
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"({_LABEL}\.)+(?!\d+\Z){_LABEL}")
@@ -17,17 +26,22 @@ _DOMAIN = re.compile(rf"({_LABEL}\.)+(?!\d+\Z){_LABEL}")
 
 def normalise(typed: str) -> str:
     """
-    Answer `typed` in the spelling that is sent and shown.
+    Return `typed` in the spelling that is sent and shown.
 
-    White space around it is dropped and the domain brought to its lower-case
-    ASCII form (UTS 46); the local part keeps its case, since only the mailbox's
-    own server may fold it (RFC 5321 section 2.4).
+    White space and invisible characters around the address go, and so do the name of
+    ``Ann <ann@example.com>`` and the scheme of ``mailto:ann@example.com``. A full-width
+    at sign becomes a plain one. The domain becomes lower-case ASCII (UTS 46). The local
+    part keeps its case, because only the server of the mailbox may fold it
+    (RFC 5321 section 2.4).
 
-    Raises ValueError for quoted or non-ASCII local parts, IP literals, hosts
-    without a dot and anything longer than `MAX_LENGTH`.
+    Raises ValueError for quoted or non-ASCII local parts, IP literals, hosts without a
+    dot, a second at sign and anything longer than `MAX_LENGTH`.
     """
-    local, at, domain = typed.strip().rpartition("@")
-    if not at or len(typed) > 2 * MAX_LENGTH:
+    # Before anything else: the work on a text of megabytes would take seconds.
+    if len(typed) > _LONGEST_TYPED:
+        raise ValueError("too long for an address")
+    local, at, domain = _bare(typed).rpartition("@")
+    if not at:
         raise ValueError("no address")
     address = f"{local}@{_ascii_domain(domain)}"
     if not _LOCAL.fullmatch(local) or len(local) > 64 or len(address) > MAX_LENGTH:  # noqa: PLR2004
@@ -44,6 +58,25 @@ def masked(recipient: str) -> str:
     """Answer enough of `recipient` to find a log line by, and no more."""
     local, _, domain = recipient.rpartition("@")
     return f"{local[:1]}***@{domain}"
+
+
+def _bare(typed: str) -> str:
+    """
+    Return the address without what phones and mail programs put around it.
+
+    A name may hold no at sign and no control character: in
+    ``a@example.com <b@example.org>``, nobody knows whom the visitor means.
+    """
+    text = trim(typed.translate(_AT_SIGNS))
+    if found := _NAMED.fullmatch(text):
+        text = trim(found["address"])
+    if text[: len(_MAILTO)].lower() == _MAILTO:
+        text = trim(text[len(_MAILTO) :])
+        # An escape would have to be read first (RFC 6068 section 2), and a header
+        # after the question mark may name other recipients.
+        if "%" in text or "?" in text:
+            raise ValueError("more than an address in the link")
+    return text
 
 
 def _ascii_domain(domain: str) -> str:

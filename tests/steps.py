@@ -6,6 +6,15 @@ from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 
 ADDRESS = "ann@example.com"
 STRANGER = "nobody@example.com"
+SPELLINGS = {
+    "upper case": " ANN@Example.COM ",
+    "byte-order mark": "\ufeffann@example.com",
+    "invisible": "\u200bann@example.com\u2060",
+    "full-width": "ann\uff20example.com",
+    "link": "mailto:ann@example.com",
+    "name": "Ann <ann@example.com>",
+}
+"""Other ways to write ADDRESS."""
 JSON = {"accept": "application/json"}
 UNLIMITED = dict.fromkeys(DEFAULT_RATE_LIMITS, "999/1h") | {"check_login": 999}
 

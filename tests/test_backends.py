@@ -25,7 +25,7 @@ from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.sandbox import Fault
 from tests.db.between_statements import before_the_next
-from tests.steps import ADDRESS, calls
+from tests.steps import ADDRESS, SPELLINGS, calls
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -392,6 +392,29 @@ def test_what_can_be_no_address_or_no_code_answers_none(
 ):
     assert authenticate(None, recipient=recipient, secret_code=code) is None
     assert not piggy_sandbox.calls
+
+
+@pytest.mark.parametrize("recipient", SPELLINGS.values(), ids=SPELLINGS)
+def test_authenticate_takes_every_spelling_of_an_address(
+    contact, piggy_sandbox, recipient
+):
+    get_provider().send_code(ADDRESS)
+    code = piggy_sandbox.last_code(ADDRESS)
+
+    assert authenticate(None, recipient=recipient, secret_code=code)
+
+
+@pytest.mark.parametrize("recipient", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_used_code_is_refused_for_every_spelling_of_an_address(
+    contact, piggy_sandbox, recipient
+):
+    piggy_sandbox.switches.reuse_codes = True
+    get_provider().send_code(ADDRESS)
+    code = piggy_sandbox.last_code(ADDRESS)
+    authenticate(None, recipient=ADDRESS, secret_code=code)
+
+    assert authenticate(None, recipient=recipient, secret_code=code) is None
+    assert calls(piggy_sandbox) == ["send", "verify"]
 
 
 @pytest.mark.parametrize("spell", [str.upper, str.lower, " {} ".format])

@@ -31,8 +31,13 @@ def spelled_twice(draw):
     """An address, and another way to type it."""
     local, domain = draw(LOCALS), draw(DOMAINS)
     typed = (draw(st.sampled_from(other_spellings(each))) for each in domain)
-    around = draw(st.sampled_from(["", " ", "\n", "\u3000"]))
-    return f"{local}@{domain}", f"{around}{local.swapcase()}@{''.join(typed)}{around}"
+    around = draw(
+        st.sampled_from(["", " ", "\n", "\u3000", "\ufeff", " \u200b\u2060 "])
+    )
+    at = draw(st.sampled_from("@\uff20\ufe6b"))
+    address = f"{around}{local.swapcase()}{at}{''.join(typed)}{around}"
+    shape = draw(st.sampled_from(["{}", "<{}>", "Ann <{}>", "\ufeffAnn Lee<{}> "]))
+    return f"{local}@{domain}", shape.format(address)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,22 @@ def spelled_twice(draw):
         ("ann@XN--BCHER-KVA.example", "ann@xn--bcher-kva.example"),
         ("ann@ＸＮ－－Bcher-kva.example", "ann@xn--bcher-kva.example"),
         ("ann@bu\u0308cher.example", "ann@xn--bcher-kva.example"),
+        ("\ufeffann@example.com", "ann@example.com"),
+        ("ann@example.com\u200d", "ann@example.com"),
+        ("\u202a ann@example.com \u202c", "ann@example.com"),
+        ("\u2800ann@example.com\u3164\ufe0f", "ann@example.com"),
+        ("ann\uff20example.com", "ann@example.com"),
+        ("ann\ufe6bexample.com", "ann@example.com"),
+        ("mailto:ann@example.com", "ann@example.com"),
+        (" MailTo: Ann+x@example.com", "Ann+x@example.com"),
+        ("Ann <ann@example.com>", "ann@example.com"),
+        ("<ann@example.com>", "ann@example.com"),
+        ("Ann<\ufeff ann\uff20EXAMPLE.com >", "ann@example.com"),
+        ('"Lee, Ann (shop)" <ann@example.com>', "ann@example.com"),
+        ("\u2068\u00c4nn\u2069 <mailto:ann@example.com>", "ann@example.com"),
+        ("a%b?c@example.com", "a%b?c@example.com"),
     ],
+    ids=ascii,
 )
 def test_an_address_has_one_spelling(typed, address):
     assert recipients.normalise(typed) == address
@@ -66,6 +86,33 @@ def test_an_address_has_one_spelling(typed, address):
         "ann@",
         "vıctim@example.com",
         "ann\u200b@example.com",
+        "ann\uff20evil.example@example.com",
+        "mailto:",
+        "mailto:ann@example.com?subject=Hi",
+        "mailto:a?b@example.com",
+        "mailto:ann%40evil.example%3E@example.com",
+        "mailto:ann@example.com,bob@example.com",
+        "mailto:ann@example.com?cc=bob@example.com",
+        "mailto:mailto:ann@example.com",
+        "mail to:ann@example.com",
+        "a@example.com <b@example.com>",
+        "ann@example.com <ann@example.com>",
+        "ann\uff20example.com <b@example.com>",
+        "Ann <a@example.com> <b@example.com>",
+        "Ann <a@example.com>, Bob <b@example.com>",
+        "Ann <<ann@example.com>>",
+        "Ann <ann@example.com> b@example.com",
+        "Ann <ann@example.com",
+        "Ann ann@example.com>",
+        "<Ann> ann@example.com",
+        "ann@example.com <Ann>",
+        "Ann <>",
+        "Ann\r\nBcc: Bob <ann@example.com>",
+        "Ann\x00 <ann@example.com>",
+        "Ann <ann@example.com\r\nBcc: bob@example.com>",
+        "Ann <ann\r\n@example.com>",
+        "Ann <\u00e4nn@example.com>",
+        "n" * 500 + "<ann@example.com>",
         '"ann"@example.com',
         '"<b>"@example.com',
         "a..b@example.com",
@@ -90,7 +137,10 @@ def test_an_address_has_one_spelling(typed, address):
         "a@" + "b" * 64 + ".com",
         "a" * 10_000 + "@example.com",
         "ann@" + "é" * 10_000 + ".com",
+        "\ufeff" * 1_000_000 + "ann@example.com",
+        "<" * 1_000_000,
     ],
+    ids=lambda typed: ascii(typed[:50]),
 )
 def test_what_has_no_one_spelling_is_refused(typed):
     with pytest.raises(ValueError, match=r"."):
@@ -123,6 +173,23 @@ def test_no_spelling_of_an_address_is_an_address_of_its_own(spellings):
         other == address.swapcase().rpartition("@")[0] + address[address.rindex("@") :]
     )
     assert recipients.key(other) == recipients.key(address)
+
+
+ADDRESSES = st.builds(
+    "{}@{}.com".format, st.text("ab", min_size=1), st.text("xy", min_size=1)
+)
+
+
+@given(
+    ADDRESSES,
+    ADDRESSES,
+    st.sampled_from([" ", "", ",", ";", "<", ">", " <", "\n", "?"]),
+)
+def test_a_text_with_two_addresses_is_refused(one, other, between):
+    for typed in (f"{one}{between}{other}", f"{one}{between}<{other}>"):
+        for text in (typed, f"mailto:{typed}", f"Ann <{typed}>", f"<{typed}"):
+            with pytest.raises(ValueError, match=r"."):
+                recipients.normalise(text)
 
 
 def test_the_key_folds_the_case_of_the_local_part():

@@ -7,6 +7,7 @@ from django.test import Client
 
 from tests.steps import (
     ADDRESS,
+    SPELLINGS,
     UNLIMITED,
     ask_for_code,
     log_in,
@@ -52,10 +53,13 @@ def test_a_member_logs_in_from_a_browser_used_before(known, burned, piggy_sandbo
     assert log_in(known, piggy_sandbox).url == "/members/"
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_the_browser_is_known_for_any_spelling_of_the_address(
-    known, burned, piggy_sandbox
+    known, burned, piggy_sandbox, spelling
 ):
-    assert log_in(known, piggy_sandbox, ADDRESS.upper()).url == "/members/"
+    ask_for_code(known, spelling)
+
+    assert type_code(known, piggy_sandbox.last_code(ADDRESS)).url == "/members/"
 
 
 def test_from_a_new_browser_the_member_has_to_wait(burned, piggy_sandbox):

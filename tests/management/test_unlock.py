@@ -1,11 +1,11 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in, type_code
+from tests.steps import ADDRESS, SPELLINGS, UNLIMITED, ask_for_code, log_in, type_code
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("address", [ADDRESS, " ANN@Example.com "])
+@pytest.mark.parametrize("address", [ADDRESS, *SPELLINGS.values()], ids=ascii)
 def test_a_member_who_was_locked_out_may_try_again(
     client, piggy_sandbox, settings, capsys, address
 ):

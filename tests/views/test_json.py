@@ -5,7 +5,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from django_piggy_verify.sandbox import Fault
-from tests.steps import ADDRESS, JSON, STRANGER, calls
+from tests.steps import ADDRESS, JSON, SPELLINGS, STRANGER, calls
 
 LOGIN = "/login/"
 CODE = "/login/code/"
@@ -53,6 +53,14 @@ def test_a_code_that_was_sent_anew_is_sent(client, in_progress, time_machine):
     again = post(client, "/login/code/resend/")
 
     assert again.json()["sent"] is True
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_script_may_send_any_spelling_of_the_address(client, contact, spelling):
+    response = post(client, LOGIN, {"email": spelling})
+
+    assert response.status_code == 202
+    assert response.json()["recipient"].lower() == ADDRESS
 
 
 def test_a_form_body_is_taken_as_well(client, contact):

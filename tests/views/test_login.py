@@ -16,6 +16,7 @@ from django_piggy_verify.tokens import get_auth_token
 from django_piggy_verify.views import CodeView
 from tests.steps import (
     ADDRESS,
+    SPELLINGS,
     STRANGER,
     ask_for_code,
     calls,
@@ -31,6 +32,34 @@ def test_a_contact_logs_in_with_three_upstream_calls(client, contact, piggy_sand
     assert (response.status_code, response.url) == (302, "/members/")
     assert is_logged_in(client)
     assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_contact_logs_in_with_any_spelling_of_the_address(
+    client, contact, piggy_sandbox, spelling
+):
+    ask_for_code(client, spelling)
+
+    assert type_code(client, piggy_sandbox.last_code(ADDRESS)).url == "/members/"
+    assert piggy_sandbox.calls[0].body["email"].lower() == ADDRESS
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "ann@example.com <bob@example.com>",
+        "Ann <ann@example.com>, Bob <bob@example.com>",
+        "Ann\r\nBcc: x <ann@example.com>",
+        "mailto:ann@example.com?cc=bob@example.com",
+    ],
+)
+def test_a_text_that_could_mean_two_recipients_is_a_field_error(
+    client, contact, piggy_sandbox, typed
+):
+    piggy_sandbox.add_contact("bob@example.com")
+
+    assert ask_for_code(client, typed).context["form"].errors["email"]
+    assert not piggy_sandbox.calls
 
 
 def test_a_contact_whose_id_has_signs_in_it_logs_in(client, piggy_sandbox, db):
