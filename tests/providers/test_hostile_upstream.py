@@ -1,4 +1,4 @@
-"""The whole flow against an API that misbehaves: no error page, no login, no secret."""
+"""The login against an API that misbehaves: no error page, no login, no secret."""
 
 import gzip
 import json
@@ -27,7 +27,7 @@ from tests.http.hostile import (
     self_signed,
     serving,
 )
-from tests.steps import JSON, ask_for_code, is_logged_in, type_code
+from tests.steps import ask_for_code, is_logged_in, type_code
 
 TIMEOUT = 0.3
 
@@ -37,19 +37,19 @@ class Fault:
     """One way to misbehave."""
 
     answer: Callable[..., None] | None = None
-    """What is answered to the request."""
+    """Writes the response."""
     at_accept: Callable[..., None] | None = None
-    """What is done instead of reading a request."""
+    """Runs instead of reading a request."""
     cause: str
-    """What the log says of it."""
+    """The words of the log."""
     is_slow: bool = False
-    """Whether it costs the time-out."""
+    """Whether the call takes as long as the time-out."""
     is_open: bool = False
-    """Whether a visitor who asks for a code is told."""
+    """Whether the visitor sees that the send failed."""
 
 
 class Visitor(Client):
-    """A browser that keeps all it was shown."""
+    """A browser that keeps every response."""
 
     def __init__(self):
         super().__init__()
@@ -85,7 +85,7 @@ def visitor(db):
 
 @pytest.fixture(autouse=True)
 def nothing_leaks(caplog, visitor):
-    """Look for the secrets in all pages, and in all that any logger has to say."""
+    """Look for the secrets in all pages and in the records of all loggers."""
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="django")
     caplog.set_level(logging.DEBUG, logger="urllib3")
@@ -98,7 +98,7 @@ def nothing_leaks(caplog, visitor):
 
 @pytest.fixture
 def blames(caplog):
-    """Answer the log lines of ours, from warnings on."""
+    """Return the warnings and errors of our logger."""
 
     def lines():
         return [
@@ -116,7 +116,7 @@ def misbehave(upstream, settings):
 
     def begin(call, fault):
         if fault.is_slow:
-            # A call that comes before the slow one has to fit in as well.
+            # An earlier call needs time as well.
             is_next = call == upstream.next_call
             settings.PIGGY_VERIFY_TIMEOUT = TIMEOUT if is_next else 1
         if fault.answer:
@@ -237,7 +237,7 @@ EACH_FAULT = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 
 
 @EACH_FAULT
-def test_a_failure_to_send_is_said_or_looks_like_sent(
+def test_a_failed_send_is_shown_or_looks_like_sent(
     visitor, upstream, misbehave, fault, blames
 ):
     misbehave("send", fault)
@@ -250,24 +250,6 @@ def test_a_failure_to_send_is_said_or_looks_like_sent(
     assert level == ("WARNING" if fault.is_open else "ERROR")
     assert message.startswith("send failed: ")
     assert fault.cause in message
-
-
-@EACH_FAULT
-def test_a_failure_to_check_is_an_outage_and_no_login(
-    visitor, upstream, misbehave, fault, blames
-):
-    ask_for_code(visitor)
-    misbehave("verify", fault)
-
-    response = type_code(visitor, CODE)
-
-    assert response.status_code == 503
-    assert int(response["Retry-After"]) > 0
-    assert not is_logged_in(visitor)
-    [(_, message)] = blames()
-    assert message.startswith("check failed: ")
-    assert fault.cause in message
-    assert upstream.names.count("verify") <= 1
 
 
 FAMILIES = (
@@ -287,9 +269,25 @@ FAMILIES = (
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_failure_to_fetch_the_token_leaves_the_login(
-    visitor, misbehave, name, blames
+def test_a_failed_check_is_an_outage_and_no_login(
+    visitor, upstream, misbehave, name, blames
 ):
+    ask_for_code(visitor)
+    misbehave("verify", FAULTS[name])
+
+    response = type_code(visitor, CODE)
+
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert not is_logged_in(visitor)
+    [(_, message)] = blames()
+    assert message.startswith("check failed: ")
+    assert FAULTS[name].cause in message
+    assert upstream.names.count("verify") <= 1
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_failed_token_fetch_keeps_the_login(visitor, misbehave, name, blames):
     ask_for_code(visitor)
     misbehave("auth-token", FAULTS[name])
 
@@ -301,8 +299,8 @@ def test_a_failure_to_fetch_the_token_leaves_the_login(
     assert "fetch failed" in blames()[-1][1]
 
 
-@pytest.mark.parametrize("name", ["html", "reset", "50-mb", "silence-at-accept"])
-def test_a_failure_to_check_uses_up_no_attempt(
+@pytest.mark.parametrize("name", ["html", "reset"])
+def test_a_failed_check_uses_up_no_attempt(
     visitor, upstream, misbehave, settings, name
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
@@ -318,18 +316,7 @@ def test_a_failure_to_check_uses_up_no_attempt(
     assert response.url == "/members/"
 
 
-@pytest.mark.parametrize("name", ["html", "reset", "gzip-bomb", "refused"])
-def test_scripts_are_told_the_same(visitor, misbehave, name):
-    ask_for_code(visitor, headers=JSON)
-    misbehave("verify", FAULTS[name])
-
-    response = visitor.post("/login/code/", {"code": CODE}, headers=JSON)
-
-    assert response.status_code == 503
-    assert response.json()["error"]["code"] == "provider_unavailable"
-
-
-def test_a_login_against_a_friendly_server_leaks_nothing_either(visitor, upstream):
+def test_a_login_without_faults_leaks_nothing(visitor, upstream):
     ask_for_code(visitor)
     response = type_code(visitor, CODE)
 
@@ -337,20 +324,8 @@ def test_a_login_against_a_friendly_server_leaks_nothing_either(visitor, upstrea
     assert AuthToken.objects.count() == 1
 
 
-BAD_UIDS = {
-    "number": 12,
-    "empty": "",
-    "long": "a" * 500,
-    "slash": "a/b",
-    "dots": "..",
-    "non-ascii": "\u00e4",
-    "nul": "a\x00",
-    "surrogate": "\ud800",
-}
-
-
-@pytest.mark.parametrize("uid", BAD_UIDS.values(), ids=BAD_UIDS)
-def test_an_id_that_cannot_be_one_is_an_outage_and_no_login(
+@pytest.mark.parametrize("uid", ["..", "\ud800"], ids=ascii)
+def test_an_invalid_id_is_an_outage_and_no_login(
     visitor, upstream, uid, blames, django_user_model
 ):
     upstream.answers["verify"] = reply({"data": {"uuid": uid}})
@@ -368,9 +343,7 @@ def test_an_id_that_cannot_be_one_is_an_outage_and_no_login(
     max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(answer=ANSWERS)
-def test_whatever_comes_back_only_an_id_in_a_success_logs_anybody_in(
-    upstream, unlimited, db, answer
-):
+def test_only_a_success_with_an_id_logs_a_visitor_in(upstream, unlimited, db, answer):
     body, status, media_type = answer
     upstream.answers["verify"] = reply(body, status, Content_Type=media_type)
     browser = Client()
@@ -385,10 +358,8 @@ def test_whatever_comes_back_only_an_id_in_a_success_logs_anybody_in(
         assert outcome(response) in {UNAVAILABLE, REJECTED}
 
 
-@pytest.mark.parametrize(
-    "token", ["\ud800", "a\x00", "a\nb", "", "x" * 9999], ids=ascii
-)
-def test_a_token_that_cannot_be_one_leaves_the_login(visitor, upstream, token):
+@pytest.mark.parametrize("token", ["\ud800", ""], ids=ascii)
+def test_an_invalid_token_keeps_the_login(visitor, upstream, token):
     upstream.answers["auth-token"] = reply({"data": token})
     ask_for_code(visitor)
 
@@ -398,7 +369,9 @@ def test_a_token_that_cannot_be_one_leaves_the_login(visitor, upstream, token):
 
 @pytest.mark.parametrize("call", ["send", "verify", "auth-token"])
 @pytest.mark.parametrize("status", [302, 307])
-def test_nothing_is_told_to_another_host(visitor, upstream, elsewhere, call, status):
+def test_no_redirect_is_followed_to_another_host(
+    visitor, upstream, elsewhere, call, status
+):
     target = f"Location: {elsewhere.url}/api"
     start = head(target, "Content-Length: 52428800", status=status)
     upstream.answers[call] = in_turn(raw(start), flood(b" "))
@@ -425,7 +398,7 @@ def outcome(response):
 
 
 ERRORS = {
-    # code: send, check, what the log says of it
+    # code: outcome of a send, outcome of a check, words of the log
     1003: (SENT, REJECTED, "the input is invalid"),
     13010: (SENT, REJECTED, "the code is not found"),
     55031: (SENT, REJECTED, "No contact has the address a***@example.com"),
@@ -466,8 +439,8 @@ def test_an_error_code_at_check_has_its_outcome(visitor, upstream, code, caplog)
     assert (ERRORS[code][2] in caplog.text) == (ERRORS[code][1] == UNAVAILABLE)
 
 
-@EACH_CODE
-def test_an_error_code_at_the_token_fetch_leaves_the_login(
+@pytest.mark.parametrize("code", [55031, 3000, 99999])
+def test_an_error_code_at_the_token_fetch_keeps_the_login(
     visitor, upstream, code, blames
 ):
     upstream.answers["auth-token"] = error(code)
@@ -490,10 +463,9 @@ STATUSES = {
     503: UNAVAILABLE,
     504: UNAVAILABLE,
 }
-EACH_STATUS = pytest.mark.parametrize("status", STATUSES)
 
 
-@EACH_STATUS
+@pytest.mark.parametrize("status", STATUSES)
 def test_a_bare_status_at_send_has_its_outcome(visitor, upstream, status, blames):
     upstream.answers["send"] = reply(b"<h1>Oeps", status)
 
@@ -501,46 +473,6 @@ def test_a_bare_status_at_send_has_its_outcome(visitor, upstream, status, blames
 
     assert outcome(response) == STATUSES[status]
     assert f"status {status}" in blames()[0][1]
-
-
-@EACH_STATUS
-def test_a_bare_status_at_check_is_an_outage(visitor, upstream, status, blames):
-    upstream.answers["verify"] = reply(b"<h1>Oeps", status)
-    ask_for_code(visitor)
-
-    response = type_code(visitor, CODE)
-
-    assert outcome(response) == UNAVAILABLE
-    assert f"status {status}" in blames()[0][1]
-    assert not is_logged_in(visitor)
-
-
-@EACH_STATUS
-def test_a_bare_status_at_the_token_fetch_leaves_the_login(visitor, upstream, status):
-    upstream.answers["auth-token"] = reply(b"<h1>Oeps", status)
-    ask_for_code(visitor)
-
-    assert type_code(visitor, CODE).url == "/members/"
-    assert is_logged_in(visitor)
-
-
-@pytest.mark.parametrize("status", [200, 401, 503])
-@pytest.mark.parametrize("code", [55031, 55032])
-def test_the_code_goes_before_the_status(visitor, upstream, code, status):
-    upstream.answers["send"] = error(code, status)
-    upstream.answers["verify"] = error(code, status)
-
-    sent = ask_for_code(visitor)
-
-    assert outcome(sent) == ERRORS[code][0]
-
-
-@pytest.mark.parametrize("status", [200, 401, 503])
-def test_a_rejected_code_is_rejected_with_any_status(visitor, upstream, status):
-    upstream.answers["verify"] = error(13010, status)
-    ask_for_code(visitor)
-
-    assert outcome(visitor.post("/login/code/", {"code": "wrong"})) == REJECTED
 
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["unknown", "trusted"])
@@ -558,7 +490,7 @@ def test_only_a_trusted_certificate_lets_a_code_be_sent(
     assert trusted or "CERTIFICATE_VERIFY_FAILED" in blames()[0][1]
 
 
-def test_a_silent_tls_server_is_no_connection_and_said_openly(
+def test_a_silent_tls_server_is_shown_as_an_outage(
     visitor, settings, certificate, blames
 ):
     with serving(settings, context=certificate[0]) as server:
@@ -571,7 +503,7 @@ def test_a_silent_tls_server_is_no_connection_and_said_openly(
     assert "Timeout" in blames()[0][1]
 
 
-def test_plain_http_outside_debug_is_our_own_misconfiguration(
+def test_plain_http_without_debug_is_logged_as_an_error(
     visitor, upstream, settings, blames
 ):
     settings.DEBUG = False
@@ -583,11 +515,10 @@ def test_plain_http_outside_debug_is_our_own_misconfiguration(
     assert upstream.connections == 0
 
 
-@pytest.mark.parametrize("key", ["\u00e4", "a\r\nX: y", " "])
-def test_a_key_that_no_header_may_hold_is_our_own_misconfiguration(
-    visitor, upstream, settings, key, blames
+def test_a_key_that_fits_into_no_header_is_logged_as_an_error(
+    visitor, upstream, settings, blames
 ):
-    settings.PIGGY_VERIFY_API_KEY = key
+    settings.PIGGY_VERIFY_API_KEY = "a\r\nX: y"
 
     assert outcome(ask_for_code(visitor)) == UNAVAILABLE
     assert blames()[0][0] == "ERROR"
@@ -596,16 +527,13 @@ def test_a_key_that_no_header_may_hold_is_our_own_misconfiguration(
 
 GRANTS = {
     "refused": (reply({"error": "invalid_client"}, 401), "ERROR"),
-    "garbage": (raw(b"garbage\r\n\r\n"), "WARNING"),
     "down": (Peer.reset, "WARNING"),
-    "html": (reply(b"<h1>"), "WARNING"),
-    "overflow": (reply({"access_token": "a", "expires_in": 10**400}), "WARNING"),
 }
 
 
 @pytest.fixture
 def granting(upstream, settings, monkeypatch):
-    """The same server, with client credentials instead of a key."""
+    """The same server, but the settings have client credentials and no key."""
     monkeypatch.setattr(credentials, "_grant", None)
     settings.PIGGY_VERIFY_API_KEY = None
     settings.PIGGY_VERIFY_CLIENT_ID = "client-id"
@@ -615,7 +543,7 @@ def granting(upstream, settings, monkeypatch):
 
 
 @pytest.mark.parametrize(("answer", "level"), GRANTS.values(), ids=GRANTS)
-def test_a_failing_grant_is_said_openly(visitor, granting, answer, level, blames):
+def test_a_failed_grant_is_shown_as_an_outage(visitor, granting, answer, level, blames):
     granting.answers["oauth"] = answer
 
     assert outcome(ask_for_code(visitor)) == UNAVAILABLE
@@ -630,7 +558,7 @@ def test_a_login_with_client_credentials_leaks_nothing(visitor, granting):
     assert granting.names == ["oauth", "send", "verify", "auth-token"]
 
 
-def test_a_visitor_waits_no_longer_than_the_time_out(visitor, upstream, settings):
+def test_a_visitor_waits_no_longer_than_the_timeout(visitor, upstream, settings):
     settings.PIGGY_VERIFY_TIMEOUT = TIMEOUT
     upstream.answers["send"] = in_turn(raw(head()), drip(b" " * 99))
     started = time.monotonic()
