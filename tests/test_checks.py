@@ -357,3 +357,27 @@ def test_django_refuses_the_origin_that_such_a_policy_sends(
     response = browser.post("/login/", fields, secure=True, headers={"origin": origin})
 
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/login/", "/login/code/", "piggy_verify:code", "./", "/login/?next=/login/"],
+)
+def test_a_page_after_the_login_that_leads_back_is_named(settings, target):
+    settings.LOGIN_REDIRECT_URL = target
+
+    assert found() == {"W007"}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/members/", "members", "/login/token/", "/login/?next=/members/"),
+        *("https://members.example/login/", "no-such-name", "/no/such/page/"),
+        *("/admin/login/", "/portal/"),
+    ],
+)
+def test_a_page_after_the_login_that_leads_nowhere_back_is_sound(settings, target):
+    settings.LOGIN_REDIRECT_URL = target
+
+    assert found() == set()

@@ -16,6 +16,7 @@ from django_piggy_verify.checks.project import (
     check_axes,
     check_backend,
     check_databases,
+    check_redirect,
     check_referrer_policy,
     check_sandbox,
     check_urls,
@@ -50,6 +51,7 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_flags,
     check_databases,
     check_urls,
+    check_redirect,
     check_axes,
     check_referrer_policy,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from urllib.parse import urljoin, urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -11,9 +12,11 @@ from django.core.checks.security.base import REFERRER_POLICY_VALUES
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.middleware.security import SecurityMiddleware
+from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+from django_piggy_verify import redirects
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.models import AuthToken, Contact
 
@@ -70,6 +73,27 @@ def check_urls() -> Iterator[CheckMessage]:
             hint="Add path('login/', include('django_piggy_verify.urls')). Do not put "
             "it into another namespace.",
             id=f"{_ID}W001",
+        )
+
+
+def check_redirect() -> Iterator[CheckMessage]:
+    """
+    W007: ``LOGIN_REDIRECT_URL`` must not lead to a login page.
+
+    A login page sends on a visitor who is logged in. So there would be a redirect loop.
+    """
+    try:
+        start = reverse("piggy_verify:email")
+        url = urljoin(start, resolve_url(settings.LOGIN_REDIRECT_URL))
+    except NoReverseMatch:
+        return
+    hops = (url, redirects.next_in(url) or url)
+    if not urlsplit(url).netloc and all(map(redirects.sends_on, hops)):
+        yield Caution(
+            "LOGIN_REDIRECT_URL leads to a login page.",
+            hint="A login page redirects members who are logged in to "
+            "LOGIN_REDIRECT_URL. Set it to the first page for members.",
+            id=f"{_ID}W007",
         )
 
 

@@ -7,7 +7,7 @@ decides anything.
 
 import re
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from django.conf import settings
 from django.http import (
@@ -24,6 +24,7 @@ from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
+from django_piggy_verify import redirects
 from django_piggy_verify.exceptions import (
     LoginRefused,
     ProviderError,
@@ -37,6 +38,11 @@ from django_piggy_verify.views.protection import ProtectedView
 
 _NOWHERE: Final = re.compile(r"\s*[/\\]{2}\s*([?#]|\Z)")
 """An address of another host whose name is blank: browsers stay where they are."""
+
+_LOOP: Final = (
+    "Redirection loop for authenticated user detected. LOGIN_REDIRECT_URL, or"
+    " get_target_url() of the view, leads to a login page."
+)
 
 RETRY_AFTER_OUTAGE: Final = 30
 """Seconds after which a visitor may try again when the provider is down."""
@@ -85,8 +91,29 @@ class FlowView(ProtectedView):
     def turned_away(self) -> HttpResponse | None:
         """Answer what a visitor gets instead of this page, if anything."""
         if self.redirect_authenticated_user and self.request.user.is_authenticated:
-            return self.send_on(self.get_next())
+            return self.send_on(self._next_out_of_the_flow())
         return None
+
+    def _next_out_of_the_flow(self) -> str:
+        """
+        Return the `next` for a visitor who is logged in, past all login pages.
+
+        Raises ValueError if every redirect would lead to a login page again.
+
+        Source: ``LoginView.dispatch`` of Django raises ValueError as well.
+        """
+        for next_url in (self.get_next(), ""):
+            target = self.get_target_url(next_url)
+            for each in (next_url, redirects.next_in(target)):
+                if not self._sends_on(self.get_target_url(each)):
+                    return each
+        raise ValueError(_LOOP)
+
+    def _sends_on(self, url: str) -> bool:
+        """Whether `url` is a login page of this site that sends on this visitor."""
+        url = urljoin(self.request.path, url)
+        is_here = urlsplit(url).netloc in {"", self.request.get_host()}
+        return is_here and redirects.sends_on(url)
 
     def csrf_failed(self) -> HttpResponse:
         """

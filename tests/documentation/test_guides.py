@@ -467,6 +467,34 @@ def test_the_backend_of_the_guide_closes_the_doors_of_an_adopted_user():
     assert bob["addresses"] == ["bob@elsewhere.example", "bob@example.com"]
 
 
+@pytest.fixture
+def report(settings):
+    """Put the page of the guide that needs a permission at an address."""
+    settings.ROOT_URLCONF = (
+        path("login/", include("django_piggy_verify.urls")),
+        path("report/", names("users")["report"]),
+    )
+    return "/report/"
+
+
+def test_a_member_without_the_permission_is_not_led_in_circles(client, member, report):
+    assert client.get(report, follow=True).status_code == 403
+
+
+def test_a_visitor_of_the_page_with_a_permission_logs_in_first(
+    client, report, settings, db
+):
+    settings.LOGIN_URL = "piggy_verify:email"
+
+    assert client.get(report).url == "/login/?next=/report/"
+
+
+def test_a_member_with_the_permission_sees_the_page(client, member, report):
+    member.user_permissions.add(Permission.objects.get(codename="view_user"))
+
+    assert client.get(report).text == "The report"
+
+
 # Tokens, the portal, proxies, operating
 
 
