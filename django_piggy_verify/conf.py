@@ -1,7 +1,8 @@
 """
-The settings, typed, read afresh at each use. No validation: see `checks`.
+Read the settings of this package. The module `checks` validates them.
 
-Every property reads ``settings.PIGGY_VERIFY_<NAME>``; durations are seconds.
+Each property reads ``settings.PIGGY_VERIFY_<NAME>`` at each use, so that a changed
+setting works at once. Durations are in seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,48 +28,50 @@ def _read(name: str, default: object = None) -> Any:
 
 
 class Conf:
-    """The package's view of ``django.conf.settings``."""
+    """The settings of this package, with their types and defaults."""
 
     @property
     def api_key(self) -> str | Callable[[], str] | None:
         """
-        The personal access token, or a callable that answers the current one.
+        The personal access token, or a callable that returns it.
 
-        Required, unless there are client credentials. It is sent to the configured
-        address only. A callable is asked at each call, so that a key can be changed
-        without a restart; what it raises is logged by its type, as a refusal.
+        Required, unless you use client credentials. The package sends the key only to
+        the configured URL. It calls a callable before each call to the API, so you can
+        change the key without a restart. If the callable raises an exception, the log
+        names the type of the exception.
         """
         return cast("str | Callable[[], str] | None", _read("API_KEY"))
 
     @property
     def client_id(self) -> str | None:
         """
-        The id for the deprecated client-credentials grant, instead of a key.
+        The client id of the deprecated client-credentials grant, in place of a key.
 
-        Needs ``PIGGY_VERIFY_CLIENT_SECRET`` and ``PIGGY_VERIFY_TOKEN_URL``.
+        It also needs ``PIGGY_VERIFY_CLIENT_SECRET`` and ``PIGGY_VERIFY_TOKEN_URL``.
         """
         return cast("str | None", _read("CLIENT_ID"))
 
     @property
     def client_secret(self) -> str | None:
-        """The secret for the deprecated client-credentials grant."""
+        """The client secret of the deprecated client-credentials grant."""
         return cast("str | None", _read("CLIENT_SECRET"))
 
     @property
     def token_url(self) -> str | None:
         """
-        Where the client-credentials grant fetches its bearer tokens.
+        The URL at which the client-credentials grant gets its tokens.
 
-        Such as ``https://api.piggy.eu/oauth/token``.
+        An example is ``https://api.piggy.eu/oauth/token``.
         """
         return cast("str | None", _read("TOKEN_URL"))
 
     @property
     def base_url(self) -> str:
         """
-        The API's address, up to and without ``/contact-verification``.
+        The URL of the API, without ``/contact-verification`` at the end.
 
-        https, and http with ``DEBUG`` only, for a sandbox.
+        It must begin with ``https``. With ``DEBUG``, it may begin with ``http``, for
+        the sandbox.
         """
         return cast(
             "str", _read("BASE_URL", "https://api.piggy.eu/api/v3/oauth/clients")
@@ -77,35 +80,37 @@ class Conf:
     @property
     def ca_bundle(self) -> str | None:
         """
-        The path of a file of CA certificates to trust instead of the usual.
+        The path of a file with CA certificates to trust, in place of the usual ones.
 
-        The environment's ``REQUESTS_CA_BUNDLE`` and its like are not looked at.
+        The package does not read ``REQUESTS_CA_BUNDLE`` and similar variables of the
+        environment.
         """
         return cast("str | None", _read("CA_BUNDLE"))
 
     @property
     def proxy(self) -> str | None:
         """
-        The URL of an egress proxy, for the calls to the API.
+        The URL of a proxy for the calls to the API.
 
-        The environment's ``HTTPS_PROXY`` and its like are not looked at.
+        The package does not read ``HTTPS_PROXY`` and similar variables of the
+        environment.
         """
         return cast("str | None", _read("PROXY"))
 
     @property
     def timeout(self) -> float:
         """
-        Seconds for one whole call, from connecting to the last byte.
+        Seconds for one whole call, from the connection to the last byte.
 
-        A worker waits for that long at most for each call; the POST of a right code
-        makes two. Resolving the API's name is not within it.
+        A worker waits at most this long for each call. The POST of a right code makes
+        two calls. The time for the DNS lookup is not included.
         """
         return cast("float", _read("TIMEOUT", 10.0))
 
     @property
     def send_floor(self) -> float:
         """
-        Seconds that a POST takes at least if it has a code sent.
+        The minimum number of seconds for a POST that sends a code.
 
         The duration is the same for contacts and strangers. So set it above the time
         that the API takes on a bad day. The worker sleeps until the floor is over. A
@@ -116,56 +121,58 @@ class Conf:
     @property
     def login_ttl(self) -> int:
         """
-        Seconds that a login in progress stays open; a resend starts them anew.
+        Seconds that a login in progress stays open. A resend starts them again.
 
-        A code that was right is refused for as long.
+        For the same time after a login, the package refuses the code that was used.
         """
         return cast("int", _read("LOGIN_TTL", 600))
 
     @property
     def rate_limits(self) -> Mapping[str, str | int]:
         """
-        The limits by name, the project's over the defaults.
+        The rate limits that differ from the defaults, by name.
 
-        A dictionary of those to be changed, ``{"send_recipient": "5/15m"}``.
+        An example is ``{"send_recipient": "5/15m"}``.
         """
         return {**DEFAULT_RATE_LIMITS, **_read("RATE_LIMITS", {})}
 
     @property
     def auth_token_ttl(self) -> int:
         """
-        Seconds that a cached auth token is used.
+        Seconds for which a cached auth token is used.
 
-        The provider names no expiry, so how long one serves is decided here.
+        The provider does not say when a token expires, so this setting decides.
         """
         return cast("int", _read("AUTH_TOKEN_TTL", 900))
 
     @property
     def encryption_keys(self) -> Sequence[str]:
         """
-        The key ring for stored auth tokens, newest first.
+        The keys that encrypt stored auth tokens, newest first.
 
-        Url-safe base64 of 32 bytes each, as ``Fernet.generate_key()`` makes. The first
-        encrypts, all decrypt. Without any, the keys are derived from ``SECRET_KEY``
-        and ``SECRET_KEY_FALLBACKS``.
+        Each key is a text: 32 bytes in URL-safe base64. You can make one with
+        ``Fernet.generate_key().decode()``. The first key encrypts, and all keys
+        decrypt. Without this setting, the package derives keys from ``SECRET_KEY`` and
+        ``SECRET_KEY_FALLBACKS``.
         """
         return cast("Sequence[str]", _read("ENCRYPTION_KEYS") or ())
 
     @property
     def create_users(self) -> bool:
         """
-        Whether a contact seen for the first time gets a user.
+        Whether a new contact gets a new user.
 
-        If not, only those log in whom `find_user` or a link by e-mail finds.
+        If this is off, only contacts who have a user can log in. The hook `find_user`
+        or ``PIGGY_VERIFY_LINK_BY_EMAIL`` can find a user for a contact.
         """
         return cast("bool", _read("CREATE_USERS", True))
 
     @property
     def link_by_email(self) -> bool:
         """
-        Whether a new contact adopts the one user with exactly its address.
+        Whether a new contact gets the existing user with exactly the same address.
 
-        It trusts the addresses of your users. The hook `adopt_user` makes the adopted
+        This trusts the addresses of your users. The hook `adopt_user` makes the adopted
         user's password unusable.
         """
         return cast("bool", _read("LINK_BY_EMAIL", False))
@@ -175,52 +182,53 @@ class Conf:
         """
         Whether staff and superusers may log in by code.
 
-        Off, since whoever reads their mailbox would be in the admin.
+        If this is on, anybody who can read their mail can enter the admin.
         """
         return cast("bool", _read("ALLOW_STAFF", False))
 
     @property
     def hide_unknown_contacts(self) -> bool:
         """
-        Whether a stranger's address is answered like a contact's.
+        Whether the pages treat the address of a stranger like that of a contact.
 
-        If not, the e-mail page says so, and anybody can find out who is a member.
+        If this is off, the first page says that an address is unknown. So anybody can
+        find out who is a member.
         """
         return cast("bool", _read("HIDE_UNKNOWN_CONTACTS", True))
 
     @property
     def expose_auth_token(self) -> bool:
         """
-        Whether the ``auth-token`` page hands the token to the browser.
+        Whether scripts in the browser can read the auth token.
 
-        And whether ``PortalView``, if it is routed, tells scripts its link. Whatever
-        script runs on your pages can then have them.
+        If this is on, the page ``auth-token`` returns the token. ``PortalView``, if you
+        use it, returns its link to scripts. Any script on your pages can read both.
         """
         return cast("bool", _read("EXPOSE_AUTH_TOKEN", False))
 
     @property
     def forget_token_on_logout(self) -> bool:
-        """Whether logging out drops the contact's cached token."""
+        """Whether a logout deletes the cached auth token of the contact."""
         return cast("bool", _read("FORGET_TOKEN_ON_LOGOUT", True))
 
     @property
     def trusted_proxy_count(self) -> int:
         """
-        How many proxies of the project's own append to ``X-Forwarded-For``.
+        The number of your own proxies that append to ``X-Forwarded-For``.
 
-        With 0 the visitor's address is ``REMOTE_ADDR``. Too high a number lets visitors
-        choose what they are counted by.
+        With 0, the visitor's address is ``REMOTE_ADDR``. If the number is too high,
+        visitors can choose the address under which the limits count them.
         """
         return cast("int", _read("TRUSTED_PROXY_COUNT", 0))
 
     @property
     def client_address(self) -> str | Callable[[HttpRequest], str] | None:
         """
-        A callable that returns the visitor's address, instead of the proxy count.
+        A callable, or its dotted path, that returns the visitor's address.
 
-        Or the dotted path of the callable. It takes the request. All visitors whose
-        address it does not return share the limits of one visitor, and
-        ``client_address_unknown`` is logged.
+        Use it in place of ``PIGGY_VERIFY_TRUSTED_PROXY_COUNT``. The callable takes the
+        request. All visitors for whom it returns no address share the limits of one
+        visitor. The event ``client_address_unknown`` logs this.
         """
         return cast(
             "str | Callable[[HttpRequest], str] | None", _read("CLIENT_ADDRESS")
@@ -231,7 +239,7 @@ class Conf:
         """
         The dotted path of the provider's class.
 
-        Or of whatever answers a provider when it is called with the options.
+        It may also be a function that takes the options and returns a provider.
         """
         return cast(
             "str",
@@ -243,8 +251,8 @@ class Conf:
         """
         The keyword arguments of the provider's constructor.
 
-        For Piggy, ``{"name": ...}`` keeps the contacts of several accounts apart; never
-        change it for an account in use.
+        For Piggy, ``{"name": ...}`` keeps the contacts of several accounts apart. Never
+        change the name of an account that is in use.
         """
         return cast("Mapping[str, Any]", _read("PROVIDER_OPTIONS", {}))
 

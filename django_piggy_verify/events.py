@@ -1,9 +1,9 @@
 """
-The log: what happened, under names that stay, for whoever counts or searches it.
+Log the events of this package under stable names.
 
-All goes to the logger ``django_piggy_verify``, one record an event. Each record has
-the event's name as ``event_name``, and every field that its text names as an
-attribute of that name. No secret is ever among them, nor a whole address.
+Each event is one record of the logger ``django_piggy_verify``. The attribute
+``event_name`` of the record is the name of the event. Each field in the text of the
+event is an attribute too. No field contains a secret or a whole address.
 """
 
 import logging
@@ -22,19 +22,19 @@ _FAILED = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happens, and how it is told."""
+    """A kind of event, with its level and its message."""
 
     name: str
-    """What `event_name` of its records is; it stays from release to release."""
+    """The `event_name` of the records. It does not change between releases."""
 
     level: int
-    """DEBUG tells durations, INFO why a login came about or not, the rest who acts."""
+    """DEBUG: durations. INFO: why a login succeeded or not. Higher: who must act."""
 
     text: str
-    """The message; the fields of the event are those that it names."""
+    """The message. The fields of the event are the names in it."""
 
     def log(self, *, exc_info: bool = False, **fields: object) -> None:
-        """Tell it; of a `recipient` no more is told than `recipients.masked` leaves."""
+        """Log the event. A field `recipient` is masked with `recipients.masked`."""
         if not _logger.isEnabledFor(self.level):
             return
         if "recipient" in fields:
@@ -47,7 +47,7 @@ class Event:
 
 
 def _in_one_line(value: object) -> object:
-    """Answer `value` as it is, but a text without what could begin another record."""
+    """Return `value`. In a text, replace the characters that could start a new line."""
     if not isinstance(value, str) or value.isprintable():
         return value
     return "".join(each if each.isprintable() else "?" for each in value)
@@ -55,12 +55,12 @@ def _in_one_line(value: object) -> object:
 
 CODE_SENT = Event("code_sent", INFO, "A code was sent to %(recipient)s")
 SEND_HELD_BACK = Event(
-    "send_held_back", INFO, "Nothing sent to %(recipient)s: cooldown"
+    "send_held_back", INFO, "No code was sent to %(recipient)s because of the cooldown"
 )
 CONTACT_UNKNOWN = Event(
     "contact_unknown", INFO, "No contact has the address %(recipient)s"
 )
-CODE_REJECTED = Event("code_rejected", INFO, "Code for %(recipient)s rejected")
+CODE_REJECTED = Event("code_rejected", INFO, "The code for %(recipient)s was wrong")
 CONTACT_VERIFIED = Event(
     "contact_verified",
     INFO,
@@ -69,7 +69,7 @@ CONTACT_VERIFIED = Event(
 LIMIT_REACHED = Event(
     "limit_reached",
     WARNING,
-    "%(limit)s is reached for another %(retry_after)s s for %(recipient)s",
+    "The limit %(limit)s stops %(recipient)s for another %(retry_after)s s",
 )
 CLIENT_ADDRESS_UNKNOWN = Event(
     "client_address_unknown",
@@ -79,30 +79,32 @@ CLIENT_ADDRESS_UNKNOWN = Event(
 NEXT_TOO_LONG = Event(
     "next_too_long",
     WARNING,
-    "Dropped a next of %(length)d characters: at most %(maximum)d are kept",
+    "A next of %(length)d characters was dropped: the maximum is %(maximum)d",
 )
 LOGIN_REFUSED = Event(
-    "login_refused", WARNING, "Login refused to %(recipient)s: %(reason)s"
+    "login_refused", WARNING, "The login of %(recipient)s was refused: %(reason)s"
 )
 
 PROVIDER_ANSWERED = Event(
-    "provider_answered", DEBUG, "%(verb)s was answered after %(duration).3f s"
+    "provider_answered",
+    DEBUG,
+    "The provider answered the call %(verb)s after %(duration).3f s",
 )
 PROVIDER_UNAVAILABLE = Event("provider_unavailable", WARNING, _FAILED)
 PROVIDER_REFUSED = Event("provider_refused", ERROR, _FAILED)
 SEND_UNCERTAIN = Event("send_uncertain", ERROR, _FAILED)
 
 AUTH_TOKEN_FETCHED = Event(
-    "auth_token_fetched", DEBUG, "An auth token was fetched, to serve until %(until)s"
+    "auth_token_fetched", DEBUG, "An auth token was fetched. It is used until %(until)s"
 )
 AUTH_TOKEN_KEPT = Event(
-    "auth_token_kept", INFO, "The old auth token serves until %(until)s"
+    "auth_token_kept", INFO, "The old auth token is used until %(until)s"
 )
 CONTACT_GONE = Event(
     "contact_gone",
     WARNING,
-    "No auth token at login: the contact of user %(user_id)s is not found any more",
+    "User %(user_id)s got no auth token at login: the API does not know the contact",
 )
 AUTH_TOKEN_FAILED = Event(
-    "auth_token_failed", ERROR, "No auth token at login of user %(user_id)s"
+    "auth_token_failed", ERROR, "User %(user_id)s got no auth token at login"
 )

@@ -190,4 +190,6 @@ def test_what_nobody_listens_to_is_not_put_into_words(caplog, monkeypatch):
 def test_no_field_begins_another_record(caplog):
     events.LOGIN_REFUSED.log(recipient="a@x\n2026 ERROR", reason="no\r\nERROR forged")
 
-    assert caplog.messages == ["Login refused to a***@x?2026 ERROR: no??ERROR forged"]
+    assert caplog.messages == [
+        "The login of a***@x?2026 ERROR was refused: no??ERROR forged"
+    ]

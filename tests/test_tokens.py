@@ -239,7 +239,7 @@ def test_whatever_goes_wrong_with_the_token_the_login_stands(
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = ["no key"]
 
     assert log_in(client, piggy_sandbox).url == "/members/"
-    assert "No auth token at login" in caplog.text
+    assert "got no auth token at login" in caplog.text
 
 
 IN_A_WORD = [

@@ -1,4 +1,4 @@
-"""How the commands read a table of any size. What they do with it is theirs."""
+"""Read a table of any size in chunks."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -10,18 +10,22 @@ _M = TypeVar("_M", bound=Model)
 
 
 def add_argument(parser: ArgumentParser, default: int = 500) -> None:
-    """Take the size of a chunk."""
+    """Add the option for the size of a chunk."""
     parser.add_argument(
-        "--chunk", type=int, default=default, help="rows a statement, at most"
+        "--chunk",
+        type=int,
+        default=default,
+        help="the maximum number of rows for each statement",
     )
 
 
 def in_chunks(rows: QuerySet[_M], size: int) -> Iterator[list[_M]]:
     """
-    Yield `rows` in lists of `size` at most, each read when it is asked for.
+    Yield `rows` in lists of at most `size`. Each list is read when it is needed.
 
-    By primary key and never back, so that it ends whatever happens to the rows
-    meanwhile. No cursor is kept open, and MariaDB's client would read all of it.
+    The rows are read in the order of their primary key, and never twice. So the loop
+    ends, even if rows are added meanwhile. No cursor stays open, because MariaDB's
+    client would read all rows of a cursor at once.
     """
     rows = rows.order_by("pk")
     chunk = list(rows[: max(1, size)])

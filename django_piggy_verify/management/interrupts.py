@@ -1,4 +1,4 @@
-"""How a command that takes long is asked to stop: Ctrl-C, or SIGTERM."""
+"""Stop a long command with Ctrl-C or SIGTERM."""
 
 import signal
 from collections.abc import Iterator
@@ -13,24 +13,24 @@ _USUAL: Final = (signal.SIG_DFL, signal.default_int_handler)
 
 
 class Stopped(CommandError):
-    """The command has stopped as it was asked to; what it did stays done."""
+    """The command stopped because of a signal. It does not undo its work."""
 
     def __init__(self, number: int) -> None:
         name = signal.Signals(number).name
-        # Django writes "Stopped: " before it; the code is the one that shells know.
+        # Django writes "Stopped: " before this text. Shells use the same exit status.
         super().__init__(f"by {name}", returncode=128 + number)
 
 
 @contextmanager
 def heeded() -> Iterator[list[int]]:
     """
-    Hand out a list that the first signal is put into, while the block runs.
+    Yield a list. The first signal during the block is added to the list.
 
-    The statement under way is so left to its end: an exception in the middle
-    would undo it. A second signal acts as it always does. One that is ignored or
-    handled stays so: a job in the background has nothing to do with Ctrl-C, and a
-    worker that runs the command has an end of its own. Python hears signals in the
-    main thread only; in any other, this does nothing.
+    So the current statement can end. An exception in the middle would undo it. A second
+    signal acts as usual. If a signal is already ignored or has a handler, it stays so:
+    Ctrl-C must not stop a job in the background, and a worker that runs the command
+    stops in its own way. Python receives signals in the main thread only. In any other
+    thread, the list stays empty.
     """
     heard: list[int] = []
     if current_thread() is not main_thread():

@@ -1,4 +1,4 @@
-"""A line that tells whoever sits at a terminal how far a command has come."""
+"""Show the progress of a command on a terminal."""
 
 from typing import Final
 
@@ -8,19 +8,19 @@ _WIDTH: Final = 60
 
 
 class Line:
-    """Is rewritten in place, and is seen on a terminal only: no log is full of it."""
+    """A line that is overwritten in place. It appears on a terminal only."""
 
     def __init__(self, out: OutputWrapper, *, is_wanted: bool) -> None:
         self._out = out
         self._is_seen = is_wanted and out.isatty()
 
     def show(self, text: str) -> None:
-        """Put `text` in the place of what stood there."""
+        """Replace the line with `text`."""
         if self._is_seen:
             self._out.write(f"\r{text:{_WIDTH}}", ending="")
             self._out.flush()
 
     def clear(self) -> None:
-        """Leave an empty line, with the cursor at its beginning."""
+        """Empty the line, and move the cursor to its beginning."""
         if self._is_seen:
             self._out.write(f"\r{'':{_WIDTH}}\r", ending="")

@@ -1,10 +1,10 @@
 """
-For a project's own tests: a remote API on a real port, a login, and an assertion.
+Tools for the tests of a project: two fixtures, a login, and an assertion.
 
-Load the fixtures with ``pytest_plugins = ["django_piggy_verify.testing"]``; nothing
-is loaded by itself. They need pytest and pytest-django; the rest serves Django's own
-test cases as well. A ``conftest.py`` may import from here, too, since there is nothing
-to rewrite: PYTEST_DONT_REWRITE.
+Load the fixtures with ``pytest_plugins = ["django_piggy_verify.testing"]``. pytest
+does not load them by itself. The fixtures need pytest and pytest-django. The other
+tools work in Django's own test cases too. A ``conftest.py`` may import this module,
+because pytest does not rewrite it (PYTEST_DONT_REWRITE).
 """
 
 from contextlib import suppress
@@ -29,12 +29,12 @@ _MODULES = {
     "login_contact": "logins",
 }
 
-with suppress(ModuleNotFoundError):  # there may be no pytest
+with suppress(ModuleNotFoundError):  # pytest may be missing
     from django_piggy_verify.testing.fixtures import piggy_sandbox, piggy_sandbox_server
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs Django at first use: fixtures are loaded before it is."""
+    """Import a tool at its first use: pytest loads the fixtures before Django."""
     if name not in _MODULES:
         raise AttributeError(name)
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""The fixtures of pytest: nothing here needs Django before a test asks for it."""
+"""The fixtures for pytest. The module itself does not need Django."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from django_piggy_verify.sandbox.server import SandboxServer
 
 @pytest.fixture(scope="session")
 def piggy_sandbox_server() -> Iterator[SandboxServer]:
-    """Serve one sandbox to the whole test run; `connections` counts sockets."""
+    """Serve one sandbox for the whole test run. `connections` counts its sockets."""
     with SandboxServer(Sandbox()) as server:
         yield server
 
@@ -19,10 +19,10 @@ def piggy_sandbox_server() -> Iterator[SandboxServer]:
 @pytest.fixture
 def piggy_sandbox(piggy_sandbox_server: SandboxServer, settings: Any) -> Sandbox:
     """
-    Answer an empty sandbox that the settings point to.
+    Return an empty sandbox, and let the settings point to it.
 
-    Turns ``DEBUG`` on, since the sandbox speaks plain http, and takes away the
-    time that a POST of an address takes at least.
+    The fixture turns ``DEBUG`` on, because the sandbox uses http. It also removes the
+    minimum time of a POST that sends a code.
     """
     sandbox = piggy_sandbox_server.sandbox
     sandbox.reset()

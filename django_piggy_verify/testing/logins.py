@@ -1,8 +1,8 @@
 """
-A contact who is logged in, for tests that are about something else.
+Log a contact in, for tests that are about something else.
 
-No page is walked and no code is checked here; whom that makes a user is decided
-by the project's own backend.
+No page is opened and no code is checked. The project's own backend decides which user
+the contact gets.
 """
 
 from datetime import timedelta
@@ -34,23 +34,23 @@ def login_contact(
     request: HttpRequest | None = None,
 ) -> AbstractBaseUser:
     """
-    Log a contact in, and answer the user, as if a right code had been typed.
+    Log a contact in as after a right code, and return the user.
 
-    There is no HTTP, no limit counts, and no page is asked. The project's own
-    backend maps the contact to a user: its `find_user`, `create_user`,
-    `adopt_user`, `update_user` and `can_log_in` run and get `request`, by default
-    None; `contact_verified` is sent. The browser, though, is not known to be the
-    member's afterwards: a device cookie comes from the pages alone.
+    No HTTP call is made, and no limit counts the login. The project's own backend
+    chooses the user: its `find_user`, `create_user`, `adopt_user`, `update_user` and
+    `can_log_in` run and get `request`, which is None by default. The signal
+    `contact_verified` is sent. The browser gets no device cookie, because only the
+    pages set it.
 
-    The same `email`, in any spelling, is the same contact each time. Pass `uid` to be
-    a particular one: with ``uid=piggy_sandbox.add_contact(email).uid``, a token can
-    be fetched from the sandbox. With an `auth_token`, that is what it
-    answers, from the cache, for ``PIGGY_VERIFY_AUTH_TOKEN_TTL`` seconds.
+    The same `email`, in any spelling, is always the same contact. To choose the contact
+    yourself, pass its `uid`. With ``uid=piggy_sandbox.add_contact(email).uid``, a token
+    can be fetched from the sandbox. An `auth_token` is stored in the cache, where
+    `get_auth_token` finds it for ``PIGGY_VERIFY_AUTH_TOKEN_TTL`` seconds.
 
-    Needs the database. In an async test, call it by `sync_to_async`.
+    The function needs the database. In an async test, call it with `sync_to_async`.
 
-    Raises LoginRefused for a user who may not log in by code, ValueError for what
-    is no address, and ImproperlyConfigured if there is no `PiggyBackend`.
+    Raises LoginRefused if the user may not log in by code. Raises ValueError if `email`
+    is not an address. Raises ImproperlyConfigured if there is no `PiggyBackend`.
     """
     path, backend = _find_backend()
     identity = identity_of(uid or _uid_of(email), email)
@@ -68,12 +68,12 @@ def _find_backend() -> tuple[str, PiggyBackend]:
         if isinstance(backend, PiggyBackend):
             return path, backend
     raise ImproperlyConfigured(
-        "AUTHENTICATION_BACKENDS has no PiggyBackend: nobody can be logged in by code."
+        "AUTHENTICATION_BACKENDS has no PiggyBackend, so nobody can log in by code."
     )
 
 
 def _uid_of(email: str) -> str:
-    """Make up an id, the same for all spellings of an address."""
+    """Return an invented id. All spellings of an address have the same id."""
     recipient = recipients.key(recipients.normalise(email))
     return str(uuid5(NAMESPACE_URL, f"mailto:{recipient}"))
 

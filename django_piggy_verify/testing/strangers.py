@@ -1,8 +1,8 @@
 """
-Whether the pages tell strangers from contacts, asked of the pages themselves.
+Test whether the pages show who is a contact and who is a stranger.
 
-It judges what comes out, and not how it is made: templates, views, forms and
-middleware may be a project's own.
+The test compares what the pages return. It does not matter who wrote the templates,
+views, forms and middleware, so a project can test its own.
 """
 
 import time
@@ -27,7 +27,7 @@ from django_piggy_verify.sandbox import Sandbox, Switches
 from django_piggy_verify.testing.transcripts import masked, transcript
 
 FLOOR: Final = 0.05
-"""Seconds that a send has to last; without a floor it is over in a fraction."""
+"""Seconds that a send must last. Without a floor it is much faster."""
 
 _SETTINGS: Final = {
     "PIGGY_VERIFY_LOGIN_TTL": 600,
@@ -35,7 +35,7 @@ _SETTINGS: Final = {
         "send_cooldown": "1/60s",
         "send_recipient": "3/15m",
         "check_login": 2,
-        # They would be counted for both, and hit one of them first.
+        # Both visitors share these counts. Only one of them would reach the limit.
         "send_ip": "999/1h",
         "check_ip": "999/1h",
     },
@@ -47,9 +47,9 @@ class _Step(NamedTuple):
     method: str
     page: str
     call: str = ""
-    """The upstream call without which it proves nothing."""
+    """The API call that the step must cause. Otherwise the step proves nothing."""
     wait: int = 0
-    """Seconds that pass before it."""
+    """Seconds that pass before the step."""
 
 
 STEPS: Final = (
@@ -80,29 +80,29 @@ def assert_strangers_look_like_contacts(
     ignore: str = "",
 ) -> None:
     """
-    Raise AssertionError, with a diff, if a page tells strangers from contacts.
+    Raise AssertionError, with a diff, if a page shows who is a contact.
 
-    A member who has logged in before and a stranger do the same: ask, mistype,
-    ask again, run into limits, come too late, give up; in HTML and in JSON.
-    Status, headers, cookies, body and upstream calls must be the same to the
-    letter. Only these may differ: the address in any spelling, CSRF tokens, ids of
-    sessions and of logins in progress, nonces. And a send must last for
-    ``PIGGY_VERIFY_SEND_FLOOR``; whether both last equally long beyond that is not
-    measured.
+    A member who has logged in before and a stranger take the same steps. They ask for
+    a code, type a wrong code, ask again, reach limits, come too late and cancel. They
+    do so in HTML and in JSON. The status, headers, cookies, body and API calls of both
+    must be equal. Only the following may differ: the address in any spelling, CSRF
+    tokens, nonces, and the ids of sessions and of logins in progress. Each send must
+    last for ``PIGGY_VERIFY_SEND_FLOOR``. The function does not compare durations above
+    the floor.
 
-    Needs the database. Clocks stand still meanwhile; limits and durations are set
-    as the steps need them, switches of the sandbox left as they are. `contact` and
-    `stranger` must be equally long. `new_client` makes the browsers, as in
-    ``partial(Client, SERVER_NAME="shop.example")``. What matches `ignore`, a
-    regular expression such as ``"X-Request-ID: .*"``, may differ as well.
+    The function needs the database. It stops the clocks, and sets the limits and the
+    durations that the steps need. It does not change the switches of the sandbox.
+    `contact` and `stranger` must have the same length. `new_client` creates the
+    browsers, for example ``partial(Client, SERVER_NAME="shop.example")``. `ignore` is a
+    regular expression for text that may differ too, such as ``"X-Request-ID: .*"``.
     """
     if len(contact) != len(stranger):
-        raise ValueError("addresses of different lengths give themselves away")
+        raise ValueError("the two addresses have different lengths")
     sandbox.remove_contact(stranger)
     _make_a_member_of(contact, sandbox)
     with override_settings(**_SETTINGS), _stopped_clock() as clock:
         for accept in ("text/html", "application/json"):
-            # Another each time: an earlier run may have left the clock ahead.
+            # A new code each time: an earlier run may have used a later clock.
             code = get_random_string(10)
             pair = [
                 _Visitor(sandbox, new_client(HTTP_ACCEPT=accept), address, code, ignore)
@@ -123,7 +123,7 @@ class _Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class _Visitor:
-    """One of the two, in a fresh browser."""
+    """One of the two visitors, in a new browser."""
 
     sandbox: Sandbox
     client: Client
@@ -132,7 +132,7 @@ class _Visitor:
     ignore: str
 
     def __post_init__(self) -> None:
-        """Forget what was counted before, for one of them or for both."""
+        """Clear the counts of earlier runs."""
         rate_limits.unlock(self.address)
 
     def take(self, step: _Step) -> _Seen:
@@ -158,13 +158,13 @@ class _Visitor:
 
 
 def _judge(step: str, call: str, contact: _Seen, stranger: _Seen) -> None:
-    """Compare what two saw of a step; it must have led to the `call`, if any."""
+    """Compare what both visitors saw. The step must have caused the `call`, if any."""
     if contact.text != stranger.text:
         texts = contact.text.splitlines(), stranger.text.splitlines()
         diff = "\n".join(unified_diff(*texts, "contact", "stranger", lineterm=""))
-        raise AssertionError(f"{step} tells a stranger from a contact:\n{diff}")
+        raise AssertionError(f"{step} shows who is a contact:\n{diff}")
     if call and call not in contact.calls:
-        raise AssertionError(f"{step} asked nothing of the API:\n{contact.text}")
+        raise AssertionError(f"{step} caused no call to the API:\n{contact.text}")
     took = min(contact.took, stranger.took)
     if call == "send" and took < FLOOR:
         raise AssertionError(
@@ -173,7 +173,7 @@ def _judge(step: str, call: str, contact: _Seen, stranger: _Seen) -> None:
 
 
 def _make_a_member_of(contact: str, sandbox: Sandbox) -> None:
-    """Give the contact a user, as far as the project lets new ones in."""
+    """Give the contact a user, if the project creates users."""
     sandbox.add_contact(contact)
     code = sandbox.send(contact).code
     with suppress(PiggyVerifyError):
@@ -196,7 +196,7 @@ class _Clock:
 
 @contextmanager
 def _stopped_clock() -> Iterator[_Clock]:
-    """Stop the clocks of Django and of this package, so that no seconds differ."""
+    """Stop the clocks of Django and of this package, so that all times are equal."""
     clock = _Clock()
     with patch("time.time", clock.time), patch.object(timezone, "now", clock.now):
         yield clock

@@ -1,7 +1,7 @@
 """
-What can be seen of an answer, as one text that can be compared with another's.
+Write a response as one text, so that two responses can be compared.
 
-Who is compared with whom, and at what, is the business of `strangers`.
+The module `strangers` decides which responses are compared.
 """
 
 import html
@@ -18,16 +18,16 @@ from django_piggy_verify.sandbox import Call
 
 
 def transcript(response: HttpResponse, calls: Iterable[Call]) -> str:
-    """Answer the upstream calls, status, headers, cookies and body, line by line."""
+    """Return the API calls, status, headers, cookies and body, one fact a line."""
     return "\n".join(_lines(response, calls))
 
 
 def masked(text: str, *, address: str, ignore: str) -> str:
     """
-    Answer a transcript without what differs between any two visitors.
+    Return a transcript without the parts that differ between any two visitors.
 
-    That is `address` in any spelling, CSRF tokens, ids of sessions and of logins
-    in progress, nonces, and what the pattern `ignore` matches.
+    These parts are `address` in any spelling, CSRF tokens, nonces, the ids of sessions
+    and of logins in progress, and all matches of the pattern `ignore`.
     """
     text = re.sub(r"[\w-]+:[\w-]{6}:[\w-]{43}", _read_login, text)
     for name in (settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME):
@@ -50,13 +50,13 @@ def _lines(response: HttpResponse, calls: Iterable[Call]) -> Iterator[str]:
 
 
 def _read_login(signed: re.Match[str]) -> str:
-    """Show what visitors can read in a login in progress, less what is random."""
+    """Return the readable content of a login in progress, without random parts."""
     login = pending._read(signed[0])
     return repr(replace(login, id="ID", browser="ID")) if login else signed[0]
 
 
 def _spellings(address: str) -> str:
-    """Answer a pattern for `address` as HTML, JSON and URLs may write it."""
+    """Return a pattern that matches `address` in HTML, in JSON and in URLs."""
     return "".join(
         rf"(?:{re.escape(each)}|{re.escape(html.escape(each))}"
         rf"|\\u{ord(each):04x}|%(?:25)*{ord(each):02x})"

@@ -252,7 +252,7 @@ def test_an_event_is_described_with_its_level_and_its_fields():
     text = written(".. every-event::")
 
     assert "INFO: A code was sent to {recipient}" in text
-    assert "{verb} was answered after {duration} s" in text
+    assert "The provider answered the call {verb} after {duration} s" in text
 
 
 def test_a_command_is_described_with_its_own_options_alone():

@@ -61,7 +61,7 @@ def test_what_was_done_is_said_without_a_token(token, capsys):
 
     out = capsys.readouterr().out
     assert out.splitlines() == [
-        "1 auth tokens encrypted anew",
+        "1 auth tokens encrypted again",
         "0 auth tokens up to date",
         "0 auth tokens unreadable",
     ]
@@ -92,7 +92,7 @@ def test_what_no_key_opens_is_counted_and_left_alone(token, settings, capsys):
 
     out = capsys.readouterr().out
     assert "1 auth tokens unreadable" in out
-    assert "1 auth tokens encrypted anew" in out
+    assert "1 auth tokens encrypted again" in out
 
 
 def test_what_has_expired_is_not_looked_at(token, capsys):
@@ -100,7 +100,7 @@ def test_what_has_expired_is_not_looked_at(token, capsys):
 
     rekey()
 
-    assert "0 auth tokens encrypted anew" in capsys.readouterr().out
+    assert "0 auth tokens encrypted again" in capsys.readouterr().out
 
 
 def test_a_token_that_is_fetched_meanwhile_stays(user, token, capsys):
@@ -128,7 +128,7 @@ def test_a_replica_that_lags_behind_is_not_asked(token, settings, capsys):
 
     rekey()
 
-    assert "1 auth tokens encrypted anew" in capsys.readouterr().out
+    assert "1 auth tokens encrypted again" in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -149,5 +149,5 @@ def test_all_are_done_a_few_at_a_time(six_more, token, capsys):
     with CaptureQueriesContext(connection) as captured:
         rekey(chunk=3)
 
-    assert "7 auth tokens encrypted anew" in capsys.readouterr().out
+    assert "7 auth tokens encrypted again" in capsys.readouterr().out
     assert sum(each["sql"].startswith("SELECT") for each in captured) == 4

@@ -448,7 +448,7 @@ def test_an_error_code_at_the_token_fetch_keeps_the_login(
 
     assert type_code(visitor, CODE).url == "/members/"
     assert not AuthToken.objects.exists()
-    reason = "No auth token at login" if code == 55031 else "fetch failed"
+    reason = "got no auth token at login" if code == 55031 else "fetch failed"
     assert reason in blames()[0][1]
 
 

@@ -142,7 +142,7 @@ def test_a_view_that_treats_strangers_otherwise_is_found(complaint, views, leak)
 
     found = complaint()
     assert found.startswith("asking for a code (")
-    assert ") tells a stranger from a contact:\n--- contact\n+++ stranger\n" in found
+    assert ") shows who is a contact:\n--- contact\n+++ stranger\n" in found
     assert LEAKS[leak] in found
 
 
@@ -155,7 +155,7 @@ def test_a_leak_on_a_later_page_is_found_there(complaint, views):
 
     views(resend=LeakyResendView)
 
-    assert complaint().startswith("a resend within the cooldown (text/html) tells")
+    assert complaint().startswith("a resend within the cooldown (text/html) shows who")
 
 
 def test_a_wrong_code_that_is_worded_otherwise_is_found(complaint, views):
@@ -168,7 +168,7 @@ def test_a_wrong_code_that_is_worded_otherwise_is_found(complaint, views):
     views(code=LeakyCodeView)
 
     found = complaint()
-    assert found.startswith("a wrong code (text/html) tells")
+    assert found.startswith("a wrong code (text/html) shows who")
     assert "+    <li>" in found
     assert "We know no such member." in found
 
@@ -190,7 +190,7 @@ def test_a_template_that_shows_something_to_members_only_is_found(
     )
 
     found = complaint()
-    assert found.startswith(f"{step} (text/html) tells a stranger from a contact:\n")
+    assert found.startswith(f"{step} (text/html) shows who is a contact:\n")
     assert "\n-Welcome back\n" in found
 
 
@@ -204,7 +204,7 @@ def test_a_view_that_asks_the_api_for_members_only_is_found(complaint, views):
     views(email=LeakyEmailView)
 
     found = complaint()
-    assert found.startswith("asking for a code (text/html) tells")
+    assert found.startswith("asking for a code (text/html) shows who")
     assert (
         '\n-Upstream: POST api/v3/oauth/clients/contact-verification/send {"' in found
     )
@@ -238,7 +238,9 @@ def test_a_flow_that_goes_nowhere_proves_nothing(complaint, views):
     views(email=OtherEmailView)
 
     found = complaint()
-    assert found.startswith("asking for a code (text/html) asked nothing of the API:\n")
+    assert found.startswith(
+        "asking for a code (text/html) caused no call to the API:\n"
+    )
     assert "This field is required." in found
 
 
@@ -246,7 +248,7 @@ def test_a_project_that_tells_strangers_so_is_found(complaint, settings):
     settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
 
     found = complaint()
-    assert found.startswith("asking for a code (text/html) tells")
+    assert found.startswith("asking for a code (text/html) shows who")
     assert "We know no member with this email address." in found
 
 

@@ -1,4 +1,4 @@
-"""Delete what has expired: auth tokens, and tallies whose window is over."""
+"""Delete expired auth tokens, and counters whose window has ended."""
 
 import time
 from argparse import ArgumentParser
@@ -15,20 +15,20 @@ from django_piggy_verify.management import chunks, interrupts, progress
 from django_piggy_verify.models import AuthToken, Tally
 
 SPAN: Final = 0.15
-"""Seconds that a statement should take: whoever wants one of its rows waits for it."""
+"""Seconds that one statement should take. Other users of its rows wait for it."""
 
 BREATH: Final = 0.1
 """
-Seconds between two statements on SQLite, which lets one write at a time.
+Seconds between two statements on SQLite, which allows one writer at a time.
 
-Whoever waits there looks every 0.1 seconds whether it is their turn.
+A waiting writer tries again every 0.1 seconds.
 """
 
 FIRST: Final = 1000
-"""Rows of the first statement; then it is known how fast the database is."""
+"""Rows of the first statement. It shows how fast the database is."""
 
 MOST: Final = 200_000
-"""Rows of one statement, at most."""
+"""The maximum number of rows of one statement."""
 
 _TABLES: Final[dict[str, tuple[type[Model], str]]] = {
     "auth tokens": (AuthToken, "expires_at"),
@@ -37,19 +37,21 @@ _TABLES: Final[dict[str, tuple[type[Model], str]]] = {
 
 
 class Command(BaseCommand):
-    """Deletes in chunks, each a statement of its own; stopping it loses nothing."""
+    """Each chunk is deleted in one statement. You can stop the command at any time."""
 
-    help = "Deletes expired auth tokens and spent counts."
+    help = "Deletes expired auth tokens and old counts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the size of a chunk, and whether this is a rehearsal."""
+        """Add the options for the size of a chunk and for a dry run."""
         chunks.add_argument(parser, default=MOST)
         parser.add_argument(
-            "--dry-run", action="store_true", help="count, but delete nothing"
+            "--dry-run",
+            action="store_true",
+            help="only count the rows, and delete nothing",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Purge both tables and say how many rows went."""
+        """Delete from both tables, and print the number of rows."""
         now, is_rehearsal = timezone.now(), options["dry_run"]
         line = progress.Line(self.stdout, is_wanted=options["verbosity"] > 0)
         with interrupts.heeded() as heard:
@@ -75,7 +77,7 @@ class Command(BaseCommand):
 def _add_up(
     steps: Iterator[int], name: str, line: progress.Line, heard: list[int]
 ) -> int:
-    """Answer the sum of what is deleted, until a signal is heard."""
+    """Return the number of deleted rows. Stop after a signal."""
     total = 0
     try:
         for number in steps:
@@ -89,14 +91,14 @@ def _add_up(
 
 
 class _Chunk:
-    """How many rows one statement may delete: as many as take `SPAN` seconds."""
+    """The number of rows that one statement deletes in about `SPAN` seconds."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.size = min(FIRST, most)
 
     def delete(self, rows: QuerySet[Model]) -> int:
-        """Delete `rows`, and learn from how long that took."""
+        """Delete `rows`, and adapt the size to the duration."""
         began = time.perf_counter()
         deleted = _delete_spent(rows)
         if deleted:
@@ -113,13 +115,15 @@ def _delete(
     rows: QuerySet[Model], is_spent: Q, field: str, chunk: _Chunk
 ) -> Iterator[int]:
     """
-    Delete by ranges of `field`, and yield how many rows went with each.
+    Delete ranges of `field`, and yield the number of deleted rows for each range.
 
-    A range of an index costs a tenth of a list of keys. Its end is read where the
-    chunk ends; where all the chunk is of one time, those of that time go by ranges
-    of the primary key. Never back, so that it ends whatever the traffic does.
+    A range of an index costs a tenth of a list of keys. The value in the last row of a
+    chunk ends the range. If all rows of a chunk have the same value, these rows are
+    deleted by ranges of the primary key. Ranges only move forward, so the loop ends,
+    whatever other processes do.
 
-    A range has one upper end, or SQLite may look at all that is before the other.
+    A range has only one upper end. With two, SQLite may read all rows below the other
+    end.
     """
     start = Q()
     while True:
@@ -138,7 +142,7 @@ def _delete(
 
 @retries.retry_on_conflict
 def _value_at(rows: QuerySet[Model], field: str, position: int) -> Any:
-    """Answer the value of `field` in the row at this position, or None."""
+    """Return the value of `field` in the row at this position, or None."""
     values = rows.order_by(field).values_list(field, flat=True)
     return next(iter(values[position : position + 1]), None)
 
@@ -146,11 +150,11 @@ def _value_at(rows: QuerySet[Model], field: str, position: int) -> Any:
 @retries.retry_on_conflict
 def _delete_spent(rows: QuerySet[Model]) -> int:
     """
-    Delete `rows`, where they are still spent when it is their turn.
+    Delete those of `rows` that are still expired when the database reaches them.
 
-    They are locked as they are found. To do so in order would cost ten times as
-    much; and the traffic seldom wants two spent rows just now, in another order.
-    No receiver of a project's is told: Django would read the rows first, and then
-    delete by their keys what is in use again.
+    The database locks the rows in the order in which it finds them. A fixed order
+    would cost ten times as much. Requests seldom need two expired rows at the same
+    time, so deadlocks are rare. Django's `delete` is not used: it reads the rows first,
+    and would then delete rows that are in use again. So no `post_delete` is sent.
     """
     return rows._raw_delete(using=rows.db)
