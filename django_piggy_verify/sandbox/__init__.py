@@ -1,11 +1,11 @@
 """
-A stand-in for the Piggy API, for development and tests only.
+An emulation of the Piggy API, for development and tests only.
 
-It speaks the real API's HTTP, so the product's own client is what runs against
-it: mounted in a project with `include("django_piggy_verify.sandbox.urls")`, or
-on a port of its own with `sandbox.server.SandboxServer`. Everything is kept in
-memory and gone when the process ends. It imports nothing of the product, and
-the product imports nothing of it.
+The sandbox answers real HTTP requests, so the package's own client runs against it.
+A project can add the sandbox to its URLs with
+`include("django_piggy_verify.sandbox.urls")`. `sandbox.server.SandboxServer` serves it
+on a separate port. All data is in memory, and is lost when the process ends. The
+sandbox imports no other part of the package. The package does not import the sandbox.
 """
 
 import sys
@@ -33,4 +33,4 @@ def _print_mail(mail: Mail) -> None:
 
 
 sandbox = Sandbox(announce=_print_mail)
-"""The instance behind the mounted views, one per process."""
+"""The instance that the views use, one in each process."""

@@ -1,5 +1,5 @@
 """
-The API's HTTP: requests in, answers out. No sockets, no Django, no state.
+Return the API's response to an HTTP request, without sockets, Django or state.
 
 Source: the contact verification and Contacts Portal pages of the Piggy API v3, and
 its deprecated OAuth client-credentials grant.
@@ -49,7 +49,7 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP response, less what a server adds."""
+    """An HTTP response, without the parts that a server adds."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -67,12 +67,12 @@ def answer(  # noqa: PLR0913 - the parts of an HTTP request
     sleep: Callable[[float], object] = time.sleep,
 ) -> Answer:
     """
-    Answer a request as the remote API would; no request makes it raise.
+    Return the response of the remote API to a request. No request raises an error.
 
-    `path` is percent-encoded, without a leading slash; only the portal's call reads
-    its query. `portal` is the address that the portal's links begin with.
-    `sleep` is how the `delay` switch waits: after the call took effect, so
-    that a client that gave up finds its code mailed all the same.
+    `path` is percent-encoded and has no leading slash. Only the call for the portal
+    reads the query. `portal` is the URL at the start of the portal's links. `sleep`
+    waits for the `delay` switch. It does so after the call has taken effect, so a code
+    is mailed even if the client has given up.
     """
     call = _call(method, path, headers, body)
     sandbox.record(call)
@@ -97,9 +97,10 @@ def _call(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Ca
 
 def _fields(content_type: str, body: bytes) -> dict[str, object]:
     """
-    Read a body: a form if it says so, else JSON. The vendor's SDK posts forms.
+    Return the fields of a body: a form if the content type says so, otherwise JSON.
 
-    What cannot be read has no fields, so the API's own "Invalid input" follows.
+    The vendor's SDK posts forms. A body that cannot be read has no fields, so the API
+    returns "Invalid input".
     """
     if content_type.startswith("application/x-www-form-urlencoded"):
         return dict(parse_qsl(body.decode(errors="replace")))
@@ -163,7 +164,13 @@ _SUCCESSES: Final = {SEND: _send, VERIFY: _verify, AUTH_TOKEN: _auth_token}
 
 
 def _grant(sandbox: Sandbox, body: Mapping[str, object]) -> Answer:
-    """Source: RFC 6749, 4.4 and 5; it names the errors that the vendor does not."""
+    """
+    Return the response of the token endpoint.
+
+    The vendor documents no errors, so they follow the RFC.
+
+    Source: RFC 6749, sections 4.4 and 5.
+    """
     if body.get("grant_type") != "client_credentials":
         return _json(400, {"error": "unsupported_grant_type"})
     token = sandbox.grant(body.get("client_id"), body.get("client_secret"))

@@ -1,10 +1,10 @@
-"""Lets a project list the sandbox in INSTALLED_APPS; mounting it does not need that."""
+"""The app of the sandbox. A project may install it, but its URLs work without it."""
 
 from django.apps import AppConfig
 
 
 class SandboxConfig(AppConfig):
-    """The sandbox as an app: no models, no migrations, no start-up code."""
+    """The app of the sandbox, without models and migrations."""
 
     name = "django_piggy_verify.sandbox"
     label = "piggy_verify_sandbox"

@@ -1,8 +1,8 @@
 """
-The state and the rules of the remote API, without HTTP and without Django.
+Emulate the state and the rules of the remote API, without HTTP and Django.
 
-Source: the contact verification page of the Piggy API v3. Where that page is
-silent the rule here is a guess, and its docstring says so.
+Source: the contact verification page of the Piggy API v3. Some rules are not on that
+page. They are guesses, and their docstrings say so.
 """
 
 import base64
@@ -26,20 +26,20 @@ from django_piggy_verify.sandbox.switches import Switches
 MAILS_KEPT = 200
 CALLS_KEPT = 2000
 
-# Tells an access token of ours from a personal one: a sandbox that takes any
-# key must still refuse a grant that ran out, was revoked or outlived a restart.
+# Marks the access tokens of the token endpoint. A sandbox that accepts any key must
+# still refuse such a token if it has expired, was revoked, or is from before a restart.
 GRANT_PREFIX = "grant_"
 
 
 class Sandbox:
     """
-    A remote API of one's own: contacts, a mailbox and switches.
+    An emulated remote API with contacts, a mailbox and switches.
 
-    All methods are safe to call from any thread. `api_key=None` takes every
-    bearer token that is not blank; access tokens from the token endpoint count
-    beside a key. `code_lifetime` is in seconds. `announce` is called with each
-    mail, in the thread that asked for it and outside the lock. `api_key`,
-    `code_lifetime` and `grant_lifetime` (seconds) may be changed at any time.
+    All methods are thread-safe. With `api_key=None`, every bearer token that is not
+    blank is valid. Access tokens from the token endpoint are valid too.
+    `code_lifetime` and `grant_lifetime` are in seconds. You may change them, and
+    `api_key`, at any time. `announce` is called with each mail, outside the lock, in
+    the thread that sends the mail.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class Sandbox:
         self._grants: dict[str, datetime] = {}
         self._visitors: dict[str, str] = {}
 
-    # For whoever sets the scene.
+    # Methods for tests and for the mailbox page
 
     def add_contact(self, email: str, uid: str | None = None) -> SandboxContact:
         """
-        Make `email` belong to a contact, and answer that contact.
+        Give a contact the address `email`, and return the contact.
 
-        Without a `uid` the contact that has the address already stays. With
-        another `uid` the address changes hands; with a known one the contact
-        gives up its old address. Either way codes that were mailed are void.
+        Without a `uid`, an existing contact with this address stays. With another
+        `uid`, the address moves to that contact. If a contact with this `uid` exists,
+        it loses its old address. In both cases, codes that were mailed become invalid.
         """
         with self._lock:
             known = self._contacts.get(key_of(email))
@@ -88,7 +88,7 @@ class Sandbox:
             return contact
 
     def remove_contact(self, email: str) -> None:
-        """Forget a contact and its codes; nothing happens if there is none."""
+        """Delete a contact and its codes. An unknown address is no error."""
         with self._lock:
             self._contacts.pop(key_of(email), None)
             self._newest.pop(key_of(email), None)
@@ -101,7 +101,7 @@ class Sandbox:
 
     @property
     def mails(self) -> tuple[Mail, ...]:
-        """The latest mails, newest first, also to contacts since removed."""
+        """The latest mails, newest first, including those to deleted contacts."""
         with self._lock:
             return tuple(self._mails)
 
@@ -112,17 +112,17 @@ class Sandbox:
             return tuple(self._calls)
 
     def last_code(self, email: str) -> str:
-        """Answer the newest code mailed to a contact; LookupError if none was."""
+        """Return the newest code that was mailed to a contact, or raise LookupError."""
         with self._lock:
             return self._newest[key_of(email)].code
 
     def revoke_grants(self) -> None:
-        """Refuse every access token that the token endpoint has given out."""
+        """Refuse all access tokens that the token endpoint has issued."""
         with self._lock:
             self._grants.clear()
 
     def reset(self) -> None:
-        """Forget all contacts, mails, calls, grants and visitors; turn switches off."""
+        """Delete all data, and turn all switches off."""
         with self._lock:
             self.switches = Switches()
             for memory in (self._contacts, self._newest, self._grants, self._visitors):
@@ -130,15 +130,15 @@ class Sandbox:
             self._mails.clear()
             self._calls.clear()
 
-    # For whoever speaks HTTP.
+    # Methods for `api` and `views`
 
     def record(self, call: Call) -> None:
-        """Remember a request."""
+        """Store a request."""
         with self._lock:
             self._calls.append(call)
 
     def accepts(self, bearer: str) -> bool:
-        """Say whether a bearer token opens the API at this moment."""
+        """Return whether a bearer token is valid now."""
         with self._lock:
             expires_at = self._grants.get(bearer)
         if expires_at:
@@ -148,9 +148,9 @@ class Sandbox:
         return same(bearer, self.api_key)
 
     def grant(self, client_id: object, client_secret: object) -> str | None:
-        """Answer a new access token, or `None` for a client that is not ours."""
+        """Return a new access token, or `None` for an unknown client."""
         known_id, known_secret = self._client
-        # Both are compared, so that the time tells nothing about the first.
+        # Both are compared, so that the duration does not depend on the first one.
         if not same(client_id, known_id) & same(client_secret, known_secret):
             return None
         token = GRANT_PREFIX + secrets.token_urlsafe(32)
@@ -160,10 +160,10 @@ class Sandbox:
 
     def send(self, email: object) -> Mail:
         """
-        Mail a code to a contact; codes mailed before are void from now on.
+        Mail a code to a contact. Earlier codes of the contact become invalid.
 
-        Six digits and "the newest only" are guesses: the vendor's page tells
-        neither. Raises ApiError 1003 or 55031.
+        The vendor's page does not say that a code has six digits and that only the
+        newest code is valid. Both are guesses. Raises ApiError 1003 or 55031.
 
         Source: POST contact-verification/send, Piggy API v3.
         """
@@ -181,10 +181,11 @@ class Sandbox:
 
     def verify(self, email: object, code: object) -> SandboxContact:
         """
-        Answer whose code this is, and use it up.
+        Return the contact to whom the code was mailed, and mark the code as used.
 
-        Raises ApiError 1003, or 13010 for a code that is wrong, used, void or
-        expired, and for a stranger: the page lists no 55031 for this call.
+        Raises ApiError 1003. Raises ApiError 13010 for a code that is wrong, used,
+        invalid or expired. A stranger gets 13010 too, because the page does not list
+        55031 for this call.
 
         Source: POST contact-verification/verify, Piggy API v3.
         """
@@ -198,9 +199,9 @@ class Sandbox:
 
     def auth_token(self, uid: object) -> str:
         """
-        Make up an auth token for a contact, another one each time.
+        Return a new auth token for a contact, a different one each time.
 
-        Raises ApiError 55031; `uid` is compared exactly.
+        `uid` is compared exactly. Raises ApiError 55031.
 
         Source: GET contact-verification/auth-token, Piggy API v3.
         """
@@ -210,9 +211,9 @@ class Sandbox:
 
     def portal_token(self, uid: object) -> str:
         """
-        Make up what lets a contact into the portal, another one each time.
+        Return a new token for the portal, a different one each time.
 
-        Raises ApiError 1003 or 55031; `uid` is compared exactly.
+        `uid` is compared exactly. Raises ApiError 1003 or 55031.
 
         Source: GET contacts-portal/auth-url, Piggy API v3.
         """
@@ -228,9 +229,9 @@ class Sandbox:
 
     def visitor(self, token: str) -> SandboxContact | None:
         """
-        Answer the contact whose portal this token opens, if it is there still.
+        Return the contact whose portal this token opens, or None.
 
-        That it opens it more than once is a guess.
+        It is a guess that a token works more than once.
         """
         with self._lock:
             uid = self._visitors.get(token)
@@ -255,7 +256,7 @@ def _now() -> datetime:
 
 
 def _encrypted_blob() -> str:
-    """Imitate Laravel's `encrypt()`: as long as the vendor's sample, and as opaque."""
+    """Return a text like that of Laravel's `encrypt()`, as long as a real token."""
     blob = {
         "iv": _base64(secrets.token_bytes(16)),
         "value": _base64(secrets.token_bytes(96)),

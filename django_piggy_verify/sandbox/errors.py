@@ -1,5 +1,5 @@
 """
-The error codes that the API documents, and nothing about how they travel.
+The error codes that the API documents.
 
 Source: "Possible errors" of the contact verification and the Contacts Portal pages,
 Piggy API v3.
@@ -23,7 +23,7 @@ _ALL = frozenset({SEND, VERIFY, AUTH_TOKEN, PORTAL})
 DOCUMENTED: Final[dict[int, tuple[str, frozenset[str]]]] = {
     INVALID_INPUT: ("Invalid input.", frozenset({SEND, VERIFY, PORTAL})),
     CONTACT_NOT_FOUND: ("Contact not found.", frozenset({SEND, AUTH_TOKEN, PORTAL})),
-    # Of the portal's call the page does not list it; what it says is true there, too.
+    # The page does not list it for the portal, but the reason is the same there.
     55032: ("User app not found.", frozenset({SEND, VERIFY, PORTAL})),
     PASSCODE_NOT_FOUND: ("Passcode not found.", frozenset({VERIFY})),
     1053: ("Account secret is invalid", frozenset({AUTH_TOKEN})),
@@ -31,13 +31,13 @@ DOCUMENTED: Final[dict[int, tuple[str, frozenset[str]]]] = {
     7002: ("Account inactive.", _ALL),
     7011: ("User has no access to this account.", _ALL),
 }
-"""By code: its message, and the calls that answer with it."""
+"""For each code: its message, and the calls that return it."""
 
 _UNDOCUMENTED = ("Something went wrong.", _ALL)
 
 
 class ApiError(Exception):
-    """An error that the API answers with a code of its own."""
+    """An error for which the API has a code."""
 
     def __init__(self, code: int) -> None:
         self.code = code

@@ -1,4 +1,4 @@
-"""How the API reads a field, whatever a request put there."""
+"""Read the fields of a request as the API does."""
 
 import secrets
 from typing import Final
@@ -6,25 +6,25 @@ from typing import Final
 from django_piggy_verify.sandbox.errors import INVALID_INPUT, ApiError
 
 TEXT_LIMIT: Final = 254
-"""The longest e-mail address there is (RFC 5321, 4.5.3.1.3, less the brackets)."""
+"""The longest email address (RFC 5321, 4.5.3.1.3, without the brackets)."""
 
 
 def text_of(value: object) -> str:
-    """Take a required text field, stripped, or raise ApiError 1003."""
+    """Return a required text without surrounding spaces, or raise ApiError 1003."""
     text = value.strip() if isinstance(value, str) else ""
-    # Not printable: NUL, line breaks, lone surrogates.
+    # NUL, line breaks and lone surrogates are not printable.
     if not text or len(text) > TEXT_LIMIT or not text.isprintable():
         raise ApiError(INVALID_INPUT)
     return text
 
 
 def key_of(email: str) -> str:
-    """Fold the spellings of an address that the API takes for one."""
+    """Return one key for all spellings that the API treats as the same address."""
     return email.strip().lower()
 
 
 def same(given: object, expected: str) -> bool:
-    """Compare in constant time; lone surrogates and other types are just wrong."""
+    """Compare in constant time. Lone surrogates and other types are not equal."""
     text = given if isinstance(given, str) else ""
     return secrets.compare_digest(
         text.encode(errors="surrogatepass"), expected.encode()

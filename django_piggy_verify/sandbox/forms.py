@@ -19,7 +19,7 @@ class ContactForm(forms.Form):
 
 
 class SwitchesForm(forms.Form):
-    """Shows and sets every switch that a select or a box can hold."""
+    """Shows and sets the switches that fit into a form field."""
 
     fault = forms.TypedChoiceField(
         choices=[_NONE, *((fault.value, fault.value) for fault in Fault)],
@@ -35,8 +35,9 @@ class SwitchesForm(forms.Form):
     )
     fault_on = forms.TypedMultipleChoiceField(
         label="Fault and error code on",
-        help_text="None chosen: on all calls. Of a send, an outage looks like 'code "
-        "sent': a 500 may depend on the contact. Choose maintenance to see its page.",
+        help_text="Choose none for all calls. An outage at a send looks like 'code "
+        "sent', because a 500 may depend on the contact. To see the page for an "
+        "outage, choose maintenance.",
         choices=[(call, call) for call in CALLS],
         widget=forms.CheckboxSelectMultiple,
         required=False,
@@ -54,15 +55,15 @@ class SwitchesForm(forms.Form):
 
     @classmethod
     def of(cls, switches: Switches) -> Self:
-        """Make a form that shows these switches."""
+        """Return a form that shows these switches."""
         return cls(initial=asdict(switches))
 
     def clean_fault_on(self) -> frozenset[str] | None:
-        """Take no choice for all calls."""
+        """Return None, which means all calls, if no call is chosen."""
         return frozenset(self.cleaned_data["fault_on"]) or None
 
     def apply_to(self, switches: Switches) -> None:
-        """Set the switches to what was posted."""
+        """Set the switches to the posted values."""
         values: dict[str, Any] = self.cleaned_data
         for name, value in values.items():
             setattr(switches, name, value)

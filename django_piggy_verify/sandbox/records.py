@@ -1,4 +1,4 @@
-"""What a sandbox remembers. No rules, and no secret in any `repr`."""
+"""The data of a sandbox. No `repr` contains a secret."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class SandboxContact:
-    """A loyalty contact on the remote side; `uid` is opaque, any text will do."""
+    """A contact of the emulated API. `uid` may be any text."""
 
     uid: str
     email: str
@@ -15,7 +15,7 @@ class SandboxContact:
 
 @dataclass(eq=False, slots=True)
 class Mail:
-    """A code that was "mailed". Not frozen: `used` turns true at a verify."""
+    """A code that was "mailed". A verify call sets `used`."""
 
     recipient: str
     code: str = field(repr=False)
@@ -27,12 +27,12 @@ class Mail:
 @dataclass(frozen=True, slots=True)
 class Call:
     """
-    A request as it came in, whatever became of it.
+    A request that was received.
 
-    `name` is "send", "verify", "auth-token", "portal" or "token", or "unknown" for
-    any other path. `body` holds the fields that could be read; of an auth-token or
-    portal call, `{"uid": ...}`. `path` is the request target, still percent-encoded
-    and with its query; `headers` are keyed in lower case.
+    `name` is "send", "verify", "auth-token", "portal" or "token". For any other path it
+    is "unknown". `body` contains the fields that could be read. For an auth-token or
+    portal call it is `{"uid": ...}`. `path` is the request target. It is
+    percent-encoded and contains the query. The names in `headers` are in lower case.
     """
 
     name: str

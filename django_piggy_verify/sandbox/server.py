@@ -1,7 +1,8 @@
 """
-A sandbox on a port of its own, for tests: real sockets, one thread for each.
+Serve a sandbox on a separate port, for tests. Each connection has a thread.
 
-Loopback only and without TLS. The standard library's server does the HTTP.
+The server listens on the loopback interface only, and has no TLS. The HTTP is done by
+the server of the standard library.
 """
 
 import socket
@@ -17,15 +18,15 @@ from django_piggy_verify.sandbox.api import BASE_PATH, TOKEN_PATH, answer
 from django_piggy_verify.sandbox.emulator import Sandbox
 
 LENGTH_DIGITS = 7
-"""Digits of a Content-Length: a body may have just under 10 MB."""
+"""The maximum number of digits of a Content-Length: just under 10 MB."""
 
 
 class SandboxServer:
     """
-    Serves a sandbox while its `with` block runs, which can be entered once.
+    Serves a sandbox during its `with` block. You can enter the block only once.
 
-    `connections` counts the TCP connections that were accepted so far. Leaving
-    closes them all, also those with an answer held back by the `delay` switch.
+    `connections` counts the TCP connections that were accepted. The end of the block
+    closes all connections, including those that wait for the `delay` switch.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -33,7 +34,7 @@ class SandboxServer:
         self._server = _Server(sandbox)
         self._thread = Thread(
             target=self._server.serve_forever,
-            # Half a second, the default, would be paid by each test at the end.
+            # With the default, each test would take up to half a second longer.
             kwargs={"poll_interval": 0.01},
             name="piggy-sandbox",
         )
@@ -43,7 +44,7 @@ class SandboxServer:
 
     @property
     def connections(self) -> int:
-        """How many TCP connections were accepted so far."""
+        """The number of TCP connections that were accepted."""
         return self._server.accepted
 
     def __enter__(self) -> Self:
@@ -63,7 +64,7 @@ class SandboxServer:
 
 
 class _Server(ThreadingHTTPServer):
-    # Joined when the server closes, so that no thread outlives the test.
+    # The server waits for its threads, so that none is left after the test.
     daemon_threads = False
     request_queue_size = 128
 
@@ -76,7 +77,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks DNS for the name of 127.0.0.1, which can be slow.
+        # HTTPServer would look up the name of 127.0.0.1 in DNS, which can be slow.
         socketserver.TCPServer.server_bind(self)
         self.server_port = self.server_address[1]
 
@@ -93,15 +94,15 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """Wake every thread: those that hold back, and those that listen."""
+        """Wake all threads that wait for the delay or for a request."""
         self.closing.set()
         with self._lock:
             for connection in self._open:
-                with suppress(OSError):  # the client was faster
+                with suppress(OSError):  # the client has closed it already
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that gives up while it waits is what tests of time-outs do.
+        # In tests of timeouts, clients close the connection while they wait.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -110,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # head and body in one packet
+    wbufsize = -1  # sends head and body in one packet
 
     def do_GET(self) -> None:
         given = answer(
@@ -131,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base's names
 
     def _body(self) -> bytes:
-        """Read the body; one that is chunked or too long counts as empty."""
+        """Read the body. A body that is chunked or too long counts as empty."""
         length = self.headers.get("Content-Length", "0")
         is_plain = length.isdecimal() and len(length) <= LENGTH_DIGITS
         if "Transfer-Encoding" in self.headers or not is_plain:
@@ -140,4 +141,4 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(length))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: a path may hold a contact's id."""
+        """Log nothing, because a path may contain the id of a contact."""

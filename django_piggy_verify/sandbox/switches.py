@@ -1,4 +1,4 @@
-"""How a sandbox is told to misbehave. Read at each call, so a change acts at once."""
+"""The switches for errors of a sandbox. They are read at each call."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,9 +9,9 @@ from django_piggy_verify.sandbox.errors import ApiError
 
 class Fault(StrEnum):
     """
-    Answers that come from in front of the API, so that no rule of it is run.
+    Responses of a server in front of the API, which the call does not reach.
 
-    Nothing is mailed, used up or granted, and no bearer token is looked at.
+    Nothing is mailed, used or granted, and the bearer token is not checked.
     """
 
     OUTAGE = "outage"
@@ -34,31 +34,33 @@ class Fault(StrEnum):
 
 @dataclass
 class Switches:
-    """The misbehaviour that is on; a fresh one has none."""
+    """The errors that are switched on. By default there are none."""
 
     fault: Fault | None = None
     fault_on: frozenset[str] | None = None
-    """The calls that `fault` and `error_code` apply to; `None`: all of them."""
+    """The calls that `fault` and `error_code` apply to. `None` means all calls."""
     error_code: int | None = None
-    """Forced on the calls that document it; one undocumented, on all but "token"."""
+    """The error that is returned by each call that documents it.
+
+    An undocumented code is returned by all calls but "token"."""
     error_status: int = 400
-    """HTTP status of every error that has a code, forced or not."""
+    """The HTTP status of all errors that have a code."""
     errors_as: Literal["absent", "text", "list"] = "absent"
-    """Shape of the optional `errors` member: the vendor answers with all three."""
+    """The shape of the optional member `errors`. The vendor uses all three shapes."""
     delay: float = 0.0
-    """Seconds an answer is held back, after the call has had its effect."""
+    """Seconds before a response is sent. The call takes effect before them."""
     bare_token: bool = False
-    """auth-token answers `{"data": "eyJ..."}`, as in the vendor's PHP SDK."""
+    """auth-token returns `{"data": "eyJ..."}`, as the vendor's PHP SDK expects."""
     reuse_codes: bool = False
-    """A code stays good after it was used, until it expires or is replaced."""
+    """A code can be used again until it expires or is replaced."""
     redirect_to: str = "https://elsewhere.invalid/"
 
     def fault_for(self, call: str) -> Fault | None:
-        """Answer the fault that stands in the way of this call, if any."""
+        """Return the fault of this call, or None."""
         return self.fault if self._covers(call) else None
 
     def error_for(self, call: str) -> ApiError | None:
-        """Answer the error forced on this call, if any."""
+        """Return the error that is switched on for this call, or None."""
         if self.error_code is None or not self._covers(call):
             return None
         error = ApiError(self.error_code)

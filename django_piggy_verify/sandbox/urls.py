@@ -1,8 +1,8 @@
 """
-Routes of the mounted sandbox: the mailbox page, the portal, and the API below it.
+The URLs of the sandbox: the mailbox page, the portal, and the API.
 
-Mounted at `sandbox/`, the API's base is `/sandbox/api/v3/oauth/clients` and its
-token endpoint `/sandbox/oauth/token`.
+If a project includes them at `sandbox/`, the URL of the API is
+`/sandbox/api/v3/oauth/clients`, and that of the token endpoint `/sandbox/oauth/token`.
 """
 
 from django.urls import path

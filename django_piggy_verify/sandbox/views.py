@@ -1,8 +1,8 @@
 """
-The mounted sandbox: the API over the project's own server, mailbox and portal.
+The views of the sandbox: the API, the mailbox page and the portal.
 
-Every view answers 404 unless DEBUG is on at that moment: the mailbox shows
-codes to whoever asks. None of them touches the database or needs a login.
+Without DEBUG, each view returns 404, because the mailbox shows codes to everybody. No
+view uses the database or needs a login.
 """
 
 from collections.abc import Callable
@@ -31,14 +31,14 @@ def _development_only(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, **arguments: str) -> HttpResponse:
         if not settings.DEBUG:
-            raise Http404("The sandbox serves with DEBUG = True only.")
+            raise Http404("The sandbox works with DEBUG = True only.")
         return view(request, **arguments)
 
     return guarded
 
 
 def _open(view: View) -> View:
-    """Keep everybody's middleware out of the way: the bearer is the only key."""
+    """Exempt a view from login and CSRF checks, and from caches and transactions."""
     view = never_cache(_development_only(view))
     for alias in connections:
         view = non_atomic_requests(using=alias)(view)
@@ -46,16 +46,16 @@ def _open(view: View) -> View:
 
 
 def _page(view: View) -> View:
-    """Check for CSRF below the 404, which the middleware would come before."""
+    """Check the CSRF token, but only after the check of DEBUG."""
     return _open(csrf_protect(view))
 
 
 @_open
 def api(request: HttpRequest, path: str) -> HttpResponse:
     """
-    Answer as the remote API.
+    Return the response of the remote API.
 
-    WSGI hands paths over decoded, so `%2F` cannot be told from a slash here;
+    WSGI decodes the path, so this view cannot distinguish `%2F` from a slash. The
     SandboxServer can.
     """
     query = request.META.get("QUERY_STRING", "")
@@ -80,7 +80,7 @@ def mailbox(request: HttpRequest) -> HttpResponse:
 @_page
 @require_safe
 def portal(request: HttpRequest) -> HttpResponse:
-    """Stand in for the Contacts Portal: show whose it would be."""
+    """Show a page in place of the Contacts Portal, with the contact's id."""
     contact = sandbox.visitor(request.GET.get("token", ""))
     return render(
         request,
@@ -104,7 +104,7 @@ def add_contact(request: HttpRequest) -> HttpResponse:
 @_page
 @require_POST
 def remove_contact(request: HttpRequest) -> HttpResponse:
-    """Remove a contact; one that is gone already is no error."""
+    """Remove a contact. An unknown address is no error."""
     sandbox.remove_contact(request.POST.get("email", ""))
     return _back()
 
@@ -112,7 +112,7 @@ def remove_contact(request: HttpRequest) -> HttpResponse:
 @_page
 @require_POST
 def set_switches(request: HttpRequest) -> HttpResponse:
-    """Set all switches that the form shows."""
+    """Set the switches of the form."""
     form = SwitchesForm(request.POST)
     if not form.is_valid():
         return _mailbox(request, switches_form=form)
@@ -123,7 +123,7 @@ def set_switches(request: HttpRequest) -> HttpResponse:
 @_page
 @require_POST
 def reset(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
-    """Forget everything."""
+    """Delete all data."""
     sandbox.reset()
     return _back()
 
