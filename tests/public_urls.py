@@ -1,4 +1,4 @@
-"""The routes of a site that is fit for the public: without the sandbox."""
+"""The URLs of a public site, without the sandbox."""
 
 from tests import urls
 

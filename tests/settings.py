@@ -55,21 +55,20 @@ AUTHENTICATION_BACKENDS = [
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 PIGGY_VERIFY_API_KEY = "test-api-key"
 PIGGY_VERIFY_SEND_FLOOR = 0
-# Installed for its tables; `test_axes` turns it on, and adds what it needs.
+# Installed for its tables. `test_axes` turns axes on.
 AXES_ENABLED = False
 AXES_USERNAME_CALLABLE = "django_piggy_verify.lockout.username"
-# The sandbox is mounted for its own tests; `check` is tested without this.
+# The sandbox is mounted for its own tests. E010 reports that without DEBUG.
 SILENCED_SYSTEM_CHECKS = ["axes.W002", "axes.W003", "piggy_verify.E010"]
 
-# Of this process alone: runs side by side must not drop each other's tables.
+# The name has the process id, so that two test runs do not share the database.
 TEST_DATABASE = f"test_piggy_verify_{os.getpid()}"
 
 _DATABASES = {
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": ":memory:",
-        # A file, since threads that share a database in memory do not wait for
-        # each other's locks.
+        # A file, since threads do not wait for locks of a database in memory.
         "TEST": {
             "NAME": Path(tempfile.gettempdir()) / f"piggy-verify-{os.getpid()}.sqlite3"
         },

@@ -32,7 +32,7 @@ def contact_page(admin_client, member):
 
 @pytest.fixture
 def staff(db):
-    """Answer a browser of a staff member with these permissions on contacts."""
+    """Return a browser of a staff user with these permissions on contacts."""
 
     def log_in(*verbs):
         member = User.objects.create_user("+".join(verbs), is_staff=True)
@@ -52,7 +52,7 @@ def act(browser, action, **fields):
 
 
 def rows(page):
-    """The rows of a list, each with the texts of its cells."""
+    """Return the rows of a list, each with the texts of its cells."""
     return [re.findall(r">([^<>]+)</", row) for row in body(page).split("<tr>")[1:]]
 
 

@@ -45,7 +45,7 @@ def failed():
 
 @pytest.fixture
 def prove(contact, piggy_sandbox):
-    """Answer a function that logs an address in and answers the user."""
+    """Return a function that logs an address in and returns the user."""
 
     def prove_address(address=ADDRESS):
         get_provider().send_code(address)
@@ -142,7 +142,7 @@ def test_linking_adopts_the_user_with_exactly_the_address(prove, settings):
 
 
 def test_an_adopted_user_cannot_be_entered_by_the_old_password(prove, settings):
-    """Whoever registered with a member's address must not keep a key to it."""
+    """The earlier user of the address must not keep a way into the account."""
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
     User.objects.create_user("mallory", ADDRESS, "secret")
     before = User.objects.get().get_session_auth_hash()
@@ -433,7 +433,7 @@ def test_a_used_code_is_refused_in_any_spelling(contact, piggy_sandbox, spell):
 def test_a_used_code_stays_used_for_as_long_as_a_login_is_open(
     prove, piggy_sandbox, time_machine
 ):
-    """And for as long as the call took after which it was used."""
+    """The time begins after the call that used the code."""
     piggy_sandbox.switches.reuse_codes, piggy_sandbox.code_lifetime = True, 9999.0
     time_machine.move_to(0, tick=False)
     user = prove()
@@ -498,7 +498,7 @@ def test_password_logins_do_not_concern_the_backend(db, client):
 def test_whoever_may_not_log_in_any_more_is_anonymous_at_the_next_request(
     client, member, change
 ):
-    """A session that a mailbox opened is none to administer the site with."""
+    """A user who became staff must not keep a session that a code began."""
     User.objects.update(**change)
 
     assert client.get("/members/").text == "user None"
@@ -528,7 +528,7 @@ def test_a_session_of_a_user_who_is_gone_is_anonymous(client, member):
 
 
 class Credulous:
-    """A vendor that takes any code of one contact: each is taken once here."""
+    """A provider that accepts any code. The backend accepts each only once."""
 
     name = "piggy"
 
@@ -565,7 +565,7 @@ def test_a_contact_that_the_project_stores_has_its_time_of_creation(db):
 
 @pytest.fixture
 def adoptable(settings, contact):
-    """The one user of the site who has the contact's address, and a password."""
+    """A user with a password and the address of the contact."""
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
     return User.objects.create_user("ann", ADDRESS, "secret")
 

@@ -22,7 +22,7 @@ def found():
 
 @pytest.fixture(autouse=True)
 def sound(settings):
-    """Settings without any fault."""
+    """Correct settings."""
     settings.DEBUG = True
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
 
@@ -202,7 +202,7 @@ def test_a_key_is_checked_without_a_provider_that_can_be_used(settings):
 def test_a_missing_backend_is_named(settings, backends):
     settings.AUTHENTICATION_BACKENDS = backends
 
-    # Alone: the checks of axes crash over a backend that cannot be imported.
+    # Without other checks: those of axes crash if a backend cannot be imported.
     assert [each.id for each in check_backend()] == ["piggy_verify.E002"]
 
 
@@ -229,7 +229,7 @@ def test_pages_within_another_namespace_are_not_found(settings):
 
 
 class Router:
-    """Sends the rows of one model to a database of their own."""
+    """Sends the rows of one model to another database."""
 
     def __init__(self, name):
         self.name = name

@@ -1,4 +1,4 @@
-"""The log: stable names, fields as attributes, nobody's address."""
+"""Check the log events: their names, their fields, and that none has an address."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ def everything_is_logged(caplog):
 
 @pytest.fixture
 def told(caplog):
-    """Answer the fields of the last record of an event."""
+    """Return a function that returns the fields of the last record of an event."""
 
     def find(event):
         records = [

@@ -13,7 +13,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 
 @pytest.fixture(scope="module")
 def loaded():
-    """Answer the packages that a fresh process has loaded when it is set up."""
+    """Return the packages that a new process has loaded after `django.setup()`."""
     command = [sys.executable, "-c", SETUP]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     return run.stdout.split()

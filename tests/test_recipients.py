@@ -14,7 +14,7 @@ DOMAINS = st.lists(LABELS, min_size=2, max_size=3).map(".".join)
 
 
 def other_spellings(character):
-    """Answer how people write the same in a domain: IDNA's mapping, UTS 46."""
+    """Return other spellings of the same domain, by the mapping of UTS 46."""
     if character == ".":
         return ".。．｡"
     upper, wide = character.upper(), chr(ord(character) + 0xFEE0)
@@ -28,7 +28,7 @@ def other_spellings(character):
 
 @st.composite
 def spelled_twice(draw):
-    """An address, and another way to type it."""
+    """An address and another spelling of it."""
     local, domain = draw(LOCALS), draw(DOMAINS)
     typed = (draw(st.sampled_from(other_spellings(each))) for each in domain)
     around = draw(

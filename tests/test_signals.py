@@ -126,7 +126,7 @@ def test_auth_token_fetched_names_contact_and_expiry(member, fired):
 
 @pytest.fixture
 def failing():
-    """A receiver of every signal that fails."""
+    """A receiver of all signals that raises an error."""
 
     def fail(**kwargs):
         raise RuntimeError("receiver")

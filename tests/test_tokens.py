@@ -222,7 +222,7 @@ def test_logging_in_works_with_a_provider_without_tokens(
 
 
 class NoTokens:
-    """A vendor that only mails codes."""
+    """A provider without tokens."""
 
     name = "no-tokens"
 

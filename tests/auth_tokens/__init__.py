@@ -1,1 +1,1 @@
-"""The cache of auth tokens."""
+"""Tests of the cache of auth tokens."""

@@ -1,4 +1,4 @@
-"""However many ask for a contact's token at once, one request goes out."""
+"""Concurrent callers fetch a contact's token with one request."""
 
 import asyncio
 import threading
@@ -36,7 +36,7 @@ pytestmark = [
 
 CROWD = 12
 SLOW = 1.0
-"""Seconds of a call that all of a crowd come in time for, on a busy machine too."""
+"""Seconds of one call. All threads start within it, even on a busy machine."""
 
 no_transactions_side_by_side = pytest.mark.skipif(
     connection.vendor == "sqlite",
@@ -51,7 +51,7 @@ def nothing_fetched(user):
 
 
 def fetches(sandbox):
-    """Count the requests for tokens since the login."""
+    """Return how many tokens were requested since the login."""
     return calls(sandbox).count("auth-token") - 1
 
 
@@ -60,7 +60,7 @@ def expire_in(seconds):
 
 
 def elsewhere(act, *args):
-    """Do something on a connection of its own, as another process would."""
+    """Call `act` on another database connection, as another process would."""
     with ThreadPoolExecutor(1) as pool:
         outcome = pool.submit(act, *args)
         pool.submit(connections.close_all)
@@ -75,7 +75,7 @@ def outcome(act, *args, **kwargs):
 
 
 def at_once(act, *args, **kwargs):
-    """Let a crowd do the same at the same moment; answer what each got."""
+    """Call `act` in many threads at the same moment, and return all results."""
     barrier = threading.Barrier(CROWD)
 
     def one():
@@ -133,7 +133,7 @@ def take_lease():
 
 
 def land(lease: leases.Lease):
-    """Store a token as its fetcher does."""
+    """Store a token as the process that fetched it does."""
     with transaction.atomic():
         lease.end()
         now = timezone.now()
@@ -390,7 +390,7 @@ def test_no_transaction_is_open_during_the_fetch(user, monkeypatch):
 
     def look(self, uid):
         assert not connection.in_atomic_block
-        # Nobody would get past a lock on the row.
+        # A lock of the fetch on the row would block this update.
         elsewhere(lambda: Contact.objects.update(phone="1"))
         return fetch(self, uid)
 

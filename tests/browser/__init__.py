@@ -1,1 +1,1 @@
-"""The example in a real browser."""
+"""Tests of the example in a real browser."""

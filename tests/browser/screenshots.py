@@ -1,8 +1,8 @@
 """
 Take the pictures in docs/screenshots: ``tox run -e screenshots``.
 
-From the same table of states as the tests. It takes two minutes, since a new code
-can be had after sixty seconds only; ``-- docs/screenshots email code`` takes two.
+The pictures show the states that the tests visit. The run takes two minutes, since a
+new code is sent after sixty seconds. ``-- docs/screenshots email code`` takes two only.
 """
 
 import sys
@@ -33,7 +33,7 @@ NAMES = (
     *("lea", "max", "nora", "otto", "pia", "rosa", "sam", "tess", "ulf", "vera", "wim"),
     "xaver",
 )
-# Grey edges of letters need fewer colours.
+# Grey edges of letters need fewer colours than coloured edges.
 FLAGS = ["--disable-lcd-text", "--hide-scrollbars"]
 STAFF = {"USERNAME": "staff", "EMAIL": "staff@example.com", "PASSWORD": "for a picture"}
 
@@ -69,7 +69,7 @@ def admin_login(visitor: Visitor) -> None:
 Picture = tuple[Callable[[Visitor], None], dict[str, Any]]
 
 PICTURES: dict[str, Picture] = {
-    # First, while few have been counted.
+    # Before the limit of sends is reached.
     "admin-counts": (admin_counts, {"viewport": DESK}),
     "admin-login": (admin_login, {}),
     "admin-list": (admin_list, {"viewport": DESK | {"width": 1600}}),
@@ -85,7 +85,7 @@ PICTURES: dict[str, Picture] = {
 
 def take(name: str, folder: Path, chromium: Browser, shop: Shop) -> None:
     drive, options = PICTURES[name]
-    # A page that is longer is taken as a whole.
+    # A longer page is shown in full.
     size = {"width": WIDTH, "height": 100} | options.get("viewport", {})
     number = [*PICTURES].index(name)
     context = chromium.new_context(

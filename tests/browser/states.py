@@ -1,4 +1,4 @@
-"""Every state of every page, and how a visitor gets there, in any language."""
+"""List every state of every page, with the steps that lead there."""
 
 from collections.abc import Callable
 

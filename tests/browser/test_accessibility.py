@@ -1,4 +1,4 @@
-"""Every page in every state, as people with other eyes, screens and settings get it."""
+"""Check that every page in every state is accessible."""
 
 from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
     running_chromium,
@@ -34,7 +34,7 @@ RULES = {
     "resultTypes": ["violations"],
 }
 OUTLINE = "[...document.querySelectorAll('h1, h2, h3')].map(e => e.tagName).join(' ')"
-# Text and fields that no scroll bar of the page brings into sight.
+# Finds text and fields that the visitor cannot scroll to.
 CUT_OFF = """
     [...document.querySelectorAll("main *")].filter(e => {
       const box = e.getBoundingClientRect();
@@ -48,7 +48,7 @@ SMALL = """
     .filter(([, box]) => box.width < 24 || box.height < 24)
     .map(([html, box]) => `${box.width} x ${box.height}: ${html}`)
 """
-# Without the icon that Chromium asks every host for, once.
+# Chromium asks every host for an icon once. The icon does not count.
 WEIGHTS = """
     performance.getEntries()
     .filter(e => e.decodedBodySize && e.initiatorType != "other")
@@ -70,14 +70,14 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """The login pages within a project's own layout."""
+    """A shop whose login pages use the layout of the project."""
     with running_shop(tmp_path_factory.mktemp("shop"), COOLDOWN="2s") as shop:
         yield shop
 
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory):
-    """The login pages as they are."""
+    """A shop whose login pages use the templates of the package."""
     folder = tmp_path_factory.mktemp("bare")
     with running_shop(folder, COOLDOWN="2s", LOOK="bare") as shop:
         yield shop
@@ -89,12 +89,12 @@ def house(request):
 
 
 def violations(page):
-    """Answer what axe finds, in each medium."""
+    """Return what axe finds, in each medium."""
     found = []
     page.evaluate(Axe().axe_script)
     for medium, features in MEDIA.items():
-        # Forced colours are the visitor's own, and Chromium draws them, but it tells
-        # axe the colour of the page for the text of a button.
+        # Chromium draws forced colours, but reports the colour of the page to axe
+        # for the text of a button.
         has_own_colors = features.get("forced_colors") != "active"
         rules = RULES | {"rules": {"color-contrast": {"enabled": has_own_colors}}}
         page.emulate_media(**features)
@@ -107,7 +107,7 @@ def violations(page):
 
 
 def scrolls(page, *, width=800, text="100%"):
-    """Answer what is out of sight, or makes the page scroll in two dimensions."""
+    """Return what is out of sight or makes the page scroll sideways."""
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate("size => document.documentElement.style.fontSize = size", text)
     is_too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
@@ -115,7 +115,7 @@ def scrolls(page, *, width=800, text="100%"):
 
 
 def loaded(page):
-    """Answer the kinds of what a page has loaded, and their bytes, uncompressed."""
+    """Return the uncompressed bytes that a page has loaded, by kind of file."""
     weights = page.evaluate(WEIGHTS)
     return sorted(kind for kind, _ in weights), sum(size for _, size in weights)
 

@@ -1,4 +1,4 @@
-"""The login as people live it: a real browser walks the running example."""
+"""Log in to the running example with a real browser."""
 
 from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
     CANCEL_FORM,
@@ -23,7 +23,7 @@ from tests.browser import states
 from tests.documentation import pages
 
 KEPT = "login/?next=%2F%3Fkept"
-LATER = 4102444800  # in 2100: a clock is paused at a time to come
+LATER = 4102444800  # in 2100, since a clock can be paused in the future only
 FRONT_END = "{ askForCode, resend, typeCode }"
 VISIBLE = {"use_inner_text": True}
 BOTH = pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hasty_shop(tmp_path_factory):
-    """One that sends a new code after two seconds."""
+    """A shop that sends a new code after two seconds."""
     with running_shop(tmp_path_factory.mktemp("hasty"), COOLDOWN="2s") as shop:
         yield shop
 
 
 @pytest.fixture(scope="module")
 def forgetful_shop(tmp_path_factory):
-    """One where a login in progress is too old after a second."""
+    """A shop where a login in progress is too old after one second."""
     with running_shop(tmp_path_factory.mktemp("forgetful"), LOGIN_TTL="1") as shop:
         yield shop
 
@@ -65,14 +65,14 @@ def visitor(request, chromium, shop):
 
 
 def focused(visitor):
-    """What tells the focused element from others: its name, or its text."""
+    """Return the name of the focused element, or its text."""
     return visitor.page.evaluate(
         "(e => e.name || e.textContent.trim())(document.activeElement)"
     )
 
 
 def tab_through(visitor, last):
-    """Press Tab until `last` is focused; answer all that was, each with an outline."""
+    """Press Tab until `last` has the focus. Return all elements that had the focus."""
     order = []
     while last not in order:
         visitor.page.keyboard.press("Tab")
@@ -255,7 +255,7 @@ def test_who_may_not_log_in_this_way_is_told_so(visitor):
 
 @contextmanager
 def without_cookies(chromium, folder, shop):
-    """A browser whose settings block all cookies."""
+    """A browser that blocks all cookies."""
     preferences = {"profile": {"default_content_setting_values": {"cookies": 2}}}
     (folder / "Default").mkdir()
     (folder / "Default" / "Preferences").write_text(json.dumps(preferences))
@@ -370,7 +370,7 @@ def test_the_countdown_counts_every_second_and_ends(visitor):
 def test_with_the_script_a_double_press_is_one_request(visitor, drive, form):
     drive(visitor)
     earlier = len(visitor.posts)
-    # An answer that keeps the page: what comes later is seen on it.
+    # A 204 keeps the page, so the test can read what changes on it later.
     visitor.page.route(re.compile("/login/"), lambda route: route.fulfill(status=204))
     if not form:
         visitor.page.fill("input[name=email]", visitor.address)
@@ -416,13 +416,13 @@ def test_the_last_digit_sends_nothing(visitor):
 
 
 def front_end():
-    """Answer what docs/howto/front-end.rst has a front end do, as one script."""
+    """Return the code of docs/howto/front-end.rst as one script."""
     page = pages.parsed(pages.DOCS / "howto" / "front-end.rst")
     return "\n".join(pages.blocks_of(page, "javascript"))
 
 
 def test_the_front_end_of_the_docs_logs_in(chromium, shop):
-    # The policy is for the pages, none of which fetches anything.
+    # The policy of the pages forbids fetches, since no page needs one.
     with visiting(chromium, shop, bypass_csp=True) as visitor:
         shop.add_contact(visitor.address)
         visitor.go()

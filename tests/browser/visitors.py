@@ -1,11 +1,11 @@
 """
-Visitors of the running example, in a real browser; skipped where there is none.
+Visit the running example with a real browser. Without a browser, skip the tests.
 
-Nothing here uses the ORM: Playwright keeps an event loop in this thread, and the
-shop runs in a process of its own anyway.
+This module does not use the ORM. Playwright runs an event loop in this thread, and
+the shop runs in another process.
 """
 
-# ruff: noqa: E402  a laptop may lack playwright: then all of this is skipped
+# ruff: noqa: E402  without playwright, the module is skipped before these imports
 
 import os
 import re
@@ -63,7 +63,7 @@ expect.set_options(timeout=10_000)
 
 
 class Shop:
-    """A running example, and the sandbox in it."""
+    """A running example with its sandbox."""
 
     def __init__(self, demo: Demo, session: requests.Session) -> None:
         self.demo = demo
@@ -81,7 +81,7 @@ class Shop:
         self._post("switches", **still)
 
     def codes(self, address: str) -> list[str]:
-        """The codes that were mailed to an address, the newest last."""
+        """Return the codes that were mailed to an address, the newest last."""
         printed = self.demo.console.read_text()
         return re.findall(rf"code for {re.escape(address)}: (\S+)", printed)
 
@@ -116,7 +116,7 @@ def running_chromium(*flags: str) -> Iterator[Browser]:
 
 
 class Visitor:
-    """Somebody with a browser, and with an address that is a contact's."""
+    """A contact with a browser."""
 
     def __init__(self, page: Page, shop: Shop, address: str) -> None:
         self.page = page
@@ -147,7 +147,7 @@ class Visitor:
         self.press(f"{CODE_FORM} button")
 
     def press(self, selector: str) -> None:
-        """Press what leads to another page, and wait for that."""
+        """Press a button or link, and wait for the next page."""
         with self.page.expect_navigation():
             self.page.click(selector)
 
@@ -159,7 +159,7 @@ class Visitor:
         self.page.wait_for_selector(NOTICE)
 
     def reload_until(self, selector: str) -> None:
-        """Wait for what only the server can show."""
+        """Reload the page until it shows the selector."""
         deadline = time.monotonic() + PATIENCE
         while not self.page.locator(selector).count():
             assert time.monotonic() < deadline, self.page.content()
@@ -174,7 +174,7 @@ class Visitor:
             self.status = response.status
 
     def _note_message(self, message: ConsoleMessage) -> None:
-        # A page that says why it has a status such as 429 is what is wanted.
+        # The browser reports each status such as 429. The tests expect such pages.
         is_status = "the server responded with a status of" in message.text
         if message.type in {"error", "warning"} and not is_status:
             self.complaints.append(message.text)
@@ -182,7 +182,7 @@ class Visitor:
 
 @contextmanager
 def visiting(chromium: Browser, shop: Shop, **options: Any) -> Iterator[Visitor]:
-    """Open a browser without cookies, at a client address of its own."""
+    """Open a browser without cookies, with its own client address."""
     number = next(NUMBERS)
     headers = {"X-Forwarded-For": f"10.0.{number // 256}.{number % 256}"}
     context = chromium.new_context(extra_http_headers=headers, **options)

@@ -1,1 +1,1 @@
-"""Transactions, locks and migrations."""
+"""Tests of transactions, retries and migrations."""

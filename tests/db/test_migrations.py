@@ -1,4 +1,4 @@
-"""What an upgrade does to tables that are large, in use, and full of what must stay."""
+"""Check that migrations keep the rows and do not block large tables."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ on_postgresql = pytest.mark.skipif(
 
 @pytest.fixture
 def schema(transactional_db):
-    """Answer a function that brings the tables to a migration, and answers its apps."""
+    """Return a function that migrates the tables and returns the apps of that state."""
 
     def bring_to(name):
         executor = MigrationExecutor(connection)
@@ -44,7 +44,7 @@ def schema(transactional_db):
 
 
 def settle(apps, uid):
-    """Make a user, a contact and a token with the models of that time."""
+    """Make a user, a contact and a token with the models of that migration."""
     now = timezone.now()
     user = User.objects.create_user(uid)
     contact = apps.get_model(APP, "Contact").objects.create(
@@ -202,7 +202,7 @@ def test_workers_of_before_need_a_default_of_the_database(name, is_written):
 
 
 def files_of(apps):
-    """Answer in which file PostgreSQL keeps each table: it changes with a rewrite."""
+    """Return the file of each table in PostgreSQL. A rewrite changes the file."""
     tables = [model._meta.db_table for model in apps.get_app_config(APP).get_models()]
     with connection.cursor() as cursor:
         cursor.execute(

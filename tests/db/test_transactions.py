@@ -16,7 +16,7 @@ def atomic_requests(transactional_db, monkeypatch):
 
 @pytest.fixture
 def open_transactions(monkeypatch):
-    """For each upstream call, whether a transaction was open meanwhile."""
+    """Whether a transaction was open, for each call to the API."""
     seen = {}
 
     def watch(name, real):
@@ -44,7 +44,7 @@ def test_no_transaction_is_open_while_upstream_is_called(
 
 
 class BrokenBackend(PiggyBackend):
-    """A project's own code that fails once a code was right."""
+    """A backend of a project that fails after the code was right."""
 
     def update_user(self, request, user, identity):
         raise RuntimeError

@@ -1,1 +1,1 @@
-"""The command piggy_verify_doctor."""
+"""Tests of the command piggy_verify_doctor."""

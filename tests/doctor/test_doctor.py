@@ -1,4 +1,4 @@
-"""What `piggy_verify_doctor` says of an installation that is sound, and of others."""
+"""Check the findings of `piggy_verify_doctor` in correct and faulty installations."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Gullible(PiggyProvider):
-    """Takes everybody for a contact."""
+    """A provider that sends a code to every address."""
 
     def send_code(self, recipient):
         return None
@@ -51,7 +51,7 @@ class Gullible(PiggyProvider):
 
 
 class WithoutPortal(PiggyProvider):
-    """Is asked for a member before it says what is missing."""
+    """A provider that finds a missing portal only when the address is a member's."""
 
     def send_code(self, recipient):
         if recipient == ADDRESS:
@@ -61,7 +61,7 @@ class WithoutPortal(PiggyProvider):
 
 
 class Plain:
-    """Can do what every provider with tokens can, and no more."""
+    """A provider with tokens, but without the functions of Piggy alone."""
 
     name = "piggy"
 
@@ -77,7 +77,7 @@ def key_of_shop():
 
 @pytest.fixture(autouse=True)
 def production(settings):
-    """Settings that are fit for a public server."""
+    """The settings of a public server."""
     settings.DEBUG = False
     settings.PIGGY_VERIFY_API_KEY = "0123456789abcdef"
     settings.PIGGY_VERIFY_SEND_FLOOR = 1.0
@@ -86,7 +86,7 @@ def production(settings):
 
 
 def run(*arguments):
-    """Answer what the command prints, and its exit status."""
+    """Return the output of the command and its exit status."""
     printed, status = StringIO(), 0
     try:
         call_command("piggy_verify_doctor", *arguments, "--no-color", stdout=printed)
@@ -103,7 +103,7 @@ def report(*arguments):
 
 
 def found(outcome, *arguments):
-    """Answer the sentences that tell findings of this outcome."""
+    """Return the sentences of the findings with this outcome."""
     findings = report(*arguments)["findings"]
     return [each["text"] for each in findings if each["outcome"] == outcome]
 

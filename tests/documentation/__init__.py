@@ -1,1 +1,1 @@
-"""The README, the documentation and the API description."""
+"""Tests of the README, the documentation and the API description."""

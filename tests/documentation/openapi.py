@@ -1,4 +1,4 @@
-"""`docs/openapi.yaml`, as the tests read it."""
+"""Read `docs/openapi.yaml` for the tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 class Answer(NamedTuple):
-    """One answer that the document has."""
+    """One response of the document."""
 
     operation: str
     status: int
@@ -24,14 +24,14 @@ def load() -> Any:
 
 
 def resolve(document: Any, node: Any) -> Any:
-    """Answer what `node` is, or refers to."""
+    """Return `node`, or the node that it refers to."""
     for name in node.get("$ref", "").split("/")[1:]:
         document = document[name]
     return document if "$ref" in node else node
 
 
 def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
-    """Answer the path, method and definition of each operation."""
+    """Return the path, method and definition of each operation."""
     for path, methods in document["paths"].items():
         yield from (
             (path, method, methods[method]) for method in METHODS & set(methods)
@@ -39,7 +39,7 @@ def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def answers(document: Any) -> Iterator[Answer]:
-    """Answer what each operation may be answered."""
+    """Return the responses of each operation."""
     for *_, operation in operations(document):
         for status, response in operation["responses"].items():
             for code in codes(resolve(document, response)):
@@ -47,7 +47,7 @@ def answers(document: Any) -> Iterator[Answer]:
 
 
 def codes(response: Any) -> list[str]:
-    """Answer the codes of the errors that a response may be."""
+    """Return the error codes of a response."""
     content = response.get("content", {}).get("application/json", {})
     error = content.get("schema", {}).get("properties", {}).get("error")
     if error is None:

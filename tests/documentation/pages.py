@@ -1,9 +1,8 @@
 """
-The README and the pages in docs/, as the tests read them: without Sphinx.
+Read the README and the pages in docs/ without Sphinx.
 
-Whether Sphinx is content with them is the business of ``tox run -e docs``. Here its
-directives and roles are stood in for, so that every Python finds the code, the
-tables and the files that the pages are about.
+``tox run -e docs`` checks the pages with Sphinx. This module replaces its directives
+and roles, so that the tests find the code and the tables with every Python.
 """
 
 import re
@@ -25,7 +24,7 @@ STRICT = {"halt_level": 2, "report_level": 2, "syntax_highlight": "none"}
 
 
 class Described(Directive):
-    """What an object is called, and what is said of it."""
+    """The name of an object and its description."""
 
     has_content = True
     optional_arguments = 1
@@ -42,7 +41,7 @@ class Described(Directive):
 
 
 class Contents(Described):
-    """The pages below this one; they have to be there."""
+    """The pages below this one. Each must exist."""
 
     option_spec = dict.fromkeys(
         ("caption", "maxdepth", "hidden", "titlesonly"), directives.unchanged
@@ -56,7 +55,7 @@ class Contents(Described):
 
 
 class Code(CodeBlock):
-    """A block of code, with the caption that Sphinx puts above it."""
+    """A block of code with its caption."""
 
     option_spec = {**(CodeBlock.option_spec or {}), "caption": directives.unchanged}
 
@@ -67,7 +66,7 @@ class Code(CodeBlock):
 
 
 def referred(name, rawtext, text, *_where, **_options):
-    """Answer a reference as the words that Sphinx would show for it."""
+    """Return the text that Sphinx shows for a reference."""
     words = re.sub(r"\s*<[^>]*>$", "", text).removeprefix("~").removeprefix("!")
     return [nodes.literal(rawtext, words)], []
 
@@ -93,13 +92,13 @@ _stand_in()
 
 
 def paths() -> list[Path]:
-    """Answer the README first, and then every page of the documentation."""
+    """Return the README first, and then every page of the documentation."""
     return [ROOT / "README.rst", *sorted(DOCS.rglob("*.rst"))]
 
 
 @cache
 def parsed(path: Path) -> nodes.document:
-    """Answer a page; a warning is an error."""
+    """Return the parsed page. A warning is an error."""
     return publish_doctree(
         path.read_text(), source_path=str(path), settings_overrides=STRICT
     )
@@ -110,13 +109,13 @@ def all_parsed() -> list[nodes.document]:
 
 
 def blocks_of(page: nodes.document, language: str) -> list[str]:
-    """Answer the blocks of code that a page has in this language."""
+    """Return the code blocks of a page in this language."""
     found = page.findall(nodes.literal_block)
     return [block.astext() for block in found if language in block["classes"]]
 
 
 def table(pages: list[nodes.document], title: str) -> dict[str, list[str]]:
-    """The rows of the table whose first column has this title, by their first cell."""
+    """Return the rows of the table whose first column has this title, by first cell."""
     for each in (each for page in pages for each in page.findall(nodes.table)):
         head, *rows = [
             [cell.astext() for cell in row.findall(nodes.entry)]
@@ -135,9 +134,9 @@ def descriptions(page: str) -> dict[str, str]:
 
 def run(source: str) -> dict[str, Any]:
     """
-    Answer the names that a block of Python defines.
+    Run a block of Python and return the names that it defines.
 
-    Its models, if it has any, belong to an app of the tests, and to no registry.
+    Models of the block belong to an app of the tests. They are not registered.
     """
     names: dict[str, Any] = {"__name__": "tests.people.models"}
     with isolate_apps("tests.people"):

@@ -1,8 +1,8 @@
 """
-`docs/openapi.yaml` against the running example; skipped without schemathesis.
+Check the running example against `docs/openapi.yaml`, with schemathesis.
 
-Whatever is sent, the answer must be one that the document has: its status, its
-type, its headers and its body. And each that it has must be given by something.
+Every response must be in the document, with its status, type, headers and body. Every
+response of the document must occur. Without schemathesis, the tests are skipped.
 """
 
 import json
@@ -31,19 +31,19 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 CONFIG = {
-    # What guards the operations is real: else nothing behind it would be reached.
+    # Generated requests carry a real CSRF token. Without one, all would be refused.
     "generation": {"with-security-parameters": False},
     "checks": {"ignored_auth": {"enabled": False}},
     "operations": [
         {
-            # No code that is made up is right, and no address is the one that waits.
+            # No generated code is right. No generated address has a login in progress.
             "include-operation-id": "checkCode",
             "checks": {
                 "positive_data_acceptance": {"expected-statuses": [200, 400, 409]}
             },
         },
         {
-            # Its one field may be left out, and what is no text is as good as that.
+            # The field is optional. A value that is no text counts as missing.
             "include-operation-id": "resendCode",
             "checks": {"negative_data_rejection": {"enabled": False}},
         },
@@ -71,7 +71,7 @@ CLOSED = {
 
 Case: TypeAlias = schemathesis.Case[Any]
 
-# As long as may be, and one longer: to draw such by chance takes for ever.
+# The longest text and one that is too long. Random texts are rarely so long.
 LONG = [f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * n}.com" for n in (56, 57, 58)]
 schemathesis.openapi.format(
     "email",
@@ -88,7 +88,7 @@ guarded = schemathesis.openapi.from_path(
 
 
 class Visitor:
-    """A script with a cookie jar, which holds each answer against the document."""
+    """A script with a cookie jar. It checks each response against the document."""
 
     def __init__(self, demo: Demo, recipient: str = ADDRESS) -> None:
         self.demo = demo
@@ -101,7 +101,7 @@ class Visitor:
         self.headers["X-CSRFToken"] = answer.json()["csrf_token"]
 
     def how(self) -> dict[str, Any]:
-        """Answer what goes with each request."""
+        """Return the headers of each request."""
         return {
             "base_url": self.url,
             "session": self.session,
@@ -110,11 +110,11 @@ class Visitor:
         }
 
     def send(self, name: str, **body: object) -> Any:
-        """Call the operation of this name."""
+        """Call the operation with this name."""
         operation = schema.find_operation_by_id(name)
         kind: Any = {"media_type": "application/json", "body": body} if body else {}
         case = operation.Case(**kind)
-        # That 503 is in the document is checked like every status.
+        # The document must have the 503, as it must have every other status.
         return case.call_and_validate(
             excluded_checks=[not_a_server_error], **self.how()
         )
@@ -141,7 +141,7 @@ class Visitor:
         return self.asked().typed()
 
     def with_token_of_cookie(self) -> Self:
-        """Take the CSRF token that is there since, as after logging in."""
+        """Use the CSRF token of the cookie, which changes at the login."""
         self.headers["X-CSRFToken"] = self.session.cookies["csrftoken"]
         return self
 
@@ -150,7 +150,7 @@ class Visitor:
         return self
 
     def in_an_outage(self, *calls: str) -> Self:
-        """Have the API fail these calls, or all."""
+        """Let these calls of the API fail, or all calls."""
         self.tell_sandbox("switches", fault="maintenance", fault_on=calls, **CALM)
         return self
 
@@ -187,17 +187,17 @@ def closed_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def visitor(open_shop: Demo) -> Visitor:
-    """Whoever has a login in progress."""
+    """A visitor with a login in progress."""
     visitor = Visitor(open_shop)
     visitor.ask()
     return visitor
 
 
-# Whatever is sent, the answer is in the document.
+# Every response is in the document.
 
 
 def lenient(case: Case) -> list[Any]:
-    """Answer the checks that ask too much: a `next` that is no text is ignored."""
+    """Return the checks to leave out: a `next` that is no text is ignored."""
     fields = case.body if isinstance(case.body, dict) else {}
     return [] if isinstance(fields.get("next", ""), str) else [negative_data_rejection]
 
@@ -226,7 +226,7 @@ def test_made_up_cookies_and_tokens_open_nothing(case: Case, open_shop: Demo) ->
 
 def test_wherever_the_links_lead_the_answers_are_documented(open_shop: Demo) -> None:
     class Wanderer(schema.as_state_machine()):  # type: ignore[misc]
-        """A visitor who types a member's address and code every other time."""
+        """A visitor who types a member's address and code in half of the requests."""
 
         def setup(self) -> None:
             self.visitor = Visitor(open_shop)
@@ -264,7 +264,7 @@ def test_wherever_the_links_lead_the_answers_are_documented(open_shop: Demo) -> 
     Wanderer.run(settings=settings(BOUNDED, max_examples=12, stateful_step_count=8))
 
 
-# Each answer that is in the document is given.
+# Every response of the document occurs.
 
 IN_THE_OPEN_SHOP = {
     Answer("begin", 200): lambda me: me.send("begin"),
@@ -329,7 +329,7 @@ numbers = count()
 
 @pytest.fixture
 def member(answer: Answer, open_shop: Demo, closed_shop: Demo) -> Iterator[Visitor]:
-    """A member who was not there yet, in the shop where this answer is given."""
+    """A new member, in the shop that gives this response."""
     shop = open_shop if answer in IN_THE_OPEN_SHOP else closed_shop
     member = Visitor(shop, recipient=f"member{next(numbers)}@example.com")
     member.tell_sandbox("add", email=member.recipient)
@@ -345,7 +345,7 @@ def test_every_answer_of_the_document_is_given(answer: Answer, member: Visitor) 
     assert (response.status_code, error) == (answer.status, answer.code)
 
 
-# CSRF, and the methods that there are not.
+# The CSRF check, and methods that do not exist.
 
 
 @pytest.mark.parametrize("cookie", ["", "a" * 32, "x"])

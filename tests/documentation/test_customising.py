@@ -1,4 +1,4 @@
-"""What the documentation promises to template authors, done as it says."""
+"""Follow the guide for template authors."""
 
 import re
 
@@ -17,7 +17,7 @@ HANDED = {
     name: row[0] for name, row in table([REFERENCE], "Template of a page").items()
 }
 CONTEXT = {name: set(re.findall(r"\w+", text)) for name, text in HANDED.items()}
-# They stay, whatever else changes: projects override them.
+# Projects override these blocks, so they must stay.
 BLOCKS = {
     "base.html": [
         "title",
@@ -56,7 +56,7 @@ NOT_OURS |= {"perms", "messages", "DEFAULT_MESSAGE_LEVELS", "language", "is_rtl"
 
 @pytest.fixture
 def project(settings, tmp_path):
-    """Answer a function that puts a file into a project's folder."""
+    """Return a function that writes a file into the folder of a project."""
     [engine] = settings.TEMPLATES
     settings.TEMPLATES = [{**engine, "DIRS": [tmp_path / "templates"]}]
 
@@ -69,7 +69,7 @@ def project(settings, tmp_path):
 
 @pytest.fixture
 def example(project):
-    """Answer a function that puts the files of a section of the page there."""
+    """Return a function that writes the files of a section of the guide."""
 
     def put(title):
         [section] = [
@@ -84,7 +84,7 @@ def example(project):
 
 @pytest.fixture
 def pages(client, contact, piggy_sandbox, settings):
-    """Answer a function that walks, and answers the last page of each template."""
+    """Return a function that visits all pages and returns the last of each template."""
 
     def walk():
         seen = every_page(client, piggy_sandbox, settings)
@@ -178,7 +178,7 @@ def test_templates_of_the_project_alone_log_in(example, client, contact, piggy_s
 
 @pytest.fixture
 def own_views(settings, db):
-    """The views of the page's own example."""
+    """The views of the example in the guide."""
     [source] = blocks_of(parsed(DOCS / "howto" / "views.rst"), "python")
     settings.ROOT_URLCONF = tuple(run(source)["urlpatterns"])
 

@@ -1,4 +1,4 @@
-"""What the guides in docs/howto have a project write, used as they say."""
+"""Run the code of the guides in docs/howto."""
 
 import json
 import logging.config
@@ -44,7 +44,7 @@ def blocks(guide, folder="howto", of="python"):
 
 
 def names(guide):
-    """Answer what all the blocks of a guide define."""
+    """Return the names that all code blocks of a guide define."""
     found: dict[str, Any] = {}
     for block in blocks(guide):
         found |= pages.run(block)
@@ -53,7 +53,7 @@ def names(guide):
 
 @pytest.fixture
 def modules(monkeypatch):
-    """Answer a function that puts the modules of a guide where it says."""
+    """Return a function that writes the modules of a guide."""
 
     def put(guide):
         for block in blocks(guide):
@@ -72,7 +72,7 @@ def modules(monkeypatch):
 
 @pytest.fixture
 def project(modules, settings):
-    """Answer a function that puts the modules and the settings of a guide in place."""
+    """Return a function that installs the modules and the settings of a guide."""
 
     def put(guide):
         modules(guide)
@@ -85,7 +85,7 @@ def project(modules, settings):
 
 @pytest.fixture
 def backend(settings, monkeypatch):
-    """Answer a function that has a backend of a guide log people in."""
+    """Return a function that uses a backend of a guide for logins."""
 
     def use(guide, name):
         own = names(guide)[name]
@@ -167,7 +167,7 @@ def programmes(project, settings, monkeypatch, db):
 
 @pytest.fixture
 def both(piggy_sandbox, programmes, client_of):
-    """Somebody whom two programmes know by the same id, logged in to both."""
+    """A person with the same id in two programmes, who is logged in to both."""
     piggy_sandbox.add_contact(ADDRESS, uid="the-same")
     for name in ("north", "south"):
         browser = client_of(name)
@@ -310,7 +310,7 @@ def test_an_adopted_user_loses_the_password(contact, client, piggy_sandbox, sett
 
 @pytest.fixture
 def proved(backend, contact):
-    """The users who have proved the contact's address, as allauth's table has them."""
+    """Users with the address of the contact, proved as in the table of allauth."""
     found: list[Any] = []
 
     def rows(*, email, verified, user__piggy_contacts):
@@ -412,7 +412,7 @@ def test_htmx_is_told_to_show_pages_of_every_status():
 
 @pytest.fixture
 def staff(backend, settings, user, client, unlimited):
-    """Somebody who is made staff, on a site that lets harmless ones in."""
+    """A staff user, on a site that allows staff without dangerous permissions."""
     user.is_staff = True
     user.save()
     settings.PIGGY_VERIFY_ALLOW_STAFF = True

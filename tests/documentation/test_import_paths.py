@@ -1,4 +1,4 @@
-"""Every import path that the documentation names, and that users thus rely on."""
+"""Import every name that the documentation mentions."""
 
 import re
 from inspect import cleandoc

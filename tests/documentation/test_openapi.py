@@ -1,4 +1,4 @@
-"""`docs/openapi.yaml` has the routes, the methods and the errors that the code has."""
+"""Compare the routes, methods and errors of `docs/openapi.yaml` with the code."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The README and the reference in docs/ list what the code has."""
+"""Compare the README and the tables of the reference with the code."""
 
 import ast
 import inspect
@@ -49,13 +49,13 @@ def pages() -> list[nodes.document]:
 def blocks(
     pages: list[nodes.document], monkeypatch: pytest.MonkeyPatch
 ) -> list[dict[str, Any]]:
-    """The names that each Python block defines, once it has run."""
+    """The names that each Python block defines."""
     monkeypatch.setenv("PIGGY_VERIFY_API_KEY", "from the environment")
     return [run(block) for block in python_blocks(pages)]
 
 
 def python_blocks(pages: list[nodes.document]) -> list[str]:
-    """Answer all that stand by themselves; `test_tutorial` runs what builds up."""
+    """Return the blocks that run alone. `test_tutorial` runs those of the tutorial."""
     found = [page for page in pages if not page["source"].endswith("tutorial.rst")]
     return [block for page in found for block in blocks_of(page, "python")]
 

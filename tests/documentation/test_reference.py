@@ -1,7 +1,7 @@
 """
-The reference in docs/: whatever is public is in it, and what it says is the code's.
+Check that the reference in docs/ names every public name, and agrees with the code.
 
-The index of the built documentation is looked into where there is a Sphinx.
+Where Sphinx is installed, the tests read the index of the built documentation.
 """
 
 import importlib
@@ -50,11 +50,11 @@ PUBLIC = [
 PARTS = {
     # For `login_contact`, which has an id and an address.
     "backends": {"identity_of"},
-    # The states of a fetch are the business of `leases`, and its fields likewise.
+    # Only `leases` uses the states and the fields of a fetch.
     "models": {"FetchState", "ExactCharField", "binding"},
-    # What the view hands on without showing it.
+    # The view passes these on and does not show them.
     "portal": {"fetch"},
-    # The use cases of the pages, of the admin and of a log-out.
+    # The pages, the admin and the log-out use these.
     "tokens": {"get_with_expiry", "fetch_at_login", "forget_at_logout", "forget"},
 }
 """What is in a public module and not public, and why."""
@@ -62,7 +62,7 @@ PARTS = {
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
-    """The names that the built documentation can be asked for, by their kind."""
+    """The names in the index of the built documentation, by kind."""
     if not REQUIRED:
         pytest.importorskip("sphinx")
     built = tmp_path_factory.mktemp("docs")
@@ -82,7 +82,7 @@ def module(name):
 
 
 def is_own(module, name, each):
-    """Whether it is made in this module for others to use, or handed on by it."""
+    """Return whether the module defines the name or exports it."""
     if name.startswith("_") or inspect.ismodule(each):
         return False
     if name in getattr(module, "__all__", ()) or isinstance(each, Signal):
@@ -156,7 +156,7 @@ def test_every_module_is_public_or_not_named_by_the_reference():
     assert named == (public | also) - elsewhere - {"django_piggy_verify.sandbox.server"}
 
 
-# What is written by hand
+# Pages written by hand
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_every_error_of_the_outcomes_has_its_status(outcomes):
     for _html, script in outcomes["What has happened"].values():
         if match := re.match(r"([45]\d\d)\s+(\w+)", script):
             listed[match[2]] = int(match[1])
-    # Calls by another method are no operations of the described interface.
+    # Calls with another method are no operations of the API description.
     assert listed == described | {"method_not_allowed": 405}
 
 
@@ -208,7 +208,7 @@ def test_every_error_of_the_outcomes_is_one_of_the_described_interface(outcomes)
         assert code is None or code[1] in known
 
 
-# What the directives write
+# Text that the directives write
 
 
 def written(text):

@@ -1,8 +1,8 @@
 """
-docs/tutorial.rst, followed as it is written: its commands, its files, its logins.
+Follow docs/tutorial.rst: run its commands, write its files, log in.
 
-Only three things are otherwise: what ``pip`` would install is what runs here, the port
-is a free one, and the server starts anew at each change, rather than by itself.
+The test differs in three points. It uses the installed packages instead of ``pip``, it
+uses a free port, and it restarts the server itself after each change.
 """
 
 import os
@@ -27,7 +27,7 @@ HIDDEN = re.compile(r'name="(csrfmiddlewaretoken|login)" value="([^"]+)"')
 
 
 class Reader:
-    """Somebody who does what the page says, in a folder of their own."""
+    """A reader who follows the page in a new folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,7 +37,7 @@ class Reader:
         self.shell = "set -e"
 
     def follow(self, title: str) -> None:
-        """Do all that a section says."""
+        """Run the commands and write the files of a section."""
         for block in section(title).findall(nodes.literal_block):
             if "console" in block["classes"]:
                 for line in block.astext().splitlines():
@@ -68,7 +68,7 @@ class Reader:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def install(self) -> None:
-        """Have the new environment find the checkout, and what it needs."""
+        """Let the new environment import the checkout and its dependencies."""
         [packages] = self.folder.glob("club/.venv/lib/python*/site-packages")
         found = [str(pages.ROOT), *(each for each in sys.path if "-packages" in each)]
         (packages / "all.pth").write_text("\n".join(found))
@@ -85,7 +85,7 @@ class Reader:
 
     @contextmanager
     def site(self):
-        """Answer a browser while the server runs."""
+        """Yield a browser while the server runs."""
         assert self.is_to_serve
         serve = f"exec {SERVE} --noreload {self.host}"
         with (
@@ -107,7 +107,7 @@ class Reader:
 
 
 class Browser:
-    """What the reader looks at the site with."""
+    """The browser of the reader."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
@@ -122,7 +122,7 @@ class Browser:
         return self.session.post(page.url, hidden | fields, timeout=60)
 
     def log_in(self, path: str) -> requests.Response:
-        """Answer the page that somebody is led to who logs in on the way to `path`."""
+        """Open `path`, log in, and return the page that follows."""
         code_page = self.submit(self.open(path), email="ann@example.com")
         code = CODE.findall(self.reader.console.read_text())[-1]
         return self.submit(code_page, code=code)
@@ -141,7 +141,7 @@ def section(title: str) -> nodes.section:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """What each part of the tutorial leads to, in its order."""
+    """What the reader sees after each section of the tutorial."""
     reader = Reader(tmp_path_factory.mktemp("tutorial"))
     seen = {}
     for title in ("Install", "Set it up"):

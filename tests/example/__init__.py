@@ -1,1 +1,1 @@
-"""The example project, run as a newcomer runs it."""
+"""Tests of the example project, run as the README says."""

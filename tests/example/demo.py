@@ -1,4 +1,4 @@
-"""The example, run as a newcomer runs it: a process of its own, and real HTTP."""
+"""Run the example in a process of its own, as the README says."""
 
 import os
 import re
@@ -20,7 +20,7 @@ PATIENCE = 60
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
-    """Little, so that neither a .env nor the environment of the tests matters."""
+    """A small environment: neither .env nor the variables of the tests count."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(PACKAGE),
@@ -46,14 +46,14 @@ def manage(folder: Path, *words: str, **variables: str) -> tuple[int, str]:
 
 
 class Demo:
-    """A running demo, and what it has printed."""
+    """A running demo and its output."""
 
     def __init__(self, process: subprocess.Popen[bytes], console: Path) -> None:
         self.process = process
         self.console = console
 
     def wait_for(self, pattern: str) -> str:
-        """Answer the first group of `pattern` once it was printed."""
+        """Wait until `pattern` was printed, and return its first group."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             is_over = self.process.poll() is not None
@@ -66,7 +66,7 @@ class Demo:
         return pytest.fail(f"no {pattern!r} in:\n{self.console.read_text()}")
 
     def last_code(self, recipient: str) -> str:
-        """Answer the newest code that was mailed to a member."""
+        """Return the newest code that was mailed to a member."""
         pattern = rf"code for {re.escape(recipient)}: (\S+)\n"
         self.wait_for(pattern)
         return str(re.findall(pattern, self.console.read_text())[-1])

@@ -1,4 +1,4 @@
-"""The settings of the example, with what one run of it wants to have otherwise."""
+"""The settings of the example, with values from the environment of one test."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The example as a newcomer runs it: a process of its own, and real HTTP."""
+"""Run the example over real HTTP, as the README says."""
 
 import re
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""The HTTP client, against servers that misbehave."""
+"""Tests of the HTTP client, against servers that misbehave."""

@@ -1,8 +1,8 @@
 """
-A remote API that misbehaves at socket level, and keeps a record of what it is told.
+Serve an API that misbehaves at socket level, and record its requests.
 
-An answer is a function of the `Peer` that asked: it writes what it likes, or
-nothing. By default every call is answered as the real API would.
+An answer is a function that gets the `Peer` and writes any bytes, or none. By default,
+every call gets the response of the real API.
 """
 
 import ipaddress
@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from django_piggy_verify.http.connections import session
 
-# Marked, so that they can be searched for wherever they must not be.
+# Marked secrets, so that a test can search for them in any text.
 KEY = "marked-api-key"
 CLIENT_SECRET = "marked-client-secret"
 GRANT = "marked-grant"
@@ -77,7 +77,7 @@ ANSWERS = st.tuples(
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request as it came over the wire."""
+    """One request, as the server received it."""
 
     method: str
     target: str
@@ -87,7 +87,7 @@ class Request:
 
     @property
     def name(self):
-        """The call, as in `Hostile.answers`."""
+        """The name of the call, as in `Hostile.answers`."""
         if self.method == "CONNECT":
             return "connect"
         path = urlsplit(self.target).path
@@ -98,12 +98,12 @@ class Request:
 
     @property
     def members(self):
-        """The members of the JSON object in the body, in order, repeated or not."""
+        """The members of the JSON object in the body, in order, with repeated names."""
         return json.loads(self.body, object_pairs_hook=list)
 
 
 class Peer:
-    """The server's end of one connection."""
+    """The server's side of one connection."""
 
     def __init__(self, server, sock):
         self.server = server
@@ -114,7 +114,7 @@ class Peer:
         self.is_open = True
 
     def read(self):
-        """Read one request; None at the end of the connection."""
+        """Read one request. Return None at the end of the connection."""
         line = self.file.readline()
         if not line:
             return None
@@ -128,7 +128,7 @@ class Peer:
         return Request(method=method, target=target, headers=headers, body=body)
 
     def secure(self, context):
-        """Shake hands, if there is a TLS context."""
+        """Begin TLS, if there is a TLS context."""
         if context is not None:
             self.file.close()
             self.sock = context.wrap_socket(self.sock, server_side=True)
@@ -151,20 +151,20 @@ class Peer:
             self.write(many)
 
     def keep_silent(self):
-        """Hold the connection until the client or the test is through with it."""
+        """Hold the connection until the client or the test ends it."""
         self.sock.settimeout(5)
         while self.sock.recv(65536):
             pass
 
     def reset(self):
-        """Hang up with RST instead of FIN."""
+        """Close the connection with RST instead of FIN."""
         self.sock.setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
         )
         self.close()
 
     def reset_unread(self):
-        """The same, once a request is there, and before a byte of it is read."""
+        """Close with RST after a request has arrived, without reading it."""
         self.sock.recv(1, socket.MSG_PEEK)
         self.reset()
 
@@ -176,11 +176,11 @@ class Peer:
 
 class Hostile:
     """
-    Serves while its `with` block runs.
+    A server that runs during its `with` block.
 
-    `answers` holds an answer by the call's name, `at_accept` something to do
-    instead of reading a request, by the call that comes next in the flow.
-    `requests` and `connections` are the record. With a `context` it speaks TLS.
+    `answers` maps the name of a call to its answer. `at_accept` maps the next call of
+    the flow to a function that runs instead of reading a request. `requests` and
+    `connections` are the record. With a `context`, the server speaks TLS.
     """
 
     def __init__(self, *, context=None, host="127.0.0.1"):
@@ -234,7 +234,7 @@ class Hostile:
 
     @property
     def next_call(self):
-        """What a login in progress will ask for next."""
+        """The next call of a login in progress."""
         done = self.names
         last = done[-1] if done else ""
         return FLOW[FLOW.index(last) + 1] if last in FLOW[:-1] else FLOW[0]
@@ -245,7 +245,7 @@ class Hostile:
             self._listener.shutdown(socket.SHUT_RDWR)
 
     def hang_up(self):
-        """Close every connection, also under the hands of its thread."""
+        """Close every connection, even if a thread uses the connection."""
         for peer in self._peers:
             with suppress(OSError):
                 peer.sock.shutdown(socket.SHUT_RDWR)
@@ -263,7 +263,7 @@ class Hostile:
             thread.start()
 
     def _serve(self, peer):
-        # A client that gives up is what most tests are about.
+        # Most tests make the client give up.
         with closing(peer), suppress(OSError, ValueError):
             if act := self.at_accept.get(self.next_call):
                 act(peer)
@@ -282,7 +282,7 @@ class Hostile:
 
 
 def reply(content, status=200, **headers):
-    """Answer a whole response; `content` is JSON unless it is bytes."""
+    """Return an answer that writes a whole response. `content` is bytes or JSON."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
 
@@ -295,14 +295,14 @@ def reply(content, status=200, **headers):
 
 
 def head(*lines, status=200):
-    """The status line and the headers of a response."""
+    """Return the status line and the headers of a response."""
     return "\r\n".join([f"HTTP/1.1 {status} As It Is", *lines, "", ""]).encode(
         "latin-1"
     )
 
 
 def tunnel_to(port):
-    """Answer a CONNECT like a proxy does, and carry bytes to `port` and back."""
+    """Accept a CONNECT as a proxy does, and carry bytes to `port` and back."""
 
     def answer(peer):
         peer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -319,7 +319,7 @@ def tunnel_to(port):
 
 @contextmanager
 def serving(settings, **options):
-    """Point the settings to a hostile server, and leave no connection behind."""
+    """Serve a hostile server that the settings point to, and close all connections."""
     with Hostile(**options) as server:
         settings.DEBUG = True
         settings.PIGGY_VERIFY_BASE_URL = server.base_url
@@ -331,7 +331,7 @@ def serving(settings, **options):
 
 
 def self_signed(folder):
-    """Answer a server's TLS context and the path of the certificate that it shows."""
+    """Return the TLS context of a server and the path of its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hostile")])
     now = datetime.now(UTC)
@@ -358,7 +358,7 @@ def self_signed(folder):
 
 
 def debug_page(function, *args):
-    """Answer Django's page for what `function` raises: each frame, each local."""
+    """Return Django's debug page for the error that `function` raises."""
     try:
         function(*args)
     except BaseException:  # noqa: BLE001
@@ -367,5 +367,5 @@ def debug_page(function, *args):
 
 
 def secrets_in(text):
-    """Answer which of the marked secrets stand in `text`."""
+    """Return the marked secrets that `text` contains."""
     return [each for each in SECRETS if each in text]

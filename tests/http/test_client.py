@@ -35,7 +35,7 @@ def upstream(settings):
 
 @pytest.fixture
 def elsewhere():
-    """Another host, which must never hear of anything."""
+    """Another host, which must not receive any request."""
     with Hostile() as server:
         yield server
 

@@ -11,7 +11,7 @@ from django_piggy_verify.http import client, connections
 from tests.http.hostile import Hostile, Peer, head, reply, self_signed, serving
 
 TIMEOUT = 0.25
-SLACK = 2  # what a busy machine may add; without a deadline it is more
+SLACK = 2  # what a busy machine may add; without a deadline, a call takes longer
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def upstream(settings):
 
 @pytest.fixture
 def kept(upstream):
-    """The same, which keeps its connections open."""
+    """The same server, but it keeps its connections open."""
     upstream.keeps_alive = True
     return upstream
 
@@ -37,7 +37,7 @@ def call(server, timeout=5):
 
 
 def timed(*args):
-    """Answer how a call failed, and after how many seconds."""
+    """Return the error of a call and its seconds."""
     started = time.monotonic()
     with pytest.raises(ProviderUnavailable) as caught:
         call(*args)
@@ -45,7 +45,7 @@ def timed(*args):
 
 
 CHUNKED = head("Transfer-Encoding: chunked")
-FOREVER = 0.1  # the pause between bytes: a hundred take ten seconds
+FOREVER = 0.1  # seconds between two bytes: a hundred bytes take ten seconds
 SLOW = {
     "silence": Peer.keep_silent,
     "status-line": lambda peer: peer.drip(b"HTTP/1.1 200 " + b"O" * 100, FOREVER),
@@ -134,7 +134,7 @@ def test_the_deadline_holds_for_an_answer_through_a_proxy(upstream, settings):
 
 @pytest.fixture
 def full():
-    """The address of a listener that lets nobody in any more, nor turns them away."""
+    """The address of a listener whose queue is full: it neither accepts nor refuses."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=0)
     crowd = [socket.socket() for _ in range(3)]
     for each in crowd:
@@ -146,7 +146,7 @@ def full():
 
 
 def resolve_to(monkeypatch, *names):
-    """Have every host name answered with these addresses."""
+    """Resolve every host name to these addresses."""
     stream = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
     found = [(*stream, name) for name in names]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: found)

@@ -1,1 +1,1 @@
-"""The rate limits, also under concurrent requests."""
+"""Tests of the rate limits, also under concurrent requests."""

@@ -1,4 +1,4 @@
-"""The limits under real concurrency: threads, processes, databases, transactions."""
+"""Check the limits with concurrent threads, processes and transactions."""
 
 import time
 from collections import Counter
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ROOM = 50
 THREADS = 25
-"""PostgreSQL has room for a hundred connections, and two runs may be side by side."""
+"""PostgreSQL has a hundred connections, which two test runs may share."""
 
 REPEATABLE = {"isolation_level": "repeatable read"}
 OPTIONS: dict[str, list[Any]] = {
     "sqlite": [{"transaction_mode": "IMMEDIATE"}],
-    # As psycopg numbers them: repeatable read, serializable.
+    # The numbers of psycopg for repeatable read and serializable.
     "postgresql": [{}, {"isolation_level": 3}, {"isolation_level": 4}],
-    # The last is the default from MariaDB 11.6 on.
+    # The last option is the default from MariaDB 11.6 on.
     "mysql": [
         {},
         REPEATABLE,
@@ -60,7 +60,7 @@ def count_of(limit):
 
 
 def attempt(number):
-    """Whether there was room, for one of those who share some of their subjects."""
+    """Return whether the limits let the attempt through."""
     claims = [claim("hot", ROOM), claim("warm", subject=str(number % 3)), claim("all")]
     try:
         fixed_windows.take(claims if number % 2 else claims[::-1])
@@ -70,10 +70,10 @@ def attempt(number):
 
 
 def attempt_in_a_transaction(number):
-    """A conflict undoes all of the transaction: its owner has to begin it again."""
+    """Retry the whole transaction, since a conflict undoes all of it."""
     while True:
         with suppress(OperationalError, Conflict), transaction.atomic():
-            Tally.objects.first()  # From here on, the transaction sees a snapshot.
+            Tally.objects.first()  # Begins the snapshot of the transaction.
             return attempt(number)
 
 
@@ -94,7 +94,7 @@ def test_it_is_so_in_every_isolation_and_in_transactions(workers, act, options):
 
 @pytest.fixture
 def get_token(user, piggy_sandbox, piggy_sandbox_server):
-    """What a worker does that has not heard of the others, on a slow day."""
+    """Return a function for the workers that gets the token from a slow API."""
     piggy_sandbox.switches.delay = 0.3
     return partial(token_of, user.pk, piggy_sandbox_server.base_url)
 
@@ -105,7 +105,7 @@ def token_of(user_id, base_url, _number):
 
 
 def fetches(sandbox):
-    """Count the requests for tokens since the login."""
+    """Return how many tokens were requested since the login."""
     return calls(sandbox).count("auth-token") - 1
 
 
@@ -139,7 +139,7 @@ def deadlocks():
 
 
 def count_several(number):
-    """Count four of seven, in another order each time, as far as the rows go."""
+    """Count four subjects of seven, each time in another order."""
     fixed_windows.take(
         [claim("all", subject=str((number + n) % 7)) for n in (0, 1, 2, 4)]
     )
@@ -157,7 +157,7 @@ def count_several_in_a_transaction(number):
 def test_nobody_waits_in_a_circle_for_the_second_that_postgresql_takes_to_notice(
     workers, act
 ):
-    workers.do(count_several, 12)  # Makes the rows.
+    workers.do(count_several, 12)  # Inserts the rows.
     before = deadlocks()
 
     workers.do(act, 120)
@@ -166,7 +166,7 @@ def test_nobody_waits_in_a_circle_for_the_second_that_postgresql_takes_to_notice
 
 
 def settled(number):
-    """What came of an attempt, and in which of the recipient's windows."""
+    """Return the outcome of an attempt, and the window that counted the attempt."""
     recipient, visitor = claims = [claim("recipient", 20), claim("all")]
     try:
         windows = fixed_windows.take(claims)
@@ -191,7 +191,7 @@ def test_what_is_given_back_and_cleared_leaves_the_books_balanced(workers):
 
 
 def run_until_done(shares, command, *args, **options):
-    """Run a command over and over until the workers is; answer what that did."""
+    """Run a command repeatedly until the workers are done. Return its effects."""
     runs = 0
     while not all(share.done() for share in shares):
         call_command(command, *args, verbosity=0, **options)
@@ -210,7 +210,7 @@ def test_beside_a_purge_no_count_is_lost(workers):
 
 
 def window_of(number):
-    """The window that an attempt was counted in, or None."""
+    """Return the window that counted an attempt, or None."""
     claims = [claim("check_recipient", 5), claim("all")]
     try:
         return fixed_windows.take(claims)[claims[0].key]
@@ -229,7 +229,7 @@ def test_beside_an_unlock_no_window_lets_more_through(workers):
 
 
 def at_once(act, each):
-    """Have `act` called with each of these at once; answer what it answered."""
+    """Call `act` with each of `each` in threads at once, and return the results."""
 
     def acting(one):
         try:
@@ -242,7 +242,7 @@ def at_once(act, each):
 
 
 def tabs(browser, number):
-    """As many browsers that share the cookies of this one."""
+    """Return browsers that share the cookies of this one."""
     others = [Client() for _ in range(number)]
     for each in others:
         each.cookies.load(browser.cookies.output(header="", sep=";"))
@@ -285,7 +285,7 @@ def test_many_who_ask_for_a_code_at_once_have_one_sent(contact, piggy_sandbox):
 
 
 class Credulous:
-    """A vendor that takes every code, so that several of one member are right."""
+    """A provider that accepts every code, so a member can have several right codes."""
 
     name = "piggy"
 

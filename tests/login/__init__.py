@@ -1,1 +1,1 @@
-"""Sending and checking a code, and remembering the browser."""
+"""Tests of sending and checking a code, and of known browsers."""

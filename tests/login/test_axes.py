@@ -1,4 +1,4 @@
-"""django-axes beside the package: its own installation, and one line of ours."""
+"""Use django-axes beside the package, with the one setting of the guide."""
 
 import logging
 from datetime import timedelta
@@ -36,7 +36,7 @@ BY_ADDRESS_AND_CLIENT = LOCKING["AXES_LOCKOUT_PARAMETERS"]
 
 @pytest.fixture(autouse=True)
 def axes(settings):
-    """Axes as its documentation has it installed, and what our guide adds."""
+    """Install axes as its documentation says, with the setting of our guide."""
     settings.AXES_ENABLED = True
     settings.AXES_FAILURE_LIMIT = 2
     settings.AUTHENTICATION_BACKENDS = [
@@ -49,7 +49,7 @@ def axes(settings):
 
 @pytest.fixture
 def locked(client, code):
-    """The right code of a login in progress in `client`, which is locked out."""
+    """The right code of a login in progress whose browser is locked out."""
     for _ in range(2):
         type_code(client, "wrong")
     return code

@@ -7,7 +7,7 @@ from tests.steps import ADDRESS, ask_for_code, type_code
 
 @pytest.fixture
 def scoped(settings):
-    """The session's cookie is for one folder of a whole domain, and secure."""
+    """The session cookie is secure, for one path and a whole domain."""
     settings.SESSION_COOKIE_PATH = "/shop/"
     settings.SESSION_COOKIE_DOMAIN = ".example.com"
     settings.SESSION_COOKIE_SECURE = True
@@ -15,7 +15,7 @@ def scoped(settings):
 
 @pytest.fixture
 def cookies(client, contact, piggy_sandbox):
-    """Each cookie of ours as a whole flow sets it, the one that is deleted as well."""
+    """Each cookie that a whole login sets, and the cookie that it deletes."""
     asked = ask_for_code(client)
     typed = type_code(client, piggy_sandbox.last_code(ADDRESS))
     return [

@@ -21,14 +21,14 @@ ONE_TRY = UNLIMITED | {"check_recipient": "1/1h", "check_recipient_day": "1/1d"}
 
 @pytest.fixture
 def known(client, user):
-    """A browser that its member has logged in with before, and out."""
+    """A browser that the member has logged in with and out of before."""
     log_out(client)
     return client
 
 
 @pytest.fixture
 def burned(known, settings):
-    """The tries of all strangers' browsers are used up."""
+    """Unknown browsers have no attempts left."""
     burn(settings)
 
 
@@ -87,7 +87,7 @@ def test_two_known_browsers_are_counted_apart(known, settings, piggy_sandbox):
 
 
 def test_a_browser_keeps_its_count_at_its_next_login(known, settings, piggy_sandbox):
-    """Or a copy of each older cookie would be worth tries of its own."""
+    """Otherwise each copy of an older cookie would have attempts of its own."""
     copy = Client()
     copy.cookies.load({each.key: each.value for each in known.cookies.values()})
     log_in(known, piggy_sandbox)
@@ -201,7 +201,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_names_nobody(known):
 
 @pytest.fixture
 def serve(db, piggy_sandbox):
-    """Answer a function that logs members in with one browser, one after another."""
+    """Return a function that logs members in with one browser, one after another."""
 
     def log_them_in(tablet, members):
         for address in members:
@@ -309,7 +309,7 @@ def test_a_right_code_clears_the_known_browsers_own_count(
 
 @pytest.fixture
 def rotated(known, settings):
-    """The secret key has changed since the browser became known."""
+    """A known browser, after a change of the secret key."""
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
 

@@ -1,4 +1,4 @@
-"""The attack of benchmarks/guessing.py, with fewer browsers and less patience."""
+"""Run the attack of benchmarks/guessing.py with fewer browsers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How long an answer takes tells nobody whether an address is a contact's."""
+"""The time of a response does not tell contacts from strangers."""
 
 import time
 from statistics import median
@@ -41,13 +41,13 @@ def pair(contact, unlimited):
 
 @pytest.fixture(params=[ADDRESS, STRANGER])
 def visitor(contact, request):
-    """A contact, and in another run a stranger."""
+    """A visitor, once with the address of a contact and once with a stranger's."""
     return Visitor(request.param)
 
 
 @pytest.fixture
 def slow_for_contacts(piggy_sandbox, monkeypatch):
-    """Let mailing a code take time, and finding that there is no contact none."""
+    """Make the sandbox slow for contacts and fast for strangers."""
     send = piggy_sandbox.send
 
     def slowly(email):
@@ -65,7 +65,7 @@ def floor(settings):
 
 @pytest.fixture
 def slept(monkeypatch, floor):
-    """How long the package has slept each time; it only says so."""
+    """Record the seconds of each sleep, without sleeping."""
     seconds: list[float] = []
     sleep = "django_piggy_verify.login.verification.time.sleep"
     monkeypatch.setattr(sleep, seconds.append)
@@ -79,14 +79,14 @@ def seconds_of(act, *args):
 
 
 def difference(act, pair):
-    """How much longer it takes for a contact; in turns, since load comes and goes."""
+    """Return the extra seconds for a contact. Both take turns, since load varies."""
     turns = [[seconds_of(act, visitor) for visitor in pair] for _ in range(TIMES)]
     contact, stranger = zip(*turns, strict=True)
     return median(contact) - median(stranger)
 
 
 def takes_equally_long(act, pair):
-    """Measure again if need be: a machine's load passes, a leak stays."""
+    """Measure again if the times differ: load goes away, a leak does not."""
     return any(abs(difference(act, pair)) < TOLERANCE for _ in range(3))
 
 

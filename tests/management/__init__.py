@@ -1,1 +1,1 @@
-"""The management commands."""
+"""Tests of the management commands."""

@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def rows(db):
-    """Seven spent tallies and tokens, and one that is not."""
+    """Seven counters and tokens that have expired, and one that has not."""
     now = timezone.now()
     for number in range(8):
         ends_at = now - number * DAY if number else now + DAY
@@ -55,7 +55,7 @@ def test_contacts_and_users_stay_and_silence_is_kept_if_wanted(rows, capsys):
 
 @contextmanager
 def deletions():
-    """Hand out how many rows each statement has deleted."""
+    """The number of rows that each statement has deleted."""
     numbers = []
 
     def wrapper(execute, sql, params, many, context):
@@ -124,7 +124,7 @@ def test_no_row_is_read_but_the_one_at_which_a_chunk_ends(rows):
 
 
 def test_it_never_looks_back(rows):
-    """What is deleted still lies in PostgreSQL's index, and the traffic goes on."""
+    """Deleted rows stay in PostgreSQL's index, where a second look would read them."""
     with CaptureQueriesContext(connection) as captured:
         call_command("piggy_verify_purge", chunk=3, verbosity=0)
 
@@ -151,7 +151,7 @@ def test_every_statement_goes_by_an_index(rows):
 
 
 def test_a_receiver_of_a_project_costs_nobody_a_count(rows):
-    """For its sake Django would read the rows, and then delete them by key."""
+    """For a receiver of signals, Django would read each row and delete it by key."""
 
     def use():
         Tally.objects.filter(key="key-5").update(ends_at=timezone.now() + DAY)
@@ -245,7 +245,7 @@ def test_a_log_sees_the_outcome_only(rows):
 
 @pytest.fixture
 def terminal():
-    """Ctrl-C as a terminal has it, also where the tests run in the background."""
+    """The handler of Ctrl-C in a terminal, even if the tests run in the background."""
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, usual)
@@ -273,7 +273,7 @@ def test_an_interrupt_ends_it_after_the_statement_under_way(
 
 
 def test_a_signal_that_is_ignored_stays_so(rows, request):
-    """As Ctrl-C is for what a script has started in the background."""
+    """A shell script ignores Ctrl-C for commands in the background."""
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, usual))
 

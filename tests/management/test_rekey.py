@@ -24,7 +24,7 @@ def ring(settings):
 
 @pytest.fixture
 def token(user, ring, settings):
-    """The token of a member, encrypted with a key that is to go."""
+    """The token of a member, encrypted with the key to remove."""
     token = get_auth_token(user)
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW, OLD]
     return token
@@ -83,7 +83,7 @@ def test_a_second_run_writes_nothing(token, capsys, django_assert_num_queries):
 
 
 def test_what_no_key_opens_is_counted_and_left_alone(token, settings, capsys):
-    """Its key may only have been forgotten."""
+    """The key may only be missing from the settings."""
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW]
     rekey()
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW, OLD]

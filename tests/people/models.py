@@ -1,4 +1,4 @@
-"""User models as other projects have them."""
+"""User models of other projects."""
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -25,7 +25,7 @@ class CardUser(AbstractBaseUser):
 
 
 class NumberUser(AbstractBaseUser):
-    """Has a login name that makes itself."""
+    """Has a username field with a default."""
 
     number = models.PositiveIntegerField(default=7, unique=True)
     objects = BaseUserManager()

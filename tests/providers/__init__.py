@@ -1,1 +1,1 @@
-"""The providers, over real HTTP."""
+"""Tests of the providers, over real HTTP."""

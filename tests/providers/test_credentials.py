@@ -41,7 +41,7 @@ def upstream(settings):
 
 @pytest.fixture
 def granting(upstream, settings):
-    """The same, with client credentials instead of a key."""
+    """The same server, but the settings have client credentials and no key."""
     credentials._begin()
     settings.PIGGY_VERIFY_API_KEY = None
     settings.PIGGY_VERIFY_CLIENT_ID = "client-id"

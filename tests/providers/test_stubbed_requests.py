@@ -1,4 +1,4 @@
-"""Projects stub `requests` in their tests; what they see then must be the same."""
+"""Projects that stub `requests` in their tests see the documented calls."""
 
 import pytest
 import requests

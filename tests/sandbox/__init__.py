@@ -1,1 +1,1 @@
-"""The sandbox itself."""
+"""Tests of the sandbox."""

@@ -1,4 +1,4 @@
-"""The rules of the emulated API, judged over real HTTP."""
+"""Check the rules of the emulated API over real HTTP."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Client:
-    """One keep-alive connection; `headers` and `status` are the last answer's."""
+    """A keep-alive connection, with the `headers` and `status` of the last response."""
 
     def __init__(self, url: str) -> None:
         self.connection = HTTPConnection(urlsplit(url).netloc, timeout=5)
@@ -41,7 +41,7 @@ class Client:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> bytes:
-        """Send one request and answer its body."""
+        """Send one request and return the body of the response."""
         bearer = {"Authorization": self.bearer} if self.bearer else {}
         self.connection.request(method, path, body, {**bearer, **(headers or JSON)})
         response = self.connection.getresponse()
@@ -49,7 +49,7 @@ class Client:
         return response.read()
 
     def json(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
-        """Send one request and answer its JSON object."""
+        """Send one request and return the JSON object of the response."""
         answered: dict[str, Any] = json.loads(self.ask(method, path, body))
         return answered
 
@@ -181,7 +181,7 @@ def test_an_expired_code_is_refused(sandbox: Sandbox, client: Client) -> None:
 
 
 def _another_code(sandbox: Sandbox, code: str) -> str:
-    """Send until the codes differ: once in a million they do not."""
+    """Send until the code differs. One code in a million is the same."""
     return next(new for _ in range(9) if (new := sandbox.send(EMAIL).code) != code)
 
 

@@ -1,4 +1,4 @@
-"""The port that a sandbox is served on."""
+"""Serve the sandbox on a port."""
 
 import socket
 import threading
@@ -36,7 +36,7 @@ def _connect(server: SandboxServer) -> HTTPConnection:
 
 
 def _talk(server: SandboxServer, request: bytes) -> bytes:
-    """Send raw bytes, and read until the server hangs up."""
+    """Send raw bytes, and read until the server closes the connection."""
     port = urlsplit(server.url).port
     with socket.create_connection(("127.0.0.1", port or 0), timeout=5) as connection:
         connection.sendall(request)

@@ -1,4 +1,4 @@
-"""The sandbox as a project mounts it."""
+"""Use the sandbox that a project mounts in its URLs."""
 
 from collections.abc import Iterator
 

@@ -1,1 +1,1 @@
-"""No secret is shown or stored anywhere."""
+"""Check that no secret is shown or stored anywhere."""

@@ -1,9 +1,8 @@
 """
-All that could give a secret away, gathered while a test runs, and the search in it.
+Collect all texts that may contain a secret during a test, and search them.
 
-Each sink is one text: what was logged, shown, sent to receivers, raised, stored.
-Errors are read as an error reporter would: their texts, and the `repr` of every
-local variable in every frame.
+The texts are sorted by sink: logs, pages, signals, errors, database. Errors are read as
+an error reporter does: their texts, and the `repr` of every local variable.
 """
 
 import base64
@@ -60,17 +59,17 @@ EXPOSING = {
     (TOKEN_PAGE, 200, True): "token page",
     (PORTAL_PAGE, 200, True): "portal page",
 }
-# The one place of Django's debug page that may show what was typed.
+# The only part of Django's debug page that may show the posted code.
 POSTED = re.compile('<h3 id="post-info">.*?<h3 id="files-info">', re.DOTALL)
-# Whose frames hold what was typed because they typed it.
+# The frames of these functions hold the code, since they typed it.
 VISITORS = ("/tests/", "/django/test/")
 
 
 def shapes(secret):
-    """Spell `secret` as it stands in other texts; it needs no escapes in any."""
+    """Return `secret` in every encoding that a text may contain."""
     raw = secret.encode()
     for skipped in range(3):
-        # Base64 looks different at each offset; its edges hold other bits as well.
+        # Base64 differs at each offset, and its first and last digits hold other bits.
         text = base64.b64encode(b"\0" * skipped + raw).decode()
         text = text[-(-skipped * 8 // 6) : (skipped + len(raw)) * 8 // 6]
         yield from {text, text.translate(str.maketrans("+/", "-_"))}
@@ -81,15 +80,15 @@ SHAPES = {name: tuple(shapes(secret)) for name, secret in SECRETS.items()}
 
 
 def found_in(text):
-    """Answer which secrets `text` shows, in whatever shape."""
+    """Return the secrets that `text` contains, in any encoding."""
     return {name for name, many in SHAPES.items() if any(each in text for each in many)}
 
 
 class Evidence:
-    """What each sink was told."""
+    """The texts of each sink."""
 
     def __init__(self, capsys, warned):
-        # Most is said many times over; only the first is kept.
+        # Most texts repeat. Only the first is kept.
         self.sinks: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self.capsys = capsys
         self.warned = warned
@@ -105,7 +104,7 @@ class Evidence:
 
     @property
     def leaks(self):
-        """Pairs of a sink and a secret that it shows; the database is one, too."""
+        """Return pairs of a sink and a secret in its texts; the database is a sink."""
         self.note("stdout", *self.capsys.readouterr())
         self.note("warnings", *self.warned)
         self.note("database", *stored())
@@ -113,7 +112,7 @@ class Evidence:
 
 
 class Browser(Client):
-    """A browser that notes all it is answered, and all that the server keeps of it."""
+    """A browser that records all responses, and the sessions on the server."""
 
     def __init__(self, evidence):
         super().__init__(raise_request_exception=False)
@@ -144,7 +143,7 @@ class Browser(Client):
 
 
 def _way_to_the_portal(response):
-    """Answer where a redirect leads, if that is the portal."""
+    """Return the target of a redirect, if the target is the portal."""
     location = response.headers.get("Location", "")
     return [location] if location.startswith("https://portal.invalid/") else []
 
@@ -155,7 +154,7 @@ def _other_headers(response):
 
 
 class Ear(logging.Handler):
-    """Hears every logger, and looks at the frames that led to a record of ours."""
+    """Records every logger, and the frames behind each record of our logger."""
 
     def __init__(self, evidence):
         super().__init__()
@@ -172,7 +171,7 @@ class Ear(logging.Handler):
 
 
 class Mailer(AdminEmailHandler):
-    """Django's handler that mails errors to the admins, with the whole debug page."""
+    """Django's handler that mails errors to the admins, with the debug page."""
 
     def __init__(self, evidence):
         super().__init__(include_html=True)
@@ -185,7 +184,7 @@ class Mailer(AdminEmailHandler):
 
 @contextmanager
 def watching(capsys):
-    """Watch all that happens inside the block."""
+    """Collect all texts during the block."""
     with ExitStack() as stack:
         warned = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("always")
@@ -200,7 +199,7 @@ def watching(capsys):
 
 @contextmanager
 def receiving(signal, receiver):
-    """Have `receiver` called with `signal`."""
+    """Connect `receiver` to `signal` during the block."""
     signal.connect(receiver)
     yield
     signal.disconnect(receiver)
@@ -208,9 +207,9 @@ def receiving(signal, receiver):
 
 @contextmanager
 def listening(handler, name=""):
-    """Have `handler` alone hear the logger of this name, and those below it."""
+    """Make `handler` the only handler of a logger during the block."""
     logger = logging.getLogger(name)
-    # pytest's own would format each line of thousands, four times.
+    # The handlers of pytest would format each of thousands of records four times.
     before, logger.handlers = logger.handlers, [handler]
     yield
     logger.handlers = before
@@ -218,7 +217,7 @@ def listening(handler, name=""):
 
 @contextmanager
 def _speaking_of_everything():
-    """Turn on what developers do: all levels, the SQL and `http.client`'s prints."""
+    """Turn on all log levels, the SQL log and the prints of `http.client`."""
     loggers = [logging.getLogger(name) for name in ("", "django", "urllib3")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
@@ -244,7 +243,7 @@ def _note_error(evidence):
 
 
 def values_in(value, seen):
-    """Answer all texts that can be reached from `value`, but through no request."""
+    """Return all texts inside `value`, but none inside a request."""
     if id(value) in seen or isinstance(value, (HttpRequest, type)):
         return
     seen[id(value)] = value
@@ -264,7 +263,7 @@ def values_in(value, seen):
 
 
 def told_by(error):
-    """Answer what an error reporter prints of `error` and of those that led to it."""
+    """Return what an error reporter prints of `error` and of its causes."""
     while error is not None:
         yield f"{error!r} {error} {vars(error)}"
         yield from locals_of(
@@ -274,7 +273,7 @@ def told_by(error):
 
 
 def locals_of(frames):
-    """Answer the local variables of all frames but the visitor's."""
+    """Return the local variables of all frames but those of the visitor."""
     for frame in filterfalse(_is_visitors, frames):
         for name, value in frame.f_locals.items():
             yield f"{frame.f_code.co_filename} {frame.f_code.co_name} {name}"
@@ -290,7 +289,7 @@ def _is_servers(frame):
 
 
 def shown(value):
-    """Answer what an error reporter prints of a variable."""
+    """Return what an error reporter prints of a variable."""
     if isinstance(value, models.QuerySet):
         return "a query, which would run"
     with suppress(Exception):
@@ -299,7 +298,7 @@ def shown(value):
 
 
 def stored():
-    """Answer every column of every table."""
+    """Return every column of every table."""
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")

@@ -1,4 +1,4 @@
-"""No key, code or token shows up anywhere but where it is meant to go."""
+"""Check that keys, codes and tokens appear only where they belong."""
 
 import base64
 import json
@@ -265,7 +265,7 @@ def test_an_upstream_that_repeats_what_it_is_told_is_not_quoted(
     assert evidence.leaks == set()
 
 
-# Where a defect, ours or that of a library or a project, may break a step off.
+# Functions that may fail during a step: of the package, a library or a project.
 CRASHES = {
     "ask": """
         django_piggy_verify.login.client_address.of
@@ -371,12 +371,12 @@ WIRE = """
 
 @pytest.fixture
 def broken(monkeypatch, evidence):
-    """Have a function, by its dotted path, raise an error."""
+    """Return a function that makes the function at a dotted path raise an error."""
 
     def break_off(path, error=ArithmeticError):
         def crash(*args, **kwargs):
             if path not in WIRE:
-                # The function itself would have had them in its frame.
+                # The frame of the real function would hold them.
                 evidence.note("errors", *map(sinks.shown, [*args, *kwargs.values()]))
             raise error("broken on purpose")
 
@@ -452,7 +452,7 @@ def test_no_failure_of_a_connection_shows_a_secret(visit, evidence, broken, step
 @crashing({"answer": WIRE, "see_token": WIRE, "open_portal": WIRE})
 @pytest.mark.usefixtures("no_cached_token")
 def test_no_stop_of_a_worker_shows_a_secret(visit, evidence, broken, step, path):
-    """One that takes too long may be told to exit wherever it is, and be reported."""
+    """A server may stop a slow worker at any line and report the error."""
     visit.prepare(step)
 
     broken(path, SystemExit)
@@ -499,7 +499,7 @@ reported = crashing(
 @in_each_style
 @pytest.mark.usefixtures("debug")
 def test_no_debug_page_shows_a_secret(visit, broken, step, path, is_script):
-    """But for the code among what was posted, which it may show."""
+    """The page may show the code among the posted fields."""
     visit.prepare(step)
 
     broken(path)
@@ -549,7 +549,7 @@ def test_no_mail_about_an_outage_shows_a_secret(visit, evidence, piggy_sandbox):
 )
 @pytest.mark.parametrize("typed", [CODE, f'"{CODE}".'])
 def test_a_code_in_plain_text_is_hidden_at_once(db, broken, place, typed):
-    """From all frames of ours, that is: the others are those of who typed it so."""
+    """Only in frames of the package: the frames of the caller keep it."""
     broken(f"django_piggy_verify.{place}")
 
     with pytest.raises(ArithmeticError) as caught:
@@ -641,7 +641,7 @@ def test_no_dump_of_the_database_holds_a_secret(visit, evidence, capsys):
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the others keep many files")
 @pytest.mark.django_db(transaction=True)
 def test_no_file_of_the_database_holds_a_secret(visit, evidence):
-    """Nor what is left in it of the rows that were deleted."""
+    """The file may still hold rows that were deleted."""
     visit.take(*PAGES, *CALLS)
 
     written = Path(connection.settings_dict["NAME"]).read_bytes().decode("latin-1")

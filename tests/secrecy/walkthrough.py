@@ -1,4 +1,4 @@
-"""Everything that the product can be asked for, step by step, with marked secrets."""
+"""Use every feature of the package, step by step, with marked secrets."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -42,7 +42,7 @@ BEFORE = {
 
 
 class MarkedSandbox(Sandbox):
-    """Its codes, tokens and grants can be told from all other text."""
+    """A sandbox whose codes, tokens and grants contain a mark."""
 
     def auth_token(self, uid):
         super().auth_token(uid)
@@ -65,11 +65,11 @@ class MarkedSandbox(Sandbox):
 
 @contextmanager
 def served_with_tls(context):
-    """Serve a marked sandbox, so that nobody needs ``DEBUG`` to reach it."""
+    """Serve a marked sandbox over TLS, so that the tests do not need ``DEBUG``."""
     server = SandboxServer(MarkedSandbox(client_secret=CLIENT_SECRET))
     plain = server._server.socket
     server._server.socket = context.wrap_socket(plain, server_side=True)
-    # A client that gives up is what some tests are about.
+    # Some tests make the client give up.
     server._server.handle_error = lambda *_: None  # type: ignore[method-assign]
     with server:
         yield server
@@ -79,7 +79,7 @@ def served_with_tls(context):
 
 @contextmanager
 def switched(sandbox, trouble):
-    """Have the sandbox misbehave."""
+    """Switch on faults of the sandbox during the block."""
     sandbox.switches = Switches(**trouble, reuse_codes=True)
     with override_settings(PIGGY_VERIFY_TIMEOUT=0.03 if "delay" in trouble else 10):
         yield
@@ -87,7 +87,7 @@ def switched(sandbox, trouble):
 
 
 class Visit:
-    """A visitor with two browsers, and a project that calls the product itself."""
+    """A visitor with two browsers, and a project that calls the package."""
 
     def __init__(self, evidence, sandbox):
         self.evidence = evidence
@@ -99,7 +99,7 @@ class Visit:
             sandbox.add_contact(address)
 
     def take(self, *steps, is_script=False):
-        """Take these steps, in HTML or in JSON, and note what they raise."""
+        """Take these steps, in HTML or in JSON, and record their errors."""
         self.browser.is_script = self.late.is_script = is_script
         for step in steps:
             try:
@@ -108,7 +108,7 @@ class Visit:
                 self.evidence.error(error)
 
     def prepare(self, step):
-        """Take the steps that `step` needs."""
+        """Take the steps that must come before `step`."""
         self.take(*BEFORE.get(step, []))
 
     def take_in(self, trouble, *steps):

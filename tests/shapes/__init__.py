@@ -1,1 +1,1 @@
-"""Projects of other shapes than the test project: a module of settings each."""
+"""Projects that differ from the test project: a module of settings each."""

@@ -1,4 +1,4 @@
-"""What `startproject` writes, and what the README adds."""
+"""The settings that `startproject` writes, and the lines of the README."""
 
 import os
 
@@ -6,7 +6,7 @@ from tests.settings import DATABASES as TESTED
 
 
 def database(name):
-    """Answer one of the kind that the tests run on: DATABASE picks it."""
+    """Return the settings of a database. The variable DATABASE picks the kind."""
     return {**TESTED["default"], "NAME": f"{os.environ['PROJECT_NAME']}_{name}"}
 
 
@@ -53,7 +53,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 
-# The README's lines.
+# The lines of the README.
 
 INSTALLED_APPS += ["django_piggy_verify"]
 AUTHENTICATION_BACKENDS = [
@@ -64,11 +64,11 @@ LOGIN_URL = "piggy_verify:email"
 LOGIN_REDIRECT_URL = "members"
 PIGGY_VERIFY_API_KEY = "sandbox-key"
 
-# Of the tests.
+# The settings of the tests.
 
 PIGGY_VERIFY_BASE_URL = os.environ["SANDBOX"]
 PIGGY_VERIFY_SEND_FLOOR = 0
-# All visitors of the tests share one address, and none of them waits.
+# All visitors of the tests share one client address, and must not wait.
 PIGGY_VERIFY_RATE_LIMITS = {
     "send_cooldown": "9/1h",
     "send_recipient": "9/1h",

@@ -1,4 +1,4 @@
-"""django-allauth and django-axes, as their documentations have them installed."""
+"""django-allauth and django-axes, installed as their documentations say."""
 
 from tests.shapes.base import *  # noqa: F403
 from tests.shapes.base import AUTHENTICATION_BACKENDS, INSTALLED_APPS, MIDDLEWARE
@@ -18,5 +18,5 @@ ROOT_URLCONF = "tests.shapes.urls_beside"
 AXES_USERNAME_CALLABLE = "django_piggy_verify.lockout.username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-# Of allauth, about MariaDB: it does without one of its constraints there.
+# A warning of allauth: on MariaDB it does without a constraint.
 SILENCED_SYSTEM_CHECKS = ["models.W036"]

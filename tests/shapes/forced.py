@@ -1,4 +1,4 @@
-"""The same, where the server in front does not say what it is below."""
+"""A prefix that the server in front does not name, so the settings do."""
 
 from tests.shapes.prefixed import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""Which process has answered."""
+"""Name the process of each response."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Below /shop/ of a host that has other sites as well: cookies stay there, too."""
+"""A site below /shop/, whose cookies are for /shop/ only."""
 
 from tests.shapes.base import *  # noqa: F403
 

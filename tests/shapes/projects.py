@@ -1,4 +1,4 @@
-"""Projects of other shapes, each a process of its own, and members who visit them."""
+"""Run other projects, each in a process of its own, and visit them."""
 
 import os
 import re
@@ -24,7 +24,7 @@ TESTS = Path(__file__).parents[2]
 
 
 class Shape(NamedTuple):
-    """What a project is like."""
+    """The settings and the server of a project."""
 
     settings: str
     server: str = "django"
@@ -57,7 +57,7 @@ class Project:
         self.console = console
 
     def wait(self):
-        """Wait until it answers; fail with what it has printed if it never will."""
+        """Wait until the project responds, or fail with its output."""
         deadline = time.monotonic() + PATIENCE
         with new_browser() as browser:
             while self.process.poll() is None and time.monotonic() < deadline:
@@ -68,7 +68,7 @@ class Project:
 
 
 class Projects(ExitStack):
-    """The projects of a module of tests, each started when it is first asked for."""
+    """The projects of a test module. Each is started at its first use."""
 
     def __init__(self, folder, sandbox_url):
         super().__init__()
@@ -139,7 +139,7 @@ def running_project(shape, folder, sandbox_url):
 
 
 def drop_databases(stem):
-    """Drop what a project has made on a server; files go with their folder."""
+    """Drop the databases of a project on a server. Files go with their folder."""
     if connection.vendor != "sqlite":
         with connection._nodb_cursor() as cursor:
             for name in ("default", "people", "counts"):
@@ -147,7 +147,7 @@ def drop_databases(stem):
 
 
 class Visitor:
-    """Somebody with a browser of their own, in front of a project."""
+    """A visitor of a project, with a browser."""
 
     def __init__(self, project, sandbox, address):
         self.project = project
@@ -159,7 +159,7 @@ class Visitor:
         return get(self.browser, f"{self.project.url}{path}")
 
     def ask(self, path="members/"):
-        """Go to a page for members, and ask for a code on what comes instead."""
+        """Open a page for members, and ask for a code on the login page."""
         return self.submit(path, email=self.address)
 
     def type(self, page, code):
@@ -173,10 +173,10 @@ class Visitor:
         return self.submit("members/")
 
     def submit(self, path, **typed):
-        """Fill in the first form of a page."""
+        """Fill in and submit the first form of a page."""
         return submit(self.browser, self.get(path), **typed)
 
     def user(self):
-        """Answer the primary key of whom the project takes this browser for."""
+        """Return the primary key of the user whom this browser is logged in as."""
         found = re.search(r"<p>user (\S+)</p>", self.get("members/").text)
         return found[1] if found else None

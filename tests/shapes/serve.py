@@ -1,8 +1,8 @@
 """
-Set up a project and serve it, in a process of its own.
+Set up a project and serve it in a process of its own.
 
-Called as ``python -m tests.shapes.serve HOW PORT``; DJANGO_SETTINGS_MODULE names the
-project. What it prints is looked at by the tests.
+Usage: ``python -m tests.shapes.serve HOW PORT``. DJANGO_SETTINGS_MODULE names the
+project. The tests read its output.
 """
 
 import os
@@ -40,7 +40,7 @@ def create_database(connection):
 
 
 class Handler(WSGIRequestHandler):
-    """Sends the body at once, instead of 40 ms after the headers."""
+    """Sends the body with the headers. A separate packet would cost 40 ms."""
 
     disable_nagle_algorithm = True
 

@@ -1,4 +1,4 @@
-"""What projects may already have: users, databases, servers, other logins."""
+"""Log in to projects with other users, databases, servers and logins."""
 
 import itertools
 import os
@@ -29,7 +29,7 @@ def projects(tmp_path_factory, piggy_sandbox_server, django_db_blocker):
 
 @pytest.fixture
 def visit(projects, piggy_sandbox):
-    """Answer a function that makes a visitor of a project, by default a new member."""
+    """Return a function that makes a visitor of a project, by default a new member."""
 
     def visit(shape, address=None):
         if address is None:
@@ -173,7 +173,7 @@ def test_a_user_who_is_refused_leaves_nothing_behind_in_another_database(visit):
 
 
 def test_limits_are_exact_over_all_workers(visit):
-    """The limit of wrong codes of an address is 10 an hour."""
+    """The limit is 10 wrong codes for an address in an hour."""
     victim = visit("gunicorn")
     guessers = [visit("gunicorn", victim.address) for _ in range(6)]
     pages = [each.ask() for each in guessers]

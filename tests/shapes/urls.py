@@ -1,4 +1,4 @@
-"""The pages of all the projects."""
+"""The URLs of all projects."""
 
 from django.apps import apps
 from django.contrib import admin

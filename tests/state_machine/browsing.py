@@ -1,4 +1,4 @@
-"""Browsers and scripts: what they send, where they are led, what they get to see."""
+"""Send the requests of browsers and scripts, and read the responses."""
 
 import html
 import json
@@ -14,7 +14,7 @@ _TRIMMED = "".join(map(chr, range(0x21)))
 
 
 class Outcome(Enum):
-    """What a visitor gets to see."""
+    """The outcome that a visitor sees."""
 
     SENT = auto()
     SENT_ON = auto()
@@ -40,7 +40,7 @@ _PAGES = {status: outcome for (status, _), outcome in _ERRORS.items()}
 
 
 class Browser(Client):
-    """A browser without scripts, or a script, behind one address."""
+    """A browser without JavaScript, or a script, with one client address."""
 
     def __init__(self, ip, *, is_script):
         super().__init__(headers=JSON if is_script else None, REMOTE_ADDR=ip)
@@ -57,7 +57,7 @@ class Browser(Client):
         return self.cookies[name].value if name in self.cookies else ""
 
     def user(self):
-        """Answer the primary key of who the site takes this browser for."""
+        """Return the primary key of the user whom this browser is logged in as."""
         pk = self.get("/members/").text.removeprefix("user ")
         return None if pk == "None" else int(pk)
 
@@ -85,14 +85,14 @@ def _outcome_of_redirect(location):
 
 
 def location(response):
-    """Answer where a browser is led, or told to go by a script; blank for nowhere."""
+    """Return where a response leads by redirect or `redirect_to`, or a blank text."""
     if response.get("Content-Type") == "application/json" and response.content:
         return response.json().get("redirect_to", "")
     return response.get("Location", "")
 
 
 def shown(response):
-    """Answer the address that a code page shows, and the login that its forms name."""
+    """Return the address that a code page shows and the login in its forms."""
     [field] = set(re.findall(r'name="login" value="([^"]+)"', response.text))
     address = re.search(r"<bdi><strong>(.*?)</strong>", response.text)
     return html.unescape(address[1] if address else ""), html.unescape(field)
@@ -100,9 +100,9 @@ def shown(response):
 
 def destination(address, *, base="http://testserver/login/code/"):
     """
-    Answer the scheme and host that `address` leads to from the page at `base`.
+    Return the scheme and host that `address` leads to from the page at `base`.
 
-    Read as browsers do: URL Standard, section 4.4, as far as the authority.
+    The address is read as browsers do: URL Standard, section 4.4, up to the authority.
     """
     own_scheme, _, own_host, *_ = base.split("/")
     own = own_scheme.removesuffix(":"), own_host

@@ -1,7 +1,8 @@
 """
-What the pages promise, once more and in plain Python: no HTTP and no database.
+Model the pages in plain Python, without HTTP and database.
 
-It never learns which addresses are contacts', so it promises all of them the same.
+The model does not know which addresses belong to contacts. So it expects the same
+outcome for contacts and strangers.
 """
 
 import time
@@ -22,7 +23,7 @@ LIMITS = {
     "check_recipient": (10, HOUR),
     "check_recipient_day": (20, DAY),
     "check_ip": (30, HOUR),
-    # A code is right once: for as long as a login lasts, and a call may take.
+    # A used code is refused for as long as a login and a call last.
     "code_use": (1, 10 * MINUTE + 10),
 }
 """How many in how many seconds, by default."""
@@ -32,7 +33,7 @@ SESSION_AGE = 14 * DAY
 
 
 class Promise(NamedTuple):
-    """What a visitor will get to see, and the calls upstream that lead there."""
+    """The outcome that a visitor must see, and the calls to the API."""
 
     outcome: Outcome
     calls: list[str] = []
@@ -59,10 +60,9 @@ class Login:
 
 class Model:
     """
-    What has been promised so far.
+    The state that the pages must have.
 
-    A signed text means what it meant when it came from the pages: so a cookie
-    keeps its meaning whoever brings it back, and a forged one has none.
+    A signed cookie keeps its meaning in every browser. A forged cookie means nothing.
     """
 
     def __init__(self):
@@ -76,7 +76,7 @@ class Model:
         self._numbers = count()
 
     def begin(self, recipient, next_url, earlier):
-        """Answer the login that a code begins; a browser keeps its number."""
+        """Begin a login in progress, and return its number."""
         number = next(self._numbers)
         return Login(
             id=number,
@@ -87,7 +87,7 @@ class Model:
         )
 
     def find(self, cookie, *, login="", recipient=""):
-        """Answer the login that a page names, if it is one of this browser's."""
+        """Return the login that a page names, if the login belongs to this browser."""
         current = self.logins.get(cookie)
         named = self.logins.get(login) if login else current
         if current is None or named is None or named.browser != current.browser:
@@ -106,7 +106,7 @@ class Model:
         self.devices[cookie] = dict(islice(members.items(), 5))
 
     def user(self, session_key):
-        """Answer whose session this is, while it lasts."""
+        """Return the user of a session that is still valid."""
         pk, ends_at = self.sessions.get(session_key, (None, 0))
         return pk if time.time() < ends_at and pk not in self.barred else None
 
@@ -115,7 +115,7 @@ class Model:
         self.sessions[session_key] = pk, time.time() + SESSION_AGE
 
     def change(self, uid, flag):
-        """Make a user inactive, staff or superuser, or with no `flag` none of it."""
+        """Make a user inactive, staff or superuser. Without `flag`, clear all three."""
         pk = self.users.get(uid)
         self.barred.discard(pk)
         if flag and pk:
@@ -123,7 +123,7 @@ class Model:
         return pk
 
     def send(self, key, ip):
-        """Promise something to whoever asks for a code."""
+        """Return the promise for a visitor who asks for a code."""
         names = ("send_cooldown", "send_recipient", "send_recipient_day")
         subjects = [*((name, key) for name in names), ("send_ip", ip)]
         full = self._take(subjects)
@@ -136,7 +136,7 @@ class Model:
         return Promise(self.trouble.send, self._reached("send"))
 
     def check(self, login, code, *, ip, device, uid):
-        """The same for a code, which proves the contact `uid` or nobody."""
+        """Return the promise for a code, which proves the contact `uid` or nobody."""
         names = ("check_recipient", "check_recipient_day")
         recipient = [(name, (login.key, device)) for name in names]
         visitor = [("check_login", login.id), ("check_ip", ip)]
@@ -178,7 +178,7 @@ class Model:
         return [call] if self.trouble.is_reached else []
 
     def _take(self, subjects):
-        """Count all or none, and answer the limits that are used up."""
+        """Count under all limits or none. Return the limits that are reached."""
         full = [name for name, subject in subjects if self._is_full(name, subject)]
         for each in () if full else subjects:
             ends_at, counted = self._counts.get(each, (0, 0))

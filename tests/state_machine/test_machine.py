@@ -1,9 +1,9 @@
 """
-The whole flow at random: what members, thieves and the remote API do, in any order.
+Take random steps of members, thieves and the API, in any order.
 
-Each step is done to the pages, over HTTP, and to a model of what they promise; both
-must come to the same outcome. After each step, the invariants are looked at. For a
-long run: ``pytest tests/state_machine/test_machine.py --hypothesis-profile=long``.
+Each step runs on the pages, over HTTP, and on a model of the pages. Both must have the
+same outcome. After each step, the invariants are checked. For a long run:
+``pytest tests/state_machine/test_machine.py --hypothesis-profile=long``.
 """
 
 import logging
@@ -69,7 +69,7 @@ SIGNALS = (
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happens: a method of `Flow`, and how."""
+    """One step: a method of `Flow` and its arguments."""
 
     do: str
     how: dict[str, Any]
@@ -87,7 +87,7 @@ cookies = st.sampled_from([LOGIN, SESSION, DEVICE])
 kinds = st.sampled_from(["right", "right", "right", "wrong", "old", "foreign", "upper"])
 waits = st.sampled_from([900, 60, 1, 59, 599, 600, HOUR, DAY])
 uids = st.sampled_from(["uid-1", "uid-2", "UID-2"])
-# Whose tab, and how many were opened since; None posts without naming a login.
+# The browser of the tab, and how many tabs were opened since. None names no login.
 tabs = st.sampled_from(
     [None, ("own", 0), ("own", 1), ("own", 2), ("foreign", 0), ("foreign", 1)]
 )
@@ -145,7 +145,7 @@ THIEVES = [
 
 
 class Flow(Visits, RuleBasedStateMachine):
-    """Three browsers, three addresses, and a remote API with troubles."""
+    """Three browsers, three addresses, and an API that fails at times."""
 
     def __init__(self, server, settings, time_machine, log, monkeypatch):
         super().__init__(server.sandbox)
@@ -155,7 +155,7 @@ class Flow(Visits, RuleBasedStateMachine):
         self.upstream.reset()
         self.clock.move_to(1_800_000_000, tick=False)
         self.cleanup = ExitStack()
-        # An example leaves nothing behind: it is one transaction, rolled back.
+        # Each example is one transaction that is rolled back.
         self.cleanup.enter_context(transaction.atomic())
         self.cleanup.callback(transaction.set_rollback, True)
         for each in SIGNALS:
@@ -167,7 +167,7 @@ class Flow(Visits, RuleBasedStateMachine):
 
     @initialize(asks_again=st.booleans())
     def open_the_shop(self, asks_again):
-        """Set the scene; `asks_again` lets who is logged in log in once more."""
+        """Prepare the site. With `asks_again`, logged-in visitors can log in again."""
         self.asks_again = asks_again
         name = "redirect_authenticated_user"
         self.monkeypatch.setattr(FlowView, name, not asks_again)
@@ -178,15 +178,15 @@ class Flow(Visits, RuleBasedStateMachine):
             session = browser.session
             session["basket"] = "full"
             session.save()
-        # They have the addresses, but no contact stands behind them.
+        # These users have the addresses, but no contact.
         for address in ADDRESSES:
             for flag, usual in FLAGS.items():
                 fields = {"username": f"{address} {flag}", "email": address}
                 User.objects.create(**fields, **{flag: not usual})
         self.others = set(User.objects.values_list("pk", flat=True))
 
-    # One rule: of many, Hypothesis switches off half in most examples (swarm
-    # testing), and hardly any would log in, since that takes several.
+    # One rule for all steps. Of many rules, Hypothesis switches off half in most
+    # examples (swarm testing). Then few examples would log in, which takes several.
     @rule(step=st.one_of(*VISITORS * 3, *WORLD, *THIEVES))
     def step(self, step):
         getattr(self, step.do)(**step.how)
@@ -205,7 +205,7 @@ class Flow(Visits, RuleBasedStateMachine):
         assert self.others.isdisjoint(self.model.users.values())
 
     def no_secret_shows(self):
-        """In pages, cookies, signals, sessions, rows, and what loggers say."""
+        """Search pages, cookies, signals, sessions, rows and logs for secrets."""
         logged = [f"{each.getMessage()} {vars(each)}" for each in self.log]
         sessions = [each.get_decoded() for each in Session.objects.all()]
         seen = "\n".join(map(str, [*self.texts, *logged, *sessions, *self.state()]))
@@ -217,7 +217,7 @@ class Flow(Visits, RuleBasedStateMachine):
         inside = [vars(each) for each in kwargs.values() if hasattr(each, "__dict__")]
         self.texts += [kwargs, inside]
 
-    # What the world does.
+    # Changes outside the site
 
     def suffer(self, trouble):
         self.model.trouble = TROUBLES[trouble]
@@ -230,7 +230,7 @@ class Flow(Visits, RuleBasedStateMachine):
         self.clock.shift(seconds)
 
     def change_hands(self, address, uid):
-        """A contact comes, moves, takes over another's mailbox, or leaves."""
+        """Add, move or remove a contact, or give its mailbox to another contact."""
         self.upstream.remove_contact(address)
         if uid:
             self.upstream.add_contact(address, uid=uid)
@@ -241,13 +241,13 @@ class Flow(Visits, RuleBasedStateMachine):
         User.objects.filter(pk=pk).update(**flags)
 
     def tidy_up(self, address):
-        """Purging changes nothing that anybody could see; unlocking clears counts."""
+        """Purge, which changes no outcome, or unlock, which clears counts."""
         call_command("piggy_verify_purge", verbosity=0)
         if address:
             call_command("piggy_verify_unlock", address, verbosity=0)
             self.model.unlock(address)
 
-    # What members do all day.
+    # Steps of members
 
     def come_back(self, name, seconds, typed):
         self.wait(seconds)
@@ -256,10 +256,10 @@ class Flow(Visits, RuleBasedStateMachine):
         self.ask_for_code(name, typed)
         self.type_code(name, None, "right")
 
-    # What thieves do.
+    # Steps of thieves
 
     def guess(self, name, address, logins):
-        """Use up the tries of several logins in progress."""
+        """Use up the attempts of several logins in progress."""
         for _ in range(logins):
             self.ask_for_code(name, address)
             for _ in range(5):
@@ -287,7 +287,7 @@ class Flow(Visits, RuleBasedStateMachine):
         self.type_code(name, None, "right")
 
     def entrap(self, name, victim, typed):
-        """Slip a page of one's own, and its code, into somebody else's browser."""
+        """Make another browser post the login and the code of the thief."""
         self.ask_for_code(victim, EVE)
         self.ask_for_code(name, typed)
         self.type_code(victim, ("foreign", 0), "right")
@@ -303,7 +303,7 @@ def server(settings):
 
 @pytest.fixture
 def log(monkeypatch):
-    """All that any logger says, instead of pytest's record, which would only grow."""
+    """Collect all logs. The records of pytest would grow without end."""
     root, handler = logging.getLogger(), logging.Handler()
     records: list[logging.LogRecord] = []
     monkeypatch.setattr(root, "handlers", [handler])

@@ -1,4 +1,4 @@
-"""A remote API for the machine: its troubles, and codes that can be searched for."""
+"""An API that fails at times, and whose codes can be searched for."""
 
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from tests.state_machine.browsing import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """One way for the remote API to fail, and what visitors see of it."""
+    """One failure of the API, and what visitors see of it."""
 
     send: Outcome = Outcome.SENT
     check: Outcome | None = None
@@ -28,13 +28,13 @@ def _plain(**switches):
 
 
 def _open(**switches):
-    """Be said to whoever asks for a code: it cannot depend on the contact."""
+    """Return a failure that visitors see, since it cannot depend on the contact."""
     down = Outcome.UNAVAILABLE
     return Trouble(send=down, check=down, switches=switches)
 
 
 def _hidden(**switches):
-    """Look like "sent": it may depend on the contact."""
+    """Return a failure that looks like "sent", since it may depend on the contact."""
     return Trouble(check=Outcome.UNAVAILABLE, switches=switches)
 
 
@@ -74,7 +74,7 @@ TROUBLES = {
 
 
 class Upstream(Sandbox):
-    """A sandbox that remembers what is secret, and can hang up after the effect."""
+    """A sandbox that records its secrets, and can hang up after a call took effect."""
 
     answers = True
 
@@ -93,11 +93,11 @@ class Upstream(Sandbox):
         self.secrets.clear()
 
     def codes(self, address):
-        """Answer the codes that were mailed to `address`, newest first."""
+        """Return the codes that were mailed to `address`, newest first."""
         return [each.code for each in self.mails if each.recipient == address]
 
     def owner(self, address, code):
-        """Answer the id of the contact whom `code` would prove, if any."""
+        """Return the id of the contact whom `code` would prove, if any."""
         mail = self._newest.get(address)
         if mail is None or not self._is_good(mail, code):
             return None
@@ -118,7 +118,7 @@ class Upstream(Sandbox):
 
     def _new_mail(self, contact):
         mail = super()._new_mail(contact)
-        # Long enough to be found nowhere by chance, and the same in every run.
+        # Too long to occur by chance, and the same in every run.
         mail.code = f"Mailed{len(self.secrets)}code"
         self.secrets.append(mail.code)
         return mail

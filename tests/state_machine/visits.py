@@ -1,4 +1,4 @@
-"""What visitors do to the pages; each outcome is compared with what was promised."""
+"""Visit the pages, and compare each outcome with the promise of the model."""
 
 import time
 from collections.abc import Callable
@@ -50,7 +50,7 @@ OWN = (MEMBERS, "/members/?a=1")
 
 
 class Visits:
-    """Three browsers before pages that have a model."""
+    """Three browsers that visit the pages, with the model of the pages."""
 
     def __init__(self, upstream):
         super().__init__()
@@ -149,19 +149,19 @@ class Visits:
             self.shows(name, response, login)
 
     def read(self, name, method, path, next_url, address):
-        """Reading sends, checks and uses up nothing, whatever the query says."""
+        """Read a page. Reading sends, checks and counts nothing, with any query."""
         browser, before = self.browsers[name], deepcopy(self.state())
         code, login = self.code(address, "right"), browser.cookie(LOGIN)
         query = {"next": next_url, "email": address, "code": code, "login": login}
         response = getattr(browser, method)(f"/login/{path}?{urlencode(query)}")
-        # What shows it is not kept: a code in an address is the visitor's own doing,
-        # and Django's log of a method that is not allowed has the request in it.
+        # The outcome is not recorded. The visitor has put the code into the address,
+        # and Django logs the request of a method that is not allowed.
         self.log.clear()
         assert stays(response)
         assert self.state() == before
 
     def post(self, browser, path, fields, promise, recipient=""):
-        """Post, and compare the outcome and the calls upstream with the promise."""
+        """Post, and compare the outcome and the calls to the API with the promise."""
         done = len(self.upstream.calls)
         response = browser.send(path, fields)
         self.saw(response)
@@ -175,7 +175,7 @@ class Visits:
         assert stays(response)
 
     def is_waiting(self, name, response, login):
-        """The cookie stands for this login, and the code page shows it."""
+        """Check that the cookie names this login, and that the code page shows it."""
         browser = self.browsers[name]
         self.model.logins[browser.cookie(LOGIN)] = login
         page = response if browser.is_script else browser.get("/login/code/")
@@ -187,7 +187,7 @@ class Visits:
         self.model.logins.setdefault(cookie, replace(login, sent_at=0))
 
     def shows(self, name, response, login):
-        """A page names the login whose address it shows."""
+        """Check that a page names the login whose address it shows."""
         if not self.browsers[name].is_script:
             recipient, field = shown(response)
             assert recipient == login.recipient
@@ -198,7 +198,7 @@ class Visits:
             self.tabs.append((name, {"recipient": login.recipient}))
 
     def is_logged_in(self, browser, uid, before):
-        """The contact's own user, in a session that is new and keeps no trace."""
+        """Check that the user is logged in, in a new session without the login."""
         pk, key = browser.user(), browser.cookie(SESSION)
         known = set(self.model.users.values())
         assert pk == self.model.users.get(uid, pk)
@@ -210,7 +210,7 @@ class Visits:
         self.model.log_in(uid, pk, key)
 
     def sent_on(self, browser):
-        """Promise to send on who is logged in, if anybody."""
+        """Return the promise of a redirect, if a user is logged in."""
         is_sent_on = self.model.user(browser.cookie(SESSION)) and not self.asks_again
         return Promise(Outcome.SENT_ON) if is_sent_on else None
 
@@ -219,14 +219,14 @@ class Visits:
         return self.sent_on(browser) or (None if is_open else Promise(Outcome.EXPIRED))
 
     def tab(self, name, tab):
-        """Answer the fields of a code page that was opened a while ago."""
+        """Return the fields of a code page that was opened earlier."""
         whose, back = tab or ("", 0)
         is_own = {"own": True, "foreign": False}.get(whose)
         found = [fields for owner, fields in self.tabs if (owner == name) is is_own]
         return found[-1 - back] if back < len(found) else {}
 
     def code(self, key, kind):
-        """Answer a code of that kind, and a wrong one where there is none."""
+        """Return a code of that kind, or a wrong code if there is none."""
         mine, *older = self.upstream.codes(key) or ["wrong"]
         others = (self.upstream.codes(each) for each in ADDRESSES if each != key)
         foreign = next(filter(None, others), ["wrong"])[0]
@@ -235,7 +235,7 @@ class Visits:
         return found.get(kind, "wrong")
 
     def state(self):
-        """Answer all rows that the flow writes, and how many calls there were."""
+        """Return all rows that the flow writes, and the number of calls."""
         models = (Tally, AuthToken, Contact, User, Session)
         rows = [list(each.objects.order_by("pk").values_list()) for each in models]
         return [*rows, len(self.upstream.calls)]

@@ -1,1 +1,1 @@
-"""What the package gives to the tests of a project."""
+"""Tests of the test tools for projects."""

@@ -1,4 +1,4 @@
-"""The assertion that projects run over their own pages: it must find what they leak."""
+"""Check that the assertion for projects finds every leak of their pages."""
 
 import os
 import re
@@ -47,7 +47,7 @@ def complaint(strangers_look_like_contacts):
 
 @pytest.fixture
 def views(settings):
-    """Put views of a project's own in the place of ours."""
+    """Return a function that replaces views of the package."""
 
     def use(**views):
         own = [path(ROUTES[name], v.as_view(), name=name) for name, v in views.items()]
@@ -59,7 +59,7 @@ def views(settings):
 
 @pytest.fixture
 def template(settings):
-    """Put a template of a project's own in the place of ours."""
+    """Return a function that replaces a template of the package."""
 
     def use(name, source):
         [engine] = settings.TEMPLATES
@@ -317,7 +317,7 @@ def test_the_address_may_be_spelled_in_any_way(strangers_look_like_contacts, tem
 
 
 class Nonces:
-    """A middleware as Django 6 has one, on the pages and in the header."""
+    """A middleware that puts a nonce into each page and its header, as in Django 6."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -338,7 +338,7 @@ def test_nonces_may_differ(strangers_look_like_contacts, settings):
 
 
 class Numbers:
-    """A middleware that numbers all requests, and serves one host only, by https."""
+    """A middleware that numbers all requests, and serves one host over https only."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -381,7 +381,7 @@ def test_it_passes_whatever_a_project_has_set(
 
 
 def test_the_fixtures_can_be_loaded_before_django_is_set_up():
-    """A project may name them with ``-p``, or configure its settings in a hook."""
+    """A project may load them with ``-p``, or configure its settings in a hook."""
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": ""}
 
     subprocess.run(

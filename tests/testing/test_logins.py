@@ -1,4 +1,4 @@
-"""A contact who is logged in without walking the pages: `login_contact`."""
+"""Log contacts in with `login_contact`, without visiting the pages."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ SHOP = ["django.contrib.auth.backends.ModelBackend", f"{__name__}.ShopBackend"]
 
 
 class ShopBackend(PiggyBackend):
-    """Notes what its hooks were asked with, and lets nobody in whom they call Bob."""
+    """A backend that records the arguments of its hooks and refuses Bob."""
 
     def create_user(self, request, identity):
         return User.objects.create(username=identity.email, last_name=identity.uid)

@@ -1,1 +1,1 @@
-"""The pages, as browsers and scripts see them."""
+"""Tests of the pages, for browsers and scripts."""

@@ -1,4 +1,4 @@
-"""The catalogues: complete, compiled, polite; and the pages that are made with them."""
+"""Check the translations and the translated pages."""
 
 import os
 import re
@@ -90,7 +90,7 @@ def test_what_is_compiled_is_what_is_written(language):
 
 @every_language
 def test_no_other_catalogue_has_the_last_word(language):
-    """Django keeps one catalogue for all apps, and others may say it their way."""
+    """Django merges the translations of all apps, and others may differ."""
     with translation.override(language):
         for each in (each for each in catalogue(language) if not each.msgid_plural):
             said = translation.pgettext(each.msgctxt or "", each.msgid)
@@ -116,7 +116,7 @@ def test_one_is_told_from_many(language):
 
 @pytest.fixture
 def pages(client, contact, settings, piggy_sandbox):
-    """Answer every page of the flow, in a language."""
+    """Return a function that returns every page of the flow in a language."""
     settings.MIDDLEWARE = [
         *settings.MIDDLEWARE,
         "django.middleware.locale.LocaleMiddleware",
@@ -126,7 +126,7 @@ def pages(client, contact, settings, piggy_sandbox):
         client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
         return every_page(client, piggy_sandbox, settings)
 
-    # The middleware leaves the last language to whatever comes after it.
+    # The middleware leaves its last language active.
     with translation.override("en"):
         yield walk
 

@@ -123,7 +123,7 @@ def test_a_malformed_code_is_a_field_error_and_uses_up_no_attempt(
 
 
 def test_what_stands_in_the_address_line_is_no_field(client, code, piggy_sandbox):
-    """It would end up in the logs of every server on the way."""
+    """The query would appear in the logs of servers and proxies."""
     responses = [
         client.post(f"/login/code/?code={code}"),
         client.post("/login/?email=bob@example.com"),
@@ -519,7 +519,7 @@ def test_pages_are_open_to_everybody_under_login_required_middleware(
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("page", ["", "code/", "code/resend/", "cancel/", "token/"])
 def test_pages_are_never_cached(page, method, client, db):
-    """A 404 and a 405 may be kept as well: RFC 9110 section 15.1."""
+    """A 404 and a 405 may be cached too: RFC 9110 section 15.1."""
     response = getattr(client, method)(f"/login/{page}")
 
     assert "no-store" in response["Cache-Control"]
@@ -829,7 +829,7 @@ def test_a_next_that_fits_into_no_cookie_falls_back(
 
 @pytest.mark.parametrize("letter", ["a", "é", "\U0001f437"])
 def test_no_next_makes_a_cookie_that_browsers_drop(client, contact, letter):
-    """They keep 4096 bytes, name and attributes included: RFC 6265 section 6.1."""
+    """Browsers keep 4096 bytes, with name and attributes: RFC 6265 section 6.1."""
     for length in (70, 150, 320, 990, 2000):
         ask_for_code(client, next="/" + letter * length)
 
@@ -991,7 +991,7 @@ def test_a_login_signed_for_something_else_is_no_login(client, db):
 
 
 def test_a_page_may_be_shown_to_who_is_logged_in(client, member, piggy_sandbox, rf):
-    """A project that asks for a code again changes the session key, too."""
+    """A project may ask for a code again. This changes the session key too."""
     request = rf.get("/")
     request.session, request.user = client.session, member
     before = request.session.session_key

@@ -1,4 +1,4 @@
-"""What was posted is read once, and hidden from whoever else reads the request."""
+"""Posted codes are read once and then hidden in the request."""
 
 import pytest
 from django.contrib.auth.signals import user_logged_in, user_login_failed
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("unlimited")
 
 @pytest.fixture
 def overheard():
-    """What listeners of Django's login signals see in ``request.POST``."""
+    """What receivers of Django's login signals see in ``request.POST``."""
     posted = []
 
     def listen(request, **kwargs):

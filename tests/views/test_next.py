@@ -1,4 +1,4 @@
-"""Wherever a hostile `next` comes in, a browser that obeys stays on the site."""
+"""No `next` leads a browser away from the site."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,7 +33,7 @@ pieces = st.sampled_from(DROPPED + PIECES) | st.sampled_from(DROPPED)
 
 @st.composite
 def next_urls(draw):
-    """An address, with something put into it where it matters."""
+    """Generate addresses with characters that parsers read differently."""
     address = draw(st.sampled_from(ADDRESSES))
     for piece in draw(st.lists(pieces, max_size=3)):
         place = draw(st.integers(0, 8))
@@ -44,7 +44,7 @@ def next_urls(draw):
 schemes = st.sampled_from(["http", "https"])
 accepts = st.sampled_from([{}, JSON])
 
-# What the fixtures set up is the same for all examples.
+# All examples share the fixtures.
 thorough = hypothesis_settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -152,7 +152,7 @@ def test_who_is_logged_in_is_not_led_away(client, member, next_url, scheme, head
 @brief
 @given(next_url=next_urls(), at_once=st.booleans(), scheme=schemes, headers=accepts)
 def test_a_login_leads_nobody_away(piggy_sandbox, next_url, at_once, scheme, headers):
-    """The address may come with the first page, or with the code."""
+    """`next` may come with the first page or with the code."""
     browser, is_secure = Client(headers=headers), scheme == "https"
     early, late = ({"next": next_url}, {}) if at_once else ({}, {"next": next_url})
     browser.post("/login/", {"email": ADDRESS, **early}, secure=is_secure)

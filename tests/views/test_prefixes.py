@@ -1,4 +1,4 @@
-"""Where a project may have put the pages: below a language, or below a prefix."""
+"""Serve the pages below a language or below a prefix."""
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
@@ -14,7 +14,7 @@ MEMBERS = path("members/", login_required(members), name="members")
 
 
 def walk(browser, sandbox, path):
-    """Follow a link to a page for members; answer all addresses on the way there."""
+    """Open a page for members, and return all addresses on the way there."""
     asked = browser.get(path, follow=True)
     login = asked.redirect_chain[-1][0].partition("?")[0]
     form = {"email": ADDRESS, "next": asked.context["form"]["next"].value()}
@@ -27,7 +27,7 @@ def walk(browser, sandbox, path):
 
 @pytest.fixture
 def languages(settings):
-    """Put the pages below the language that they are shown in."""
+    """Serve the pages below their language."""
 
     def languages(**options):
         settings.LANGUAGE_CODE = "en"
@@ -91,7 +91,7 @@ def test_below_a_language_strangers_look_like_contacts(db, piggy_sandbox, langua
 
 @pytest.fixture
 def prefixed(settings):
-    """Put everything below a prefix that the server in front takes away."""
+    """Serve the site below a prefix that the server in front removes."""
     settings.FORCE_SCRIPT_NAME = "/shop"
     settings.ROOT_URLCONF = (LOGIN, MEMBERS)
     settings.LOGIN_REDIRECT_URL = "members"

@@ -1,4 +1,4 @@
-"""What no page of the flow does without: the CSRF check, and an answer one can read."""
+"""Every page has the CSRF check and a readable error page."""
 
 import pytest
 from django.contrib.auth import logout
@@ -18,7 +18,7 @@ CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
 @pytest.fixture
 def strict(contact):
-    """A browser whose posts are checked, as all are outside of tests."""
+    """A browser whose posts are checked for CSRF, as outside of tests."""
     return Client(enforce_csrf_checks=True)
 
 
@@ -248,7 +248,7 @@ def test_origins_that_are_trusted_later_are_trusted(strict, settings):
 
 
 class Broken:
-    """A body whose sender is gone."""
+    """The body of a request whose client has disconnected."""
 
     def read(self, *args):
         raise OSError("gone")

@@ -1,4 +1,4 @@
-"""What the pages cost the database; a figure that grows needs a reason."""
+"""Count the database queries of the pages. A number that grows needs a reason."""
 
 import pytest
 from django.db import connection
@@ -14,7 +14,7 @@ TRANSACTION = {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"}
 
 
 def statements(act, *args):
-    """Count the statements of a call, those that only frame others aside."""
+    """Count the SQL statements of a call, without those of transactions."""
     with CaptureQueriesContext(connection) as captured:
         act(*args)
     first_words = (query["sql"].split()[0] for query in captured)
@@ -27,7 +27,7 @@ def test_showing_a_page_takes_no_query(client, code, page):
 
 
 def test_the_code_page_takes_one_user_query_for_who_is_logged_in(client, member):
-    """The session and its user, as on every page of a Django site."""
+    """One query for the session and one for the user, as on every page in Django."""
     assert statements(client.get, "/login/code/") == 2
 
 

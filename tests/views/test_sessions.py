@@ -1,4 +1,4 @@
-"""What another session engine, an old cookie, a second tab and a neighbour can do."""
+"""Log in with other session engines, old cookies, two tabs and planted cookies."""
 
 import pytest
 from django.contrib.auth.backends import ModelBackend
@@ -24,7 +24,7 @@ def test_any_session_engine_carries_the_whole_flow(
 
 
 class Blind(ModelBackend):
-    """Vouches for nobody, as a backend does whose directory is gone."""
+    """A backend that finds no user any more."""
 
     def get_user(self, user_id):
         return None
@@ -52,7 +52,7 @@ def test_the_session_key_changes_for_a_user_whom_no_backend_vouches_for(
 
 @pytest.fixture
 def in_cookies(settings):
-    """Sessions live in cookies alone, so that a browser may keep an old one."""
+    """Store sessions in cookies, so that a browser can send an old session."""
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 
 
@@ -113,7 +113,7 @@ def test_an_old_cookie_lets_no_used_code_in_again(
 
 @pytest.fixture
 def tab(client, code, piggy_sandbox):
-    """What the first of two tabs posts; the second has asked for Bob's code since."""
+    """The fields of the first tab. The second tab has since asked for Bob's code."""
     piggy_sandbox.add_contact(BOB)
     login = client.get("/login/code/").context["form"]["login"].value()
     ask_for_code(client, BOB)
@@ -160,7 +160,7 @@ def test_cancelling_in_one_tab_cancels_in_all(client, tab, piggy_sandbox):
 def test_a_neighbour_who_plants_all_cookies_logs_nobody_in(
     client, code, settings, origin, status
 ):
-    """A site on a sister domain may set cookies here, but not post forms."""
+    """A site on a sister domain can set cookies here, but cannot post forms."""
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "Csrf" not in each]
     victim, token = Client(enforce_csrf_checks=True), "a" * 32
     victim.cookies.load(cookies_of(client) | {"csrftoken": token})

@@ -1,4 +1,4 @@
-"""Nobody learns from the pages whether an address is a contact's."""
+"""The pages do not tell contacts from strangers."""
 
 import pytest
 from django.test import Client
@@ -25,14 +25,14 @@ CODES = [
     for call in ("send", "verify")
     if call in called
 ]
-# What cannot depend on the contact is said openly, to everybody.
+# Failures that cannot depend on the contact are shown to everybody.
 SAID = [Fault.MAINTENANCE, Fault.RATE_LIMITED, Fault.UNAUTHORIZED]
 HIDDEN = [each for each in Fault if each not in SAID]
 
 
 @pytest.fixture
 def they_look_alike(db, piggy_sandbox, monkeypatch):
-    """The assertion over the first posts, in no time; all of it is in test_testing."""
+    """The assertion, for the first posts only and without its sleeps."""
     posts = [step for step in strangers.STEPS if step.method == "post"]
     monkeypatch.setattr(strangers, "STEPS", posts[:4])
     monkeypatch.setattr(strangers, "FLOOR", 0)
@@ -47,7 +47,7 @@ def they_look_alike(db, piggy_sandbox, monkeypatch):
 
 @pytest.fixture
 def misbehave_for(piggy_sandbox, monkeypatch):
-    """Answer otherwise to a call for one address, and to that only."""
+    """Let the calls for one address fail, and no other."""
 
     def begin(address, call, **answers):
         for switch, answer in answers.items():
