@@ -12,15 +12,15 @@ ANN = "piggy\0ann"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
-def test_what_was_encrypted_opens(text):
+def test_an_encrypted_text_can_be_decrypted(text):
     assert decrypt(encrypt(text, bound_to=ANN), bound_to=ANN) == text
 
 
-def test_it_opens_for_nobody_else():
+def test_a_ciphertext_does_not_open_for_another_contact():
     assert decrypt(encrypt("token", bound_to=ANN), bound_to="piggy\0bob") is None
 
 
-def test_the_same_text_looks_different_each_time():
+def test_the_same_text_is_encrypted_differently_each_time():
     assert encrypt("token", bound_to=ANN) != encrypt("token", bound_to=ANN)
 
 
@@ -33,7 +33,7 @@ def test_a_changed_ciphertext_does_not_open(position):
 
 
 @given(st.binary(max_size=60))
-def test_rubbish_does_not_open(sealed):
+def test_a_text_that_is_no_ciphertext_does_not_open(sealed):
     assert decrypt(sealed, bound_to=ANN) is None
 
 
@@ -55,7 +55,7 @@ def test_the_newest_key_encrypts(settings):
     assert decrypt(sealed, bound_to=ANN) is None
 
 
-def test_without_a_ring_the_secret_keys_fallbacks_open(settings):
+def test_without_a_key_ring_secret_key_fallbacks_open(settings):
     sealed = encrypt("token", bound_to=ANN)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
@@ -63,15 +63,15 @@ def test_without_a_ring_the_secret_keys_fallbacks_open(settings):
     assert decrypt(sealed, bound_to=ANN) == "token"
 
 
-def test_what_is_read_does_not_show_itself():
+def test_a_decrypted_text_has_no_repr():
     assert "token" not in repr(decrypt(encrypt("token", bound_to=ANN), bound_to=ANN))
 
 
-def test_fernets_keys_are_read():
+def test_keys_of_fernet_are_accepted():
     assert len(read_key(Fernet.generate_key().decode())) == 32
 
 
-def test_a_ring_that_cannot_be_read_shows_no_key(settings, rf):
+def test_an_unreadable_key_ring_shows_no_key(settings, rf):
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [OLD]
     sealed = encrypt("token", bound_to=ANN)
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW, OLD[:-8]]
@@ -86,6 +86,6 @@ def test_a_ring_that_cannot_be_read_shows_no_key(settings, rf):
 
 
 @pytest.mark.parametrize("text", ["", "short", "ü" * 44, OLD[:-4] + "====", OLD * 2])
-def test_other_texts_are_no_keys(text):
+def test_a_text_that_is_no_key_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         read_key(text)

@@ -91,7 +91,9 @@ def at_once(act, *args, **kwargs):
 
 
 @pytest.mark.parametrize("refresh", [False, True])
-def test_a_crowd_gets_one_token_by_one_request(user, piggy_sandbox, refresh):
+def test_concurrent_callers_get_one_token_with_one_request(
+    user, piggy_sandbox, refresh
+):
     piggy_sandbox.switches.delay = SLOW
 
     tokens = at_once(get_auth_token, user, refresh=refresh)
@@ -100,7 +102,7 @@ def test_a_crowd_gets_one_token_by_one_request(user, piggy_sandbox, refresh):
     assert fetches(piggy_sandbox) == 1
 
 
-def test_a_crowd_shares_one_failure(user, piggy_sandbox):
+def test_concurrent_callers_share_one_failure(user, piggy_sandbox):
     piggy_sandbox.switches.delay = 0.2
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
 
@@ -118,7 +120,7 @@ def test_threads_in_transactions_of_their_own_share_a_request(user, piggy_sandbo
     assert fetches(piggy_sandbox) == 1
 
 
-def test_what_another_process_fetches_is_waited_for(user, piggy_sandbox, monkeypatch):
+def test_a_fetch_of_another_process_is_waited_for(user, piggy_sandbox, monkeypatch):
     lease = take_lease()
     monkeypatch.setattr(time, "sleep", lambda _: elsewhere(land, lease))
 
@@ -143,7 +145,7 @@ def land(lease: leases.Lease):
         cache.store(lease.contact, served, fetched_at=now)
 
 
-def test_who_insists_gets_what_another_process_fetches_not_the_old_one(
+def test_a_refresh_gets_the_token_that_another_process_fetches(
     user, piggy_sandbox, monkeypatch
 ):
     old = get_auth_token(user)
@@ -155,7 +157,7 @@ def test_who_insists_gets_what_another_process_fetches_not_the_old_one(
     assert fetches(piggy_sandbox) == 1
 
 
-def test_who_comes_second_to_the_lease_gets_what_the_first_one_fetched(
+def test_a_second_lease_holder_gets_the_token_of_the_first(
     user, piggy_sandbox, monkeypatch
 ):
     take = leases.take
@@ -171,7 +173,7 @@ def test_who_comes_second_to_the_lease_gets_what_the_first_one_fetched(
     assert fetches(piggy_sandbox) == 0
 
 
-def test_nobody_waits_for_a_thread_that_is_stuck(user, settings, monkeypatch):
+def test_a_stuck_thread_does_not_hold_up_others(user, settings, monkeypatch):
     settings.PIGGY_VERIFY_TIMEOUT = 0.1
     is_stuck, is_over = threading.Event(), threading.Event()
 
@@ -192,9 +194,7 @@ def test_nobody_waits_for_a_thread_that_is_stuck(user, settings, monkeypatch):
     assert stuck.result() is ProviderUnavailable
 
 
-def test_a_failure_of_another_process_is_shared_as_well(
-    user, piggy_sandbox, monkeypatch
-):
+def test_a_failure_of_another_process_is_shared(user, piggy_sandbox, monkeypatch):
     lease = take_lease()
     monkeypatch.setattr(
         time,
@@ -207,7 +207,7 @@ def test_a_failure_of_another_process_is_shared_as_well(
     assert fetches(piggy_sandbox) == 0
 
 
-def test_a_fetcher_that_died_is_waited_for_no_longer_than_the_time_out(
+def test_a_dead_fetcher_holds_others_up_until_the_timeout_only(
     user, piggy_sandbox, settings
 ):
     settings.PIGGY_VERIFY_TIMEOUT = 0.5
@@ -219,7 +219,7 @@ def test_a_fetcher_that_died_is_waited_for_no_longer_than_the_time_out(
     assert fetches(piggy_sandbox) == 1
 
 
-def test_a_clock_that_is_ahead_holds_nobody_up_for_longer(
+def test_a_clock_that_is_ahead_does_not_lengthen_the_wait(
     user, piggy_sandbox, settings
 ):
     settings.PIGGY_VERIFY_TIMEOUT = 0.5
@@ -232,7 +232,7 @@ def test_a_clock_that_is_ahead_holds_nobody_up_for_longer(
     assert fetches(piggy_sandbox) == 1
 
 
-def test_who_has_lost_the_lease_stores_nothing(user, piggy_sandbox, monkeypatch):
+def test_a_fetcher_that_lost_the_lease_stores_nothing(user, piggy_sandbox, monkeypatch):
     fetch = PiggyProvider.fetch_auth_token
 
     def log_out_meanwhile(self, uid):
@@ -245,7 +245,7 @@ def test_who_has_lost_the_lease_stores_nothing(user, piggy_sandbox, monkeypatch)
     assert not AuthToken.objects.exists()
 
 
-def test_what_is_forgotten_during_the_fetch_is_not_stored(
+def test_a_token_that_is_dropped_during_the_fetch_is_not_stored(
     user, piggy_sandbox, monkeypatch
 ):
     fetch = PiggyProvider.fetch_auth_token
@@ -287,7 +287,7 @@ def test_shortly_before_its_expiry_one_caller_fetches_the_next(user, piggy_sandb
     assert fetches(piggy_sandbox) == 2
 
 
-def test_who_goes_on_with_the_old_token_meanwhile_pays_one_query(
+def test_using_the_old_token_during_a_refresh_takes_one_query(
     user, django_assert_num_queries
 ):
     get_auth_token(user)
@@ -298,7 +298,7 @@ def test_who_goes_on_with_the_old_token_meanwhile_pays_one_query(
         get_auth_token(user)
 
 
-def test_a_conflict_with_others_does_not_lose_what_was_fetched(user, piggy_sandbox):
+def test_a_conflict_does_not_lose_the_fetched_token(user, piggy_sandbox):
     table = connection.ops.quote_name(AuthToken._meta.db_table)
 
     with before_the_next(f"INSERT INTO {table}", raising(DEADLOCK)):
@@ -327,7 +327,9 @@ def test_with_autocommit_off_no_lease_is_taken(user, monkeypatch):
     assert AuthToken.objects.exists()
 
 
-def test_a_token_that_cannot_be_refreshed_ahead_serves_on(user, piggy_sandbox, caplog):
+def test_a_token_that_cannot_be_refreshed_is_used_until_it_expires(
+    user, piggy_sandbox, caplog
+):
     old = get_auth_token(user)
     expire_in(5)
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
@@ -350,7 +352,7 @@ def test_in_a_transaction_a_token_is_used_to_its_end(user, piggy_sandbox):
     ("code", "error"),
     [(55031, ContactUnknown), (3000, ProviderRefused), (55032, ProviderUnavailable)],
 )
-def test_a_failure_is_not_tried_again_at_once(user, piggy_sandbox, code, error):
+def test_a_failed_fetch_is_not_repeated_at_once(user, piggy_sandbox, code, error):
     piggy_sandbox.switches.error_code = code
     if error is ProviderUnavailable:
         piggy_sandbox.switches.fault = Fault.MAINTENANCE
@@ -359,7 +361,7 @@ def test_a_failure_is_not_tried_again_at_once(user, piggy_sandbox, code, error):
     assert fetches(piggy_sandbox) == 1
 
 
-def test_a_failure_is_forgotten_soon(user, piggy_sandbox):
+def test_a_failed_fetch_can_be_repeated_soon(user, piggy_sandbox):
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
     assert outcome(get_auth_token, user) is ProviderUnavailable
     piggy_sandbox.switches.fault = None
@@ -368,7 +370,7 @@ def test_a_failure_is_forgotten_soon(user, piggy_sandbox):
     assert get_auth_token(user)
 
 
-def test_who_insists_asks_although_it_failed_a_moment_ago(user, piggy_sandbox):
+def test_a_refresh_is_sent_although_a_fetch_has_just_failed(user, piggy_sandbox):
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
     assert outcome(get_auth_token, user) is ProviderUnavailable
     piggy_sandbox.switches.fault = None
@@ -415,7 +417,7 @@ def test_in_a_transaction_no_row_is_locked_during_the_fetch(user, monkeypatch):
     assert AuthToken.objects.exists()
 
 
-def test_async_callers_get_it_without_blocking_the_loop(user, piggy_sandbox):
+def test_async_callers_do_not_block_the_event_loop(user, piggy_sandbox):
     piggy_sandbox.switches.delay = 0.2
     ticks = []
 
@@ -434,7 +436,7 @@ def test_async_callers_get_it_without_blocking_the_loop(user, piggy_sandbox):
     assert len(ticks) > 5
 
 
-def test_a_thread_that_is_stopped_lets_the_others_know():
+def test_a_stopped_thread_wakes_the_waiting_threads():
     flights: SingleFlight[str] = SingleFlight()
     landed = threading.Event()
 

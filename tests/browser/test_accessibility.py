@@ -121,7 +121,7 @@ def loaded(page):
 
 
 @pytest.mark.parametrize(("house", "language", "state"), WALKS, indirect=["house"])
-def test_a_page_is_for_everybody(chromium, house, language, state):
+def test_every_page_is_accessible(chromium, house, language, state):
     with visiting(chromium, house, locale=language) as visitor:
         STATES[state](visitor)
         page = visitor.page
@@ -142,7 +142,7 @@ def test_a_page_is_for_everybody(chromium, house, language, state):
 
 
 @pytest.mark.parametrize("state", ["email", "code"])
-def test_what_is_typed_runs_from_left_to_right_everywhere(chromium, bare, state):
+def test_typed_text_runs_from_left_to_right_in_every_language(chromium, bare, state):
     with visiting(chromium, bare, locale="he") as visitor:
         STATES[state](visitor)
         page = visitor.page

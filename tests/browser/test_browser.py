@@ -129,7 +129,7 @@ def test_after_a_wrong_code_the_right_one_is_taken(visitor):
     ],
     ids=["spaces", "dashes", "full width"],
 )
-def test_a_pasted_code_may_come_in_any_dress(visitor, dress):
+def test_a_pasted_code_may_have_spaces_and_punctuation(visitor, dress):
     states.code(visitor)
     code = visitor.right_code()
 
@@ -139,7 +139,7 @@ def test_a_pasted_code_may_come_in_any_dress(visitor, dress):
 
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["js", "no-js"])
-def test_a_new_code_can_be_had_after_the_wait(chromium, hasty_shop, has_script):
+def test_a_new_code_is_sent_after_the_wait(chromium, hasty_shop, has_script):
     with visiting(chromium, hasty_shop, java_script_enabled=has_script) as visitor:
         states.code(visitor)
         wait = visitor.page.locator("[data-piggy-verify-wait]")
@@ -194,7 +194,7 @@ def test_the_code_page_without_a_login_explains_itself(visitor):
 
 
 @pytest.mark.parametrize("has_script", [True, False], ids=["js", "no-js"])
-def test_after_too_long_the_address_is_still_there(
+def test_the_page_of_an_expired_login_keeps_the_address(
     chromium, forgetful_shop, has_script
 ):
     with visiting(chromium, forgetful_shop, java_script_enabled=has_script) as visitor:
@@ -209,7 +209,7 @@ def test_after_too_long_the_address_is_still_there(
 
 
 @BOTH
-def test_too_many_wrong_codes_are_told_when_to_come_back(visitor):
+def test_the_page_after_too_many_wrong_codes_shows_the_wait(visitor):
     states.limited_code(visitor)
 
     page = visitor.page
@@ -245,7 +245,7 @@ def test_an_outage_before_the_code_keeps_next(visitor):
 
 
 @BOTH
-def test_who_may_not_log_in_this_way_is_told_so(visitor):
+def test_a_refused_member_sees_the_reason(visitor):
     states.refused(visitor)
 
     expect(visitor.page.locator("h1")).to_have_text("You cannot log in this way")
@@ -264,7 +264,7 @@ def without_cookies(chromium, folder, shop):
     context.close()
 
 
-def test_a_browser_that_blocks_cookies_is_told_so(chromium, shop, tmp_path):
+def test_a_browser_that_blocks_cookies_sees_an_explanation(chromium, shop, tmp_path):
     with without_cookies(chromium, tmp_path, shop) as visitor:
         visitor.go(KEPT)
         visitor.type_address(visitor.address)
@@ -405,7 +405,7 @@ def test_nothing_has_the_focus_before_the_visitor_chooses(visitor, drive):
     assert visitor.page.evaluate("document.activeElement.tagName") == "BODY"
 
 
-def test_the_last_digit_sends_nothing(visitor):
+def test_typing_the_last_digit_does_not_submit(visitor):
     states.code(visitor)
 
     visitor.page.locator("input[name=code]").press_sequentially(visitor.right_code())

@@ -61,7 +61,7 @@ def settle(apps, uid):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_was_there_outlives_the_upgrade(schema, name):
+def test_rows_survive_the_upgrade(schema, name):
     users = [settle(schema(name), uid) for uid in ("ann", "BEN")]
 
     schema(HEAD)
@@ -72,7 +72,7 @@ def test_what_was_there_outlives_the_upgrade(schema, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_outlives_the_way_back_as_well(schema, name):
+def test_rows_survive_the_downgrade(schema, name):
     user = settle(schema(HEAD), "ann")
 
     schema(name)
@@ -141,7 +141,7 @@ def test_no_migration_takes_a_large_table_out_of_service(name):
     assert [each for each in operations if not is_safe(each)] == []
 
 
-def test_workers_of_before_can_still_write():
+def test_workers_of_the_old_release_can_still_write():
     later = NAMES[NAMES.index(FIRST_RELEASE) + 1 :]
     added = [each for name in later for each in MIGRATIONS[APP, name].operations]
 
@@ -184,12 +184,12 @@ SAFE = {
 
 
 @pytest.mark.parametrize("operation", RISKY.values(), ids=RISKY)
-def test_what_would_is_noticed(operation):
+def test_a_blocking_operation_is_detected(operation):
     assert not is_safe(operation)
 
 
 @pytest.mark.parametrize("operation", SAFE.values(), ids=SAFE)
-def test_what_would_not_is_let_through(operation):
+def test_a_harmless_operation_is_allowed(operation):
     assert is_safe(operation)
 
 
@@ -197,7 +197,7 @@ def test_what_would_not_is_let_through(operation):
     ("name", "is_written"),
     [("constant", False), ("nullable", True), ("known there", True), ("options", True)],
 )
-def test_workers_of_before_need_a_default_of_the_database(name, is_written):
+def test_workers_of_the_old_release_need_a_database_default(name, is_written):
     assert is_safe_beside_workers_of_before(SAFE[name]) is is_written
 
 
@@ -226,7 +226,7 @@ def test_postgresql_rewrites_no_table(schema):
 
 
 @on_postgresql
-def test_a_rewrite_would_be_noticed(schema):
+def test_a_rewrite_of_a_table_is_detected(schema):
     apps = schema(FIRST)
     before = files_of(apps)
 

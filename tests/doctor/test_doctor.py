@@ -175,7 +175,7 @@ def test_a_sound_installation_has_nothing_but_good_findings():
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_what_keeps_members_out_is_a_problem(settings, changes, text):
+def test_a_setting_that_keeps_members_out_is_a_problem(settings, changes, text):
     for name, value in changes.items():
         setattr(settings, name, value)
 
@@ -220,7 +220,7 @@ def test_what_keeps_members_out_is_a_problem(settings, changes, text):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_what_is_unsafe_or_will_trouble_somebody_is_a_warning(settings, changes, text):
+def test_an_unsafe_setting_is_a_warning(settings, changes, text):
     for name, value in changes.items():
         setattr(settings, name, value)
 
@@ -256,7 +256,7 @@ def test_what_is_unsafe_or_will_trouble_somebody_is_a_warning(settings, changes,
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_what_one_may_want_to_know_is_a_note(settings, changes, text):
+def test_an_unusual_setting_is_a_note(settings, changes, text):
     for name, value in changes.items():
         setattr(settings, name, value)
 
@@ -287,7 +287,7 @@ def test_a_window_of_a_week_may_be_used_up_in_a_day(settings):
     assert "The limits allow 101 wrong codes a day for one address." in found("warning")
 
 
-def test_what_fails_after_a_problem_is_none_of_its_own(settings):
+def test_an_error_that_follows_from_a_problem_is_not_reported(settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_recipient": "lots"}
 
     answer = report()
@@ -383,7 +383,7 @@ def test_nobody_is_mailed_through_an_api_that_does_not_work(user, piggy_sandbox)
     assert calls(piggy_sandbox).count("send") == 2
 
 
-def test_a_token_that_happens_to_spell_a_word_is_none_of_the_placeholders(settings):
+def test_a_key_that_contains_a_word_by_chance_is_no_placeholder(settings):
     settings.PIGGY_VERIFY_API_KEY = "eyJ0eXAiOiJKV1Qi" + "xXx" + "0123456789abcdef" * 9
 
     assert found("warning") == []
@@ -558,18 +558,18 @@ def test_a_database_whose_time_cannot_be_asked_for_is_said_to_be_so(monkeypatch)
     assert "The doctor cannot read the clock of oracle." in found("unknown")
 
 
-def test_what_it_wrote_to_try_is_gone():
+def test_the_doctor_leaves_no_rows():
     run()
 
     assert not Session.objects.exists()
     assert not Tally.objects.exists()
 
 
-def test_the_doctor_knows_all_pages_that_there_are():
+def test_the_doctor_visits_every_page():
     assert {each.name for each in urls.urlpatterns} == set(routes._PAGES)
 
 
-def test_a_session_that_its_visit_began_is_gone(settings):
+def test_the_doctor_leaves_no_session(settings):
     settings.CSRF_USE_SESSIONS = True
 
     run()
@@ -577,13 +577,13 @@ def test_a_session_that_its_visit_began_is_gone(settings):
     assert not Session.objects.exists()
 
 
-def test_the_api_is_not_asked_unless_it_is_wanted(piggy_sandbox):
+def test_the_api_is_not_called_by_default(piggy_sandbox):
     run("--stats")
 
     assert calls(piggy_sandbox) == []
 
 
-def test_an_api_that_works_is_called_so(piggy_sandbox):
+def test_a_working_api_is_reported(piggy_sandbox):
     printed, status = run("--live")
 
     assert status == 0
@@ -623,7 +623,7 @@ def test_an_api_that_does_not_work_is_a_problem(piggy_sandbox, switches, text):
     assert text in problems[0]
 
 
-def test_an_api_that_takes_anybody_for_a_contact_is_found_out(piggy_sandbox, settings):
+def test_an_api_that_accepts_every_address_is_a_problem(piggy_sandbox, settings):
     settings.PIGGY_VERIFY_PROVIDER = "tests.doctor.test_doctor.Gullible"
 
     answer = report("--live")
@@ -679,7 +679,7 @@ def test_the_member_of_a_minute_ago_is_asked_about(client, piggy_sandbox):
     )
 
 
-def test_what_a_replica_does_not_have_yet_is_examined(user, piggy_sandbox, settings):
+def test_rows_that_the_replica_lacks_are_examined(user, piggy_sandbox, settings):
     settings.DATABASE_ROUTERS = ["tests.db.routers.ReadsFromReplica"]
 
     answer = report("--live", "--stats")
@@ -770,7 +770,7 @@ def test_an_account_that_mails_no_members_is_a_problem(piggy_sandbox, settings):
     assert "refuses the call: the account has no Contacts Portal (status 400" in text
 
 
-def test_what_is_no_address_is_not_sent():
+def test_a_text_that_is_no_address_is_not_sent():
     with pytest.raises(CommandError, match="not an email address"):
         run("--send", "ann")
 

@@ -204,9 +204,7 @@ def lenient(case: Case) -> list[Any]:
 
 @schema.parametrize()
 @BOUNDED
-def test_whatever_is_sent_the_answer_is_documented(
-    case: Case, visitor: Visitor
-) -> None:
+def test_every_response_is_documented(case: Case, visitor: Visitor) -> None:
     before = visitor.session.cookies.copy()
 
     case.call_and_validate(excluded_checks=lenient(case), **visitor.how())
@@ -216,7 +214,9 @@ def test_whatever_is_sent_the_answer_is_documented(
 
 @guarded.parametrize()
 @settings(BOUNDED, max_examples=10)
-def test_made_up_cookies_and_tokens_open_nothing(case: Case, open_shop: Demo) -> None:
+def test_invented_cookies_and_tokens_give_no_access(
+    case: Case, open_shop: Demo
+) -> None:
     case.call_and_validate(
         base_url=f"{open_shop.url()}login",
         headers={"Accept": "application/json"},
@@ -224,7 +224,7 @@ def test_made_up_cookies_and_tokens_open_nothing(case: Case, open_shop: Demo) ->
     )
 
 
-def test_wherever_the_links_lead_the_answers_are_documented(open_shop: Demo) -> None:
+def test_responses_along_the_links_are_documented(open_shop: Demo) -> None:
     class Wanderer(schema.as_state_machine()):  # type: ignore[misc]
         """A visitor who types a member's address and code in half of the requests."""
 
@@ -338,7 +338,7 @@ def member(answer: Answer, open_shop: Demo, closed_shop: Demo) -> Iterator[Visit
 
 
 @pytest.mark.parametrize("answer", [*openapi.answers(openapi.load())], ids=str)
-def test_every_answer_of_the_document_is_given(answer: Answer, member: Visitor) -> None:
+def test_every_documented_response_occurs(answer: Answer, member: Visitor) -> None:
     response = SCENES[answer](member)
 
     error = response.json()["error"]["code"] if response.status_code >= 400 else ""
@@ -349,7 +349,7 @@ def test_every_answer_of_the_document_is_given(answer: Answer, member: Visitor) 
 
 
 @pytest.mark.parametrize("cookie", ["", "a" * 32, "x"])
-def test_a_token_without_its_cookie_is_worth_nothing(
+def test_a_csrf_token_without_its_cookie_is_refused(
     open_shop: Demo, cookie: str
 ) -> None:
     visitor = Visitor(open_shop)
@@ -358,7 +358,7 @@ def test_a_token_without_its_cookie_is_worth_nothing(
     assert visitor.ask().status_code == 403
 
 
-def test_the_token_from_before_logging_in_is_void(open_shop: Demo) -> None:
+def test_the_csrf_token_from_before_the_login_is_refused(open_shop: Demo) -> None:
     visitor = Visitor(open_shop).asked()
     visitor.type_code()
     del visitor.session.cookies["sessionid"]
@@ -376,9 +376,7 @@ def test_who_is_logged_in_is_sent_on_whatever_the_token(open_shop: Demo) -> None
 
 
 @pytest.mark.parametrize("path", [*openapi.load()["paths"]])
-def test_a_method_that_is_not_listed_is_answered_with_those_that_are(
-    visitor: Visitor, path: str
-) -> None:
+def test_a_405_lists_the_allowed_methods(visitor: Visitor, path: str) -> None:
     url, headers = f"{visitor.url}{path}", visitor.headers
     answer = visitor.session.put(url, headers=headers, timeout=PATIENCE)
 

@@ -177,7 +177,7 @@ def test_the_page_for_members_is_shown_after_a_login(seen):
     assert "Piggy knows you as ann." in seen["members"].text
 
 
-def test_the_own_words_are_on_the_pages(seen):
+def test_the_pages_show_the_texts_of_the_reader(seen):
     assert "Trouble? Call the club" in seen["own words"].text
 
 

@@ -46,7 +46,7 @@ def test_an_action_is_pinned_to_one_commit_everywhere() -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_a_job_may_do_no_more_than_it_says(path: Path) -> None:
+def test_a_job_has_only_the_permissions_that_it_names(path: Path) -> None:
     workflow = yaml.safe_load(path.read_text())
 
     assert workflow["permissions"] == {}
@@ -93,7 +93,7 @@ def test_every_python_meets_every_django(jobs: Any, environments: list[str]) -> 
     }
 
 
-def test_what_is_claimed_is_what_is_run(jobs: Any) -> None:
+def test_the_classifiers_name_the_tested_versions(jobs: Any) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     matrix = jobs["tests"]["strategy"]["matrix"]
 

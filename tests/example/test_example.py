@@ -115,14 +115,14 @@ def test_a_live_key_takes_the_place_of_the_sandbox(
     assert "live-key" not in printed
 
 
-def test_a_port_that_is_taken_is_stepped_over(tmp_path: Path) -> None:
+def test_a_used_port_is_skipped(tmp_path: Path) -> None:
     with taken_port() as port, running_demo(tmp_path, PORT=str(port)) as demo:
         url = demo.url()
 
     assert int(url.rpartition(":")[2].strip("/")) > port
 
 
-def test_a_port_that_was_asked_for_is_taken_or_nothing(tmp_path: Path) -> None:
+def test_a_chosen_port_is_not_replaced(tmp_path: Path) -> None:
     with taken_port() as port:
         status, printed = manage(tmp_path, "demo", "--port", str(port))
 
@@ -137,14 +137,14 @@ def test_the_demo_is_not_for_public_servers(tmp_path: Path) -> None:
     assert "set DEBUG=True" in printed
 
 
-def test_the_check_has_nothing_to_say(tmp_path: Path) -> None:
+def test_the_checks_pass(tmp_path: Path) -> None:
     status, printed = manage(tmp_path, "check", "--fail-level", "WARNING")
 
     assert status == 0, printed
     assert "no issues" in printed
 
 
-def test_the_check_of_a_public_server_has_nothing_to_say(tmp_path: Path) -> None:
+def test_the_checks_of_a_public_server_pass(tmp_path: Path) -> None:
     words = ("check", "--deploy", "--fail-level", "WARNING")
     status, printed = manage(tmp_path, *words, **PUBLIC)
 

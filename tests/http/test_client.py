@@ -61,7 +61,7 @@ def failure(server, **options):
     return str(caught.value)
 
 
-def test_an_answer_is_its_status_and_its_json(upstream):
+def test_an_answer_has_the_status_and_the_json(upstream):
     upstream.answers["root"] = reply({"data": {"a": [1, "\u20ac"]}}, status=418)
 
     answer = call(upstream)
@@ -98,7 +98,7 @@ def test_an_answer_is_its_status_and_its_json(upstream):
         "nul",
     ],
 )
-def test_what_is_no_plain_json_has_no_body(upstream, body):
+def test_a_response_that_is_no_json_has_no_body(upstream, body):
     upstream.answers["root"] = reply(body)
 
     assert call(upstream) == client.Answer(status=200, body=None)
@@ -108,9 +108,7 @@ def test_what_is_no_plain_json_has_no_body(upstream, body):
     ("encoding", "encode"),
     [("gzip", gzip.compress), ("deflate", zlib.compress)],
 )
-def test_a_small_compressed_answer_is_read_though_none_was_asked_for(
-    upstream, encoding, encode
-):
+def test_a_small_compressed_answer_is_read(upstream, encoding, encode):
     body = encode(json.dumps({"data": 1}).encode())
     upstream.answers["root"] = reply(body, Content_Encoding=encoding)
 
@@ -128,14 +126,14 @@ def test_a_chunked_answer_is_read(upstream):
     assert call(upstream).body == {"a": 1}
 
 
-def test_a_body_of_just_a_mebibyte_is_read(upstream):
+def test_a_body_of_one_mebibyte_is_read(upstream):
     text = "x" * (client.MAX_BODY - 2)
     upstream.answers["root"] = reply(text)
 
     assert call(upstream).body == text
 
 
-def test_a_body_of_one_byte_more_is_not(upstream):
+def test_a_body_of_a_mebibyte_and_a_byte_is_refused(upstream):
     upstream.answers["root"] = reply("x" * (client.MAX_BODY - 1))
 
     assert failure(upstream) == "_TooLarge"
@@ -187,7 +185,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize(("answer", "cause"), BOMBS.values(), ids=BOMBS)
-def test_an_endless_answer_is_given_up_and_not_held(upstream, answer, cause):
+def test_an_endless_answer_is_not_kept_in_memory(upstream, answer, cause):
     upstream.answers["root"] = answer
     tracemalloc.start()
 
@@ -226,7 +224,7 @@ def test_an_endless_answer_is_given_up_and_not_held(upstream, answer, cause):
         "no-gzip",
     ],
 )
-def test_a_broken_answer_is_an_outage_that_names_its_cause(upstream, raw, cause):
+def test_a_broken_answer_is_an_outage_with_its_cause(upstream, raw, cause):
     upstream.answers["root"] = lambda peer: peer.write(raw)
 
     assert cause in failure(upstream)
@@ -249,7 +247,7 @@ def test_an_unanswered_request_is_not_repeated(upstream, method):
     assert len(upstream.requests) == 1
 
 
-def test_a_refused_connection_depends_on_no_contact(upstream):
+def test_a_refused_connection_does_not_depend_on_the_contact(upstream):
     upstream.go_down()
 
     with pytest.raises(ProviderUnavailable, match="refused") as caught:
@@ -295,9 +293,7 @@ def test_cookies_are_never_sent_back(upstream):
 @pytest.mark.parametrize(
     "name", ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
 )
-def test_a_proxy_in_the_environment_changes_no_route(
-    upstream, elsewhere, monkeypatch, name
-):
+def test_a_proxy_in_the_environment_is_ignored(upstream, elsewhere, monkeypatch, name):
     monkeypatch.setenv(name, elsewhere.url)
     monkeypatch.delenv("NO_PROXY", raising=False)
 
@@ -307,7 +303,7 @@ def test_a_proxy_in_the_environment_changes_no_route(
     assert upstream.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_netrc_file_changes_no_bearer(upstream, monkeypatch, tmp_path):
+def test_a_netrc_file_is_ignored(upstream, monkeypatch, tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login intruder password secret\n")
     netrc.chmod(0o600)
@@ -336,9 +332,7 @@ def test_an_untrusted_certificate_is_refused_whatever_the_environment_says(
     assert tls.requests == []
 
 
-def test_a_certificate_of_ones_own_is_trusted_by_the_setting(
-    tls, certificate, settings
-):
+def test_the_setting_trusts_a_private_certificate(tls, certificate, settings):
     settings.PIGGY_VERIFY_CA_BUNDLE = certificate[1]
 
     assert call(tls).body == {"data": "root"}
@@ -397,7 +391,7 @@ def test_a_proxy_carries_tls_and_never_sees_the_bearer(
     ],
     ids=["502", "407", "reset", "garbage", "silence"],
 )
-def test_a_proxy_that_does_not_connect_depends_on_no_contact(
+def test_a_proxy_that_does_not_connect_does_not_depend_on_the_contact(
     tls, elsewhere, settings, answer
 ):
     settings.PIGGY_VERIFY_PROXY = elsewhere.url
@@ -435,7 +429,7 @@ BREAKABLE = {
 
 
 @pytest.mark.parametrize(("owner", "name"), BREAKABLE.values(), ids=BREAKABLE)
-def test_a_defect_below_is_an_outage_whose_frames_hold_no_secret(
+def test_an_error_of_a_library_is_an_outage_without_secrets(
     upstream, monkeypatch, owner, name
 ):
     def fail(*_args, **_kwargs):
@@ -449,7 +443,7 @@ def test_a_defect_below_is_an_outage_whose_frames_hold_no_secret(
 
 
 @pytest.mark.parametrize("name", ["answer", "read", "session"])
-def test_a_worker_that_is_stopped_while_it_waits_shows_no_secret(
+def test_a_worker_that_is_stopped_during_a_call_shows_no_secret(
     upstream, monkeypatch, name
 ):
     def stop(*_args, **_kwargs):
@@ -472,7 +466,7 @@ def _call_with_key(server):
     )
 
 
-def test_a_time_out_that_is_over_already_is_an_outage(upstream):
+def test_a_call_without_time_left_is_an_outage(upstream):
     upstream.answers["root"] = lambda peer: peer.keep_silent()
 
     with pytest.raises(ProviderUnavailable, match="Timeout"):

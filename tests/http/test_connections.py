@@ -170,7 +170,9 @@ def test_the_next_address_is_tried_when_one_refuses(monkeypatch, upstream):
     assert call(upstream).status == 200
 
 
-def test_a_host_without_an_address_depends_on_no_contact(monkeypatch, upstream):
+def test_a_host_without_an_address_does_not_depend_on_the_contact(
+    monkeypatch, upstream
+):
     resolve_to(monkeypatch)
 
     error, _ = timed(upstream)
@@ -219,7 +221,7 @@ def test_a_connection_that_the_server_closed_while_idle_is_not_used(kept):
 
 
 @pytest.mark.parametrize("times", [1, 1000], ids=["buffered", "unread"])
-def test_an_answer_too_many_is_not_taken_for_the_next_one(kept, times):
+def test_an_extra_answer_is_not_used_for_the_next_call(kept, times):
     first, surplus = (
         head("Content-Length: 11") + b'{"data": %d}' % number for number in (1, 2)
     )
@@ -228,7 +230,7 @@ def test_an_answer_too_many_is_not_taken_for_the_next_one(kept, times):
     assert [call(kept).body["data"] for _ in range(3)] == [1, 1, 1]
 
 
-def test_an_answer_that_comes_too_late_is_nobody_elses(kept):
+def test_a_late_answer_is_not_used_for_another_call(kept):
     def late(peer):
         kept.answers["root"] = reply({"data": "mine"})
         kept.closing.wait(2 * TIMEOUT)
@@ -269,7 +271,7 @@ def test_threads_share_the_connections(kept):
     assert kept.connections <= 8
 
 
-def test_each_thread_knows_how_far_its_own_call_has_come(upstream):
+def test_each_thread_tracks_its_own_call(upstream):
     call(upstream)
     seen = []
     thread = threading.Thread(

@@ -77,7 +77,7 @@ def attempt_in_a_transaction(number):
             return attempt(number)
 
 
-def test_of_a_thousand_at_once_exactly_as_many_as_the_limit_says_get_through(workers):
+def test_a_limit_is_exact_for_a_thousand_concurrent_attempts(workers):
     let_through = workers.do(attempt, 1008)
 
     assert len(let_through) == 1008
@@ -86,7 +86,7 @@ def test_of_a_thousand_at_once_exactly_as_many_as_the_limit_says_get_through(wor
 
 @pytest.mark.parametrize("options", OPTIONS[connection.vendor])
 @pytest.mark.parametrize("act", [attempt, attempt_in_a_transaction])
-def test_it_is_so_in_every_isolation_and_in_transactions(workers, act, options):
+def test_a_limit_is_exact_at_every_isolation_level(workers, act, options):
     let_through = workers.do(act, 120, **options)
 
     assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
@@ -109,7 +109,7 @@ def fetches(sandbox):
     return calls(sandbox).count("auth-token") - 1
 
 
-def test_workers_who_all_miss_a_token_fetch_it_once(workers, get_token, piggy_sandbox):
+def test_workers_without_a_token_fetch_one(workers, get_token, piggy_sandbox):
     AuthToken.objects.all().delete()
 
     tokens = workers.do(get_token, PROCESSES * THREADS_OF_EACH)
@@ -118,9 +118,7 @@ def test_workers_who_all_miss_a_token_fetch_it_once(workers, get_token, piggy_sa
     assert len(set(tokens)) == fetches(piggy_sandbox) == 1
 
 
-def test_workers_who_all_have_a_token_that_ends_soon_fetch_the_next_once(
-    workers, get_token, piggy_sandbox
-):
+def test_workers_with_an_expiring_token_fetch_one(workers, get_token, piggy_sandbox):
     AuthToken.objects.update(expires_at=timezone.now() + timedelta(seconds=20))
 
     tokens = workers.do(get_token, PROCESSES * THREADS_OF_EACH)
@@ -154,9 +152,7 @@ def count_several_in_a_transaction(number):
     connection.vendor != "postgresql", reason="the others notice a circle at once"
 )
 @pytest.mark.parametrize("act", [count_several, count_several_in_a_transaction])
-def test_nobody_waits_in_a_circle_for_the_second_that_postgresql_takes_to_notice(
-    workers, act
-):
+def test_concurrent_attempts_do_not_deadlock(workers, act):
     workers.do(count_several, 12)  # Inserts the rows.
     before = deadlocks()
 
@@ -180,7 +176,7 @@ def settled(number):
     return outcome, windows[recipient.key]
 
 
-def test_what_is_given_back_and_cleared_leaves_the_books_balanced(workers):
+def test_counts_stay_exact_while_attempts_are_given_back_and_cleared(workers):
     accounts = Counter(workers.do(settled, 180))
 
     wrong = {end: n for (outcome, end), n in accounts.items() if outcome == "wrong"}
@@ -201,7 +197,7 @@ def run_until_done(shares, command, *args, **options):
     return [each for share in shares for each in share.result()]
 
 
-def test_beside_a_purge_no_count_is_lost(workers):
+def test_a_concurrent_purge_loses_no_count(workers):
     shares = workers.begin(attempt, 240)
 
     let_through = run_until_done(shares, "piggy_verify_purge", chunk=3)
@@ -218,7 +214,7 @@ def window_of(number):
         return None
 
 
-def test_beside_an_unlock_no_window_lets_more_through(workers):
+def test_a_concurrent_unlock_does_not_raise_the_limit(workers):
     shares = workers.begin(window_of, 240)
 
     windows = run_until_done(shares, "piggy_verify_unlock", ADDRESS)
@@ -249,7 +245,7 @@ def tabs(browser, number):
     return others
 
 
-def test_of_fifty_wrong_codes_at_once_five_are_asked_about(
+def test_of_fifty_concurrent_wrong_codes_five_reach_the_api(
     client, code, piggy_sandbox, settings
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"check_login": 5}
@@ -266,7 +262,7 @@ def test_of_fifty_wrong_codes_at_once_five_are_asked_about(
     assert calls(piggy_sandbox).count("verify") == 5
 
 
-def test_a_right_code_that_comes_many_times_at_once_logs_in_once(
+def test_a_right_code_posted_many_times_at_once_logs_in_once(
     client, code, piggy_sandbox, unlimited
 ):
     browsers = tabs(client, 10)
@@ -277,7 +273,7 @@ def test_a_right_code_that_comes_many_times_at_once_logs_in_once(
     assert calls(piggy_sandbox).count("verify") == 1
 
 
-def test_many_who_ask_for_a_code_at_once_have_one_sent(contact, piggy_sandbox):
+def test_concurrent_requests_for_a_code_send_one(contact, piggy_sandbox):
     pages = at_once(ask_for_code, [Client() for _ in range(10)])
 
     assert {page.status_code for page in pages} == {302}
@@ -296,9 +292,7 @@ class Credulous:
         return Identity(provider="piggy", uid="one", email=challenge.recipient)
 
 
-def test_of_first_logins_at_once_that_adopt_a_user_all_stay_logged_in(
-    settings, unlimited
-):
+def test_concurrent_first_logins_that_adopt_a_user_stay_logged_in(settings, unlimited):
     settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.Credulous"
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
     user = User.objects.create_user("ann", ADDRESS, "secret")

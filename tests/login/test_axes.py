@@ -79,7 +79,7 @@ def test_all_spellings_of_an_address_share_one_count(contact, unlimited):
     assert counted() == {ADDRESS: 2}
 
 
-def test_what_is_no_address_is_counted_under_no_name(rf, db):
+def test_a_text_that_is_no_address_has_no_name_for_axes(rf, db):
     authenticate(rf.post("/"), recipient="\0" * 300, secret_code="1")
 
     assert counted() == {None: 1}
@@ -121,7 +121,7 @@ def test_a_right_code_without_the_pages_resets_the_count_as_well(
     assert counted() == {}
 
 
-def test_another_user_of_the_same_request_keeps_the_own_name(client, code):
+def test_another_user_of_the_same_request_keeps_their_name(client, code):
     request = type_code(client, code).wsgi_request
 
     assert lockouts.username(request, {"username": "bob"}) == "bob"
@@ -186,9 +186,7 @@ def test_a_login_by_password_resets_what_was_counted(client, db, settings):
     ids=repr,
 )
 @pytest.mark.parametrize("data", [None, {"username": "from data"}])
-def test_any_other_login_has_the_name_that_axes_would_give_it(
-    rf, settings, field, credentials, data
-):
+def test_other_logins_keep_the_name_of_axes(rf, settings, field, credentials, data):
     settings.AXES_USERNAME_FORM_FIELD = field
     request = rf.post("/", {"username": "posted", "email": "posted@example.com"})
     if data:
@@ -222,7 +220,7 @@ def test_the_name_of_any_user_model_leads_back_to_the_address(rf, settings, mode
 
 
 @pytest.mark.parametrize("credentials", [None, {"password": "x"}])
-def test_no_request_and_no_name_is_nobody(credentials):
+def test_without_a_request_and_a_name_there_is_no_name(credentials):
     assert lockouts.username(None, credentials) is None
 
 
@@ -236,7 +234,7 @@ def test_a_code_can_be_right_without_a_request(code, settings):
 
 
 @pytest.mark.parametrize("is_prolonged", [True, False])
-def test_who_is_locked_out_is_told_so_and_nothing_is_checked(
+def test_a_locked_out_visitor_sees_the_lockout_and_no_code_is_checked(
     client, code, settings, piggy_sandbox, is_prolonged
 ):
     settings.AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = is_prolonged
@@ -344,7 +342,7 @@ def test_a_lockout_leaves_the_login_in_progress(client, locked, headers):
     assert is_logged_in(client)
 
 
-def test_by_address_and_client_nobody_is_locked_out_elsewhere(client, locked, settings):
+def test_a_lockout_by_address_and_client_spares_other_clients(client, locked, settings):
     settings.AXES_LOCKOUT_PARAMETERS = BY_ADDRESS_AND_CLIENT
 
     client.post("/login/code/", {"code": locked}, REMOTE_ADDR="192.0.2.1")
@@ -403,14 +401,14 @@ def test_without_the_line_a_warning_asks_for_it(settings, value):
     assert f"{NAME} = {OUR_LINE[NAME]!r}" in str(warning.hint)
 
 
-def test_without_axes_there_is_none(settings):
+def test_without_axes_there_is_no_warning(settings):
     settings.AXES_USERNAME_CALLABLE = None
     settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "axes"]
 
     assert warnings() == []
 
 
-def test_a_callable_of_the_project_is_its_own_business(settings):
+def test_a_callable_of_the_project_raises_no_warning(settings):
     settings.AXES_USERNAME_CALLABLE = say_teapot
 
     assert warnings() == []

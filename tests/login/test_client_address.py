@@ -81,7 +81,7 @@ def test_a_port_is_dropped(rf, entry, address):
         ":443",
     ],
 )
-def test_what_is_no_address_with_a_port_is_nobodys(rf, entry):
+def test_an_unreadable_address_with_a_port_is_unknown(rf, entry):
     assert forwarded_for(rf, entry) == "unknown"
 
 

@@ -26,20 +26,20 @@ def cookies(client, contact, piggy_sandbox):
     ]
 
 
-def test_cookies_are_as_wide_as_the_sessions(scoped, cookies):
+def test_cookies_have_the_domain_and_path_of_the_session_cookie(scoped, cookies):
     scopes = {(each["path"], each["domain"]) for each in cookies}
 
     assert len(cookies) == 3
     assert scopes == {("/shop/", ".example.com")}
 
 
-def test_cookies_that_are_kept_are_as_secure_as_the_sessions(scoped, cookies):
+def test_cookies_are_secure_if_the_session_cookie_is(scoped, cookies):
     kept = [each for each in cookies if each.value]
 
     assert [each["secure"] for each in kept] == [True, True]
 
 
-def test_a_cookie_that_is_over_is_deleted(cookies):
+def test_the_cookie_of_a_finished_login_is_deleted(cookies):
     assert [each["max-age"] for each in cookies if not each.value] == [0]
 
 

@@ -320,9 +320,7 @@ def test_a_browser_stays_known_when_the_secret_key_changes(
     assert log_in(known, piggy_sandbox).url == "/members/"
 
 
-def test_its_next_login_makes_it_known_under_the_new_key_alone(
-    known, rotated, piggy_sandbox, settings
-):
+def test_the_next_login_uses_the_new_key_only(known, rotated, piggy_sandbox, settings):
     log_in(known, piggy_sandbox)
     log_out(known)
     settings.SECRET_KEY_FALLBACKS = []

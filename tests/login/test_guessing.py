@@ -16,7 +16,7 @@ def attack(piggy_sandbox, settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_in_a_day_the_api_judges_twenty_guesses_and_no_more(attack):
+def test_an_attacker_gets_twenty_guesses_a_day(attack):
     outcome = attack()
 
     assert outcome.tried == len(HOURS) * BROWSERS
@@ -24,7 +24,7 @@ def test_in_a_day_the_api_judges_twenty_guesses_and_no_more(attack):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_limits_it_would_judge_them_all(attack, settings):
+def test_without_limits_an_attacker_gets_every_guess(attack, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED
 
     outcome = attack()

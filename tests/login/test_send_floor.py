@@ -102,11 +102,11 @@ def mistype(visitor):
     type_code(visitor, "wrong")
 
 
-def test_what_a_floor_hides_is_there_without_one(pair, slow_for_contacts):
+def test_without_a_floor_the_times_differ(pair, slow_for_contacts):
     assert difference(ask, pair) > LATENCY / 2
 
 
-def test_asking_takes_equally_long(pair, slow_for_contacts, floor):
+def test_asking_for_a_code_takes_equally_long(pair, slow_for_contacts, floor):
     assert takes_equally_long(ask, pair)
 
 

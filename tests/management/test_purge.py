@@ -38,7 +38,7 @@ def rows(db):
         Tally.objects.create(key=f"key-{number}", count=1, ends_at=ends_at)
 
 
-def test_what_is_spent_is_deleted(rows, capsys):
+def test_expired_rows_are_deleted(rows, capsys):
     call_command("piggy_verify_purge")
 
     assert [each.contact.uid for each in AuthToken.objects.all()] == ["user-0"]
@@ -46,7 +46,7 @@ def test_what_is_spent_is_deleted(rows, capsys):
     assert "7 expired auth tokens deleted" in capsys.readouterr().out
 
 
-def test_contacts_and_users_stay_and_silence_is_kept_if_wanted(rows, capsys):
+def test_contacts_and_users_are_kept_and_verbosity_0_prints_nothing(rows, capsys):
     call_command("piggy_verify_purge", verbosity=0)
 
     assert capsys.readouterr().out == ""
@@ -80,7 +80,7 @@ def test_no_chunk_is_larger_than_wanted(rows):
     assert numbers == [3, 3, 1] * 2
 
 
-def test_nor_is_it_where_all_are_of_one_time(rows):
+def test_no_chunk_is_larger_when_all_rows_expire_at_once(rows):
     Tally.objects.exclude(key="key-0").update(ends_at=timezone.now() - DAY)
     AuthToken.objects.all().delete()
 
@@ -123,7 +123,7 @@ def test_no_row_is_read_but_the_one_at_which_a_chunk_ends(rows):
     assert all(" LIMIT 1" in each for each in reads)
 
 
-def test_it_never_looks_back(rows):
+def test_deleted_rows_are_not_read_again(rows):
     """Deleted rows stay in PostgreSQL's index, where a second look would read them."""
     with CaptureQueriesContext(connection) as captured:
         call_command("piggy_verify_purge", chunk=3, verbosity=0)
@@ -150,7 +150,7 @@ def test_every_statement_goes_by_an_index(rows):
     assert not any(each.startswith("SCAN") for each in plans), plans
 
 
-def test_a_receiver_of_a_project_costs_nobody_a_count(rows):
+def test_a_receiver_of_a_project_does_not_lose_counts(rows):
     """For a receiver of signals, Django would read each row and delete it by key."""
 
     def use():
@@ -170,7 +170,7 @@ def test_a_receiver_of_a_project_costs_nobody_a_count(rows):
     assert {each.key for each in Tally.objects.all()} == {"key-0", "key-5"}
 
 
-def test_on_sqlite_others_get_their_turn_between_two_statements(rows, monkeypatch):
+def test_on_sqlite_others_can_write_between_two_chunks(rows, monkeypatch):
     naps: list[float] = []
     monkeypatch.setattr(time, "sleep", naps.append)
 
@@ -225,7 +225,7 @@ def test_a_terminal_sees_an_error_on_a_line_of_its_own(rows):
     assert terminal.getvalue().endswith(" \r")
 
 
-def test_a_terminal_that_wants_silence_has_it(rows):
+def test_a_terminal_with_verbosity_0_shows_nothing(rows):
     terminal = Terminal()
 
     call_command("piggy_verify_purge", stdout=terminal, verbosity=0)
@@ -233,7 +233,7 @@ def test_a_terminal_that_wants_silence_has_it(rows):
     assert terminal.getvalue() == ""
 
 
-def test_a_log_sees_the_outcome_only(rows):
+def test_a_log_file_gets_the_outcome_only(rows):
     log = StringIO()
 
     call_command("piggy_verify_purge", chunk=3, stdout=log)
@@ -284,7 +284,7 @@ def test_a_signal_that_is_ignored_stays_so(rows, request):
     assert Tally.objects.count() == 1
 
 
-def test_a_worker_that_runs_it_is_told_to_stop_as_ever(rows, request):
+def test_a_signal_reaches_the_handler_of_the_worker(rows, request):
     told = []
     usual = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
     request.addfinalizer(lambda: signal.signal(signal.SIGTERM, usual))
@@ -319,7 +319,7 @@ def test_a_thread_which_hears_no_signals_may_run_it(rows):
     assert Tally.objects.count() == 1
 
 
-def test_what_is_in_use_again_meanwhile_stays(rows):
+def test_a_row_that_is_used_again_meanwhile_is_kept(rows):
     def use():
         Tally.objects.filter(key="key-5").update(ends_at=timezone.now() + DAY)
 

@@ -34,7 +34,7 @@ def rekey(**options):
     call_command("piggy_verify_rekey", **options)
 
 
-def test_then_the_old_key_can_go_and_nothing_is_fetched(
+def test_after_a_rekey_the_old_key_can_be_removed(
     user, token, settings, piggy_sandbox, django_assert_num_queries
 ):
     rekey()
@@ -45,7 +45,7 @@ def test_then_the_old_key_can_go_and_nothing_is_fetched(
     assert calls(piggy_sandbox).count("auth-token") == 1
 
 
-def test_so_can_an_old_secret_key(user, settings, piggy_sandbox):
+def test_after_a_rekey_the_old_secret_key_can_be_removed(user, settings, piggy_sandbox):
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = []
     token = get_auth_token(user, refresh=True)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
@@ -56,7 +56,7 @@ def test_so_can_an_old_secret_key(user, settings, piggy_sandbox):
     assert get_auth_token(user) == token
 
 
-def test_what_was_done_is_said_without_a_token(token, capsys):
+def test_the_output_of_a_rekey_shows_no_token(token, capsys):
     rekey()
 
     out = capsys.readouterr().out
@@ -67,7 +67,7 @@ def test_what_was_done_is_said_without_a_token(token, capsys):
     ]
 
 
-def test_silence_is_kept_if_wanted(token, capsys):
+def test_verbosity_0_prints_nothing(token, capsys):
     rekey(verbosity=0)
 
     assert capsys.readouterr().out == ""
@@ -82,7 +82,7 @@ def test_a_second_run_writes_nothing(token, capsys, django_assert_num_queries):
     assert "1 auth tokens up to date" in capsys.readouterr().out
 
 
-def test_what_no_key_opens_is_counted_and_left_alone(token, settings, capsys):
+def test_a_token_that_no_key_opens_is_counted_and_kept(token, settings, capsys):
     """The key may only be missing from the settings."""
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW]
     rekey()
@@ -95,7 +95,7 @@ def test_what_no_key_opens_is_counted_and_left_alone(token, settings, capsys):
     assert "1 auth tokens encrypted again" in out
 
 
-def test_what_has_expired_is_not_looked_at(token, capsys):
+def test_an_expired_token_is_not_read(token, capsys):
     AuthToken.objects.update(expires_at=timezone.now())
 
     rekey()
@@ -103,7 +103,7 @@ def test_what_has_expired_is_not_looked_at(token, capsys):
     assert "0 auth tokens encrypted again" in capsys.readouterr().out
 
 
-def test_a_token_that_is_fetched_meanwhile_stays(user, token, capsys):
+def test_a_token_that_is_fetched_meanwhile_is_kept(user, token, capsys):
     def fetch():
         get_auth_token(user, refresh=True)
 
@@ -145,7 +145,7 @@ def six_more(db, ring):
         )  # fmt: skip
 
 
-def test_all_are_done_a_few_at_a_time(six_more, token, capsys):
+def test_the_tokens_are_rekeyed_in_chunks(six_more, token, capsys):
     with CaptureQueriesContext(connection) as captured:
         rekey(chunk=3)
 

@@ -38,13 +38,13 @@ def test_others_stay_locked(client, contact, settings):
     assert ask_for_code(client).status_code == 429
 
 
-def test_what_is_no_address_is_said(db):
+def test_a_text_that_is_no_address_is_an_error(db):
     with pytest.raises(CommandError, match="not an email address"):
         call_command("piggy_verify_unlock", "ann")
 
 
 @pytest.mark.django_db
-def test_whose_address_was_not_locked_out_is_told_what_else_may_be(capsys):
+def test_an_unlock_without_counts_names_other_causes(capsys):
     call_command("piggy_verify_unlock", ADDRESS)
 
     printed = capsys.readouterr().out

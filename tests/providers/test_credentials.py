@@ -122,7 +122,7 @@ def test_a_key_that_fits_into_no_header_goes_nowhere(upstream, settings, key, wr
     assert upstream.connections == 0
 
 
-def test_a_callable_that_answers_nothing_is_refused(upstream, settings):
+def test_a_callable_that_returns_nothing_is_refused(upstream, settings):
     settings.PIGGY_VERIFY_API_KEY = lambda: ""
 
     assert "no header may hold" in str(error_of(send))
@@ -139,7 +139,7 @@ def test_a_callable_that_returns_no_text_is_refused(upstream, settings, key):
     assert upstream.connections == 0
 
 
-def test_a_callable_that_fails_is_ours_to_mend(upstream, settings):
+def test_a_callable_that_fails_is_an_error_of_the_project(upstream, settings):
     def fail():
         raise KeyError("the vault's secret")
 
@@ -275,9 +275,7 @@ def test_a_fetch_is_not_repeated_twice(granting):
     assert granting.names == ["oauth", "auth-token"] * 2
 
 
-def test_grants_that_are_all_refused_are_not_asked_for_over_and_over(
-    granting, monkeypatch
-):
+def test_refused_grants_are_not_requested_again_and_again(granting, monkeypatch):
     granting.answers["auth-token"] = reply({}, 401)
 
     for _ in range(5):
@@ -291,7 +289,7 @@ def test_grants_that_are_all_refused_are_not_asked_for_over_and_over(
     assert granting.names.count("oauth") == 3
 
 
-def test_who_was_refused_waits_for_no_thread_that_asks_for_another(granting):
+def test_a_refused_caller_does_not_wait_for_a_new_grant(granting):
     send()
 
     with credentials._lock:
@@ -335,7 +333,7 @@ def test_a_grant_that_another_thread_renewed_is_kept(granting):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_refused_client_credentials_are_said_openly(granting, status):
+def test_refused_client_credentials_do_not_depend_on_the_contact(granting, status):
     granting.answers["oauth"] = reply({"error": "invalid_client"}, status)
 
     error = error_of(send)
@@ -371,7 +369,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_token_endpoint_out_of_order_is_an_open_outage(granting, answer):
+def test_a_broken_token_endpoint_does_not_depend_on_the_contact(granting, answer):
     granting.answers["oauth"] = answer
 
     error = error_of(send)
@@ -382,7 +380,7 @@ def test_a_token_endpoint_out_of_order_is_an_open_outage(granting, answer):
     assert granting.names == ["oauth"]
 
 
-def test_a_token_endpoint_that_is_down_is_an_open_outage(granting):
+def test_a_token_endpoint_that_is_down_does_not_depend_on_the_contact(granting):
     granting.go_down()
 
     error = error_of(send)
@@ -438,7 +436,7 @@ def test_threads_wait_for_a_silent_token_endpoint_no_longer_than_one(
     assert max(waited) < TIMEOUT + SLACK
 
 
-def test_the_thread_that_waited_in_vain_says_so(granting, settings):
+def test_a_thread_that_waited_in_vain_raises(granting, settings):
     settings.PIGGY_VERIFY_TIMEOUT = 0.05
     with credentials._lock:
         error = error_of(send)

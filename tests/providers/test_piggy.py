@@ -657,13 +657,13 @@ def test_the_debug_page_of_a_failure_shows_no_secret(upstream, name, answer):
     assert secrets_in(page) == []
 
 
-def test_the_debug_page_of_a_link_that_cannot_be_one_does_not_show_it(upstream):
+def test_the_debug_page_of_an_invalid_link_does_not_show_the_link(upstream):
     upstream.answers["portal"] = reply({"data": {"url": f"{PORTAL_URL} "}})
 
     assert secrets_in(debug_page(open_portal)) == []
 
 
-def test_the_debug_page_of_a_token_that_cannot_be_one_does_not_show_it(upstream):
+def test_the_debug_page_of_an_invalid_token_does_not_show_the_token(upstream):
     upstream.answers["auth-token"] = reply({"data": f"{TOKEN} {TOKEN}"})
 
     assert secrets_in(debug_page(fetch)) == []

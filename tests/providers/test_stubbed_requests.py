@@ -50,7 +50,7 @@ def test_key_and_address_travel_as_the_vendor_documents(client, db, api):
         (requests.exceptions.ChunkedEncodingError, 302),
     ],
 )
-def test_a_failure_is_said_openly_if_the_request_cannot_have_left(
+def test_a_failure_is_shown_if_the_request_cannot_have_left(
     client, db, api, error, status
 ):
     api.replace(responses.POST, f"{API}/send", body=error())

@@ -261,7 +261,7 @@ PATHS = st.text() | st.sampled_from(
 
 @settings(max_examples=50, deadline=None)
 @given(path=PATHS, kind=st.sampled_from([JSON, FORM]), body=BODIES)
-def test_no_request_makes_it_raise(
+def test_no_request_makes_the_sandbox_raise(
     path: str, kind: dict[str, str], body: bytes
 ) -> None:
     headers = {"Authorization": "Bearer key", **kind}
@@ -585,7 +585,7 @@ def test_a_contact_gets_a_uid_of_its_own(sandbox: Sandbox) -> None:
     assert sandbox.contacts == (john, jane)
 
 
-def test_adding_a_contact_again_answers_the_one_there_is(sandbox: Sandbox) -> None:
+def test_adding_a_contact_again_returns_the_first(sandbox: Sandbox) -> None:
     john = sandbox.add_contact(EMAIL, uid="1")
 
     assert sandbox.add_contact(EMAIL.upper()) == john

@@ -112,7 +112,7 @@ def test_a_body_of_unknown_or_absurd_length_counts_as_empty(
     assert b'"code": 1003' in answered
 
 
-def test_leaving_does_not_wait_for_idle_or_delayed_clients(sandbox: Sandbox) -> None:
+def test_stopping_does_not_wait_for_idle_or_delayed_clients(sandbox: Sandbox) -> None:
     threads = threading.active_count()
     sandbox.switches.delay = 10
     started = time.monotonic()
@@ -143,7 +143,7 @@ def test_a_client_that_gives_up_makes_no_noise(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_mistake_in_a_test_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_a_test_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     def announce(mail: Mail) -> None:
         raise ValueError(f"{mail.recipient} is no mailbox")
 

@@ -219,7 +219,7 @@ def test_pages_that_change_something_are_post_only(client: Client) -> None:
     assert client.post(_url("mailbox")).status_code == 405
 
 
-def test_what_a_contact_is_called_is_escaped(client: Client) -> None:
+def test_the_name_of_a_contact_is_escaped(client: Client) -> None:
     sandbox.add_contact("<script>@example.com", uid="<script>")
     sandbox.send("<script>@example.com")
 
@@ -230,7 +230,7 @@ def test_what_a_contact_is_called_is_escaped(client: Client) -> None:
     assert " style=" not in page
 
 
-def test_it_can_be_an_installed_app(settings: Settings) -> None:
+def test_the_sandbox_can_be_an_installed_app(settings: Settings) -> None:
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django_piggy_verify.sandbox"]
 
     assert apps.get_app_config("piggy_verify_sandbox").verbose_name == "Piggy sandbox"

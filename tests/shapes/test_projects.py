@@ -40,7 +40,7 @@ def visit(projects, piggy_sandbox):
 
 
 @every_shape
-def test_the_checks_have_nothing_to_say(projects, shape):
+def test_the_checks_of_a_project_pass(projects, shape):
     printed = projects[shape].console.read_text()
 
     assert "System check identified no issues" in printed
