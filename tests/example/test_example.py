@@ -74,7 +74,7 @@ def test_a_member_is_led_to_the_points(
 ) -> None:
     assert 'href="/portal/">Your points' in members_page.text
     assert portal_page.url.startswith(f"{demo.url()}sandbox/portal/?token=")
-    assert "let in ann@example.com" in portal_page.text
+    assert "belongs to ann@example.com" in portal_page.text
 
 
 @pytest.mark.usefixtures("portal_page")  # which needs the login that ends here
