@@ -20,7 +20,7 @@ from django.http import (
 from django.middleware.csrf import get_token
 from django.views.generic import FormView
 
-from django_piggy_verify import tokens
+from django_piggy_verify import recipients, tokens
 from django_piggy_verify.exceptions import ContactUnknown, TooManyAttempts
 from django_piggy_verify.forms import CodeForm, EmailForm
 from django_piggy_verify.login import devices, pending, verification
@@ -101,7 +101,7 @@ class EmailView(FormPage):
             return self.unknown(form)
         except TooManyAttempts:
             login = pending.find(self.request)
-            if login and login.recipient == recipient:
+            if login and recipients.key(login.recipient) == recipients.key(recipient):
                 # The code that was mailed before can still be entered.
                 pending.attach(self.request, login)
             raise

@@ -18,6 +18,7 @@ from tests.steps import (
     ADDRESS,
     SPELLINGS,
     STRANGER,
+    UNLIMITED,
     ask_for_code,
     calls,
     is_logged_in,
@@ -673,6 +674,16 @@ def test_for_another_address_there_is_no_code_to_enter(client, contact, settings
 
     assert "Too many codes were asked for" in page
     assert "newest email" not in page
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_for_any_spelling_of_the_address_there_is_the_code_to_enter(
+    client, contact, settings, spelling
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"send_ip": "1/15m"}
+    ask_for_code(client)
+
+    assert "newest email" in ask_for_code(client, spelling).text
 
 
 def test_after_too_many_wrong_codes_the_address_is_still_there(client, code, settings):
