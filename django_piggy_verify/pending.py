@@ -1,5 +1,5 @@
-"""The public import path of `Login`, the login in progress."""
+"""The public import path of `Login`, the login in progress, and of `SendResult`."""
 
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.pending import Login, SendResult
 
-__all__ = ["Login"]
+__all__ = ["Login", "SendResult"]
