@@ -112,19 +112,19 @@ def test_the_ciphertext_stays_in_the_database(admin_client, contact_page):
     assert "ciphertext" not in str(captured.captured_queries)
 
 
-def test_an_expired_token_is_called_so(admin_client, member):
+def test_an_expired_token_is_shown_as_expired(admin_client, member):
     AuthToken.objects.update(expires_at=timezone.now())
 
     assert "expired" in body(admin_client.get(CHANGELIST))
 
 
-def test_a_token_that_is_about_to_expire_is_called_so(admin_client, member):
+def test_an_expiring_token_is_shown_as_expiring(admin_client, member):
     AuthToken.objects.update(expires_at=timezone.now() + timedelta(seconds=20))
 
     assert "expiring" in body(admin_client.get(CHANGELIST))
 
 
-def test_a_missing_token_is_called_so(admin_client, member):
+def test_a_missing_token_is_shown_as_missing(admin_client, member):
     AuthToken.objects.all().delete()
 
     assert "none" in body(admin_client.get(CHANGELIST))
@@ -190,7 +190,7 @@ def test_tokens_that_are_forgotten_are_gone(admin_client, member):
     assert not AuthToken.objects.exists()
 
 
-def test_how_many_tokens_are_forgotten_is_said(admin_client, member):
+def test_the_action_reports_how_many_tokens_it_dropped(admin_client, member):
     add_contacts(2)
 
     page = act(admin_client, "forget_tokens")
@@ -198,7 +198,7 @@ def test_how_many_tokens_are_forgotten_is_said(admin_client, member):
     assert "3 auth tokens were forgotten." in page.text
 
 
-def test_who_is_unlocked_may_try_again(admin_client, user, settings):
+def test_an_unlocked_member_can_try_again(admin_client, user, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"send_recipient": "1/1h"}
     assert ask_for_code(Client()).status_code == 429
 
@@ -207,14 +207,14 @@ def test_who_is_unlocked_may_try_again(admin_client, user, settings):
     assert ask_for_code(Client()).status_code == 302
 
 
-def test_what_the_command_would_clear_is_cleared(admin_client, user):
+def test_unlocking_clears_what_the_command_clears(admin_client, user):
     page = act(admin_client, "unlock")
 
     assert "5 limits were cleared." in page.text
     assert rate_limits.unlock(ADDRESS) == 0
 
 
-def test_those_who_are_not_selected_stay_locked(admin_client, member):
+def test_members_who_are_not_selected_stay_locked(admin_client, member):
     count("send_recipient", "bob@example.com")
 
     act(admin_client, "unlock")
@@ -229,7 +229,9 @@ def test_those_who_are_not_selected_stay_locked(admin_client, member):
         ("unlock", "Cleared the limits of the address."),
     ],
 )
-def test_an_action_is_noted_in_the_log(admin_client, admin_user, user, action, words):
+def test_an_action_is_written_to_the_admin_log(
+    admin_client, admin_user, user, action, words
+):
     act(admin_client, action)
 
     entry = LogEntry.objects.get()
@@ -239,7 +241,7 @@ def test_an_action_is_noted_in_the_log(admin_client, admin_user, user, action, w
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_what_changed_nothing_is_not_noted(admin_client, user, action):
+def test_an_action_that_changed_nothing_is_not_logged(admin_client, user, action):
     act(admin_client, action)
     act(admin_client, action)
 
@@ -263,7 +265,7 @@ def test_staff_who_may_change_contacts_may_act(staff, user, action):
     assert LogEntry.objects.exists()
 
 
-def test_staff_who_may_act_may_still_not_change(staff, contact_page):
+def test_no_permission_lets_staff_edit_a_contact(staff, contact_page):
     page = staff("view", "change").post(contact_page, {"uid": "x"})
 
     assert page.status_code == 403
@@ -409,9 +411,7 @@ def test_a_contacts_page_counts_wrong_codes(admin_client, contact_page):
     assert "wrong codes for an address: 1 of 10, until" in page.text
 
 
-def test_a_contacts_page_tells_nothing_of_windows_that_are_over(
-    admin_client, contact_page
-):
+def test_a_contacts_page_hides_windows_that_are_over(admin_client, contact_page):
     end_all()
 
     page = admin_client.get(contact_page)
@@ -438,7 +438,7 @@ def test_the_limits_tell_what_is_counted_of_how_many(admin_client, db):
     assert (number, allowed) == ("2", "10")
 
 
-def test_the_limits_do_not_tell_whose_they_are(admin_client, user):
+def test_the_limits_do_not_name_the_member(admin_client, user):
     text = admin_client.get(COUNTS).text
 
     assert len(rows(admin_client.get(COUNTS))) == 8
@@ -494,14 +494,14 @@ def test_the_newest_limits_come_first(admin_client, db):
     assert ends == sorted(ends, reverse=True)
 
 
-def test_what_a_right_code_has_cleared_has_no_window(admin_client, user):
+def test_a_count_that_a_right_code_cleared_has_no_window(admin_client, user):
     end = {row[1]: row[3] for row in rows(admin_client.get(COUNTS))}
 
     assert end["0"] == "-"
     assert end["1"] != "-"
 
 
-def test_a_limit_can_be_looked_at_and_not_changed(admin_client, db):
+def test_a_limit_can_be_viewed_but_not_changed(admin_client, db):
     count("send_ip")
     page = admin_client.get(COUNTS).context["cl"].result_list
     url = f"{COUNTS}{quote(page[0].pk)}/change/"
@@ -531,7 +531,7 @@ def test_a_code_that_was_used_is_neither_listed_nor_deleted(admin_client, user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_limits_are_deleted_although_a_login_was_in_the_way(admin_client, user):
+def test_limits_are_deleted_after_a_conflict_with_a_login(admin_client, user):
     with before_the_next("DELETE", raising(DEADLOCK)):
         delete_all(admin_client)
 

@@ -90,7 +90,7 @@ def test_a_contact_whose_user_was_deleted_gets_a_new_one(prove):
     assert Contact.objects.get().user == user
 
 
-def test_a_changed_address_is_recorded_and_the_users_own_stays(
+def test_a_changed_address_changes_the_contact_but_not_the_user(
     prove, contact, piggy_sandbox
 ):
     user = prove()
@@ -182,7 +182,7 @@ def test_linking_finds_the_user_among_look_alikes(prove, settings):
     assert prove() == local
 
 
-def test_linking_adopts_nobody_for_an_address_typed_otherwise(prove, settings):
+def test_linking_compares_the_address_as_typed(prove, settings):
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
     local = User.objects.create_user("ann", ADDRESS)
 
@@ -296,9 +296,7 @@ def test_a_refused_new_user_leaves_nothing_behind(prove, settings, backend):
 
 
 @pytest.mark.parametrize(("taken", "names"), [(2, 1), (3, 0)])
-def test_a_random_username_that_is_taken_is_drawn_again(
-    prove, monkeypatch, taken, names
-):
+def test_a_taken_random_username_is_replaced(prove, monkeypatch, taken, names):
     User.objects.create(username="taken")
     drawn = iter(["taken"] * taken + ["free"])
     monkeypatch.setattr(contacts, "get_random_string", lambda *_: next(drawn))
@@ -310,7 +308,7 @@ def test_a_random_username_that_is_taken_is_drawn_again(
     assert Contact.objects.count() == names
 
 
-def test_a_login_that_can_never_be_stored_is_refused(prove, settings):
+def test_a_user_that_the_database_refuses_cannot_log_in(prove, settings):
     prove()
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.TwinBackend"]
 
@@ -326,7 +324,9 @@ class ForgetfulBackend(PiggyBackend):
         return User.objects.create(username=identity.uid, last_name=wanting)
 
 
-def test_a_field_that_wants_a_value_is_told_to_the_operator(prove, settings, caplog):
+def test_a_required_field_without_a_value_is_logged_for_the_operator(
+    prove, settings, caplog
+):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.ForgetfulBackend"]
 
     with pytest.raises(LoginRefused):
@@ -357,7 +357,7 @@ def test_update_user_may_copy_what_changed(prove, settings, contact, piggy_sandb
         ("NumberUser", "number", "^7$"),
     ],
 )
-def test_users_of_other_models_are_created_as_those_log_in(
+def test_users_of_other_models_get_their_username_field(
     db, settings, model, field, value
 ):
     settings.AUTH_USER_MODEL = f"people.{model}"
@@ -378,7 +378,7 @@ def test_linking_finds_nobody_in_a_model_without_email(db, settings):
     assert contacts.only_user_with_email(identity) is None
 
 
-def test_a_wrong_code_answers_none_and_is_a_failed_login(contact, failed):
+def test_a_wrong_code_returns_none_and_is_a_failed_login(contact, failed):
     user = authenticate(None, recipient=ADDRESS, secret_code="wrong", username=ADDRESS)
 
     assert user is None
@@ -387,7 +387,7 @@ def test_a_wrong_code_answers_none_and_is_a_failed_login(contact, failed):
 
 
 @pytest.mark.parametrize(("recipient", "code"), [("ann", "1"), (ADDRESS, " ")])
-def test_what_can_be_no_address_or_no_code_answers_none(
+def test_an_invalid_address_or_code_returns_none(
     contact, piggy_sandbox, recipient, code
 ):
     assert authenticate(None, recipient=recipient, secret_code=code) is None
@@ -445,7 +445,7 @@ def test_a_used_code_stays_used_for_as_long_as_a_login_is_open(
     assert authenticate(None, **proof) == user
 
 
-def test_a_code_that_another_member_has_used_is_still_good(prove, piggy_sandbox):
+def test_a_code_that_another_member_used_is_accepted(prove, piggy_sandbox):
     piggy_sandbox.add_contact("bob@example.com")
     prove()
     get_provider().send_code("bob@example.com")
@@ -454,7 +454,7 @@ def test_a_code_that_another_member_has_used_is_still_good(prove, piggy_sandbox)
     assert authenticate(None, recipient="bob@example.com", secret_code=code)
 
 
-def test_a_wrong_setting_is_no_wrong_code(contact, settings):
+def test_a_wrong_setting_raises(contact, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "30 per hour"}
 
     with pytest.raises(ValueError, match="written like"):
@@ -495,7 +495,7 @@ def test_password_logins_do_not_concern_the_backend(db, client):
 @pytest.mark.parametrize(
     "change", [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}]
 )
-def test_whoever_may_not_log_in_any_more_is_anonymous_at_the_next_request(
+def test_a_user_who_became_refused_is_anonymous_at_the_next_request(
     client, member, change
 ):
     """A user who became staff must not keep a session that a code began."""

@@ -114,7 +114,7 @@ def test_a_fault_is_named(settings, name, value, check):
         ("CLIENT_ADDRESS", f"{__name__}.found"),
     ],
 )
-def test_what_is_sound_raises_nothing(settings, name, value):
+def test_a_correct_setting_raises_nothing(settings, name, value):
     setattr(settings, f"PIGGY_VERIFY_{name}", value)
 
     assert found() == set()
@@ -248,7 +248,7 @@ class Router:
         ("session", set()),
     ],
 )
-def test_what_refers_to_another_database_is_named(settings, name, ids):
+def test_a_relation_to_another_database_is_named(settings, name, ids):
     settings.DATABASE_ROUTERS = [Router(name)]
 
     assert found() == ids

@@ -16,7 +16,7 @@ from django_piggy_verify.durations import about, in_words
         (86400, "24 hours"),
     ],
 )
-def test_durations_are_said_in_words(seconds, words):
+def test_durations_are_written_in_words(seconds, words):
     assert in_words(seconds) == words
 
 
@@ -30,5 +30,5 @@ def test_durations_are_said_in_words(seconds, words):
         (86399, "24 hours"),
     ],
 )
-def test_what_is_left_is_said_to_the_nearest_minute_or_hour(seconds, words):
+def test_time_left_is_rounded_to_the_minute_or_hour(seconds, words):
     assert about(seconds) == words

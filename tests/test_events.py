@@ -42,7 +42,7 @@ def test_no_two_events_have_one_name():
     assert len(EVENTS) == sum(isinstance(each, Event) for each in vars(events).values())
 
 
-def test_a_login_is_told_from_beginning_to_end(client, contact, piggy_sandbox, told):
+def test_a_login_logs_each_step(client, contact, piggy_sandbox, told):
     log_in(client, piggy_sandbox)
 
     user = User.objects.get()
@@ -56,7 +56,7 @@ def test_a_login_is_told_from_beginning_to_end(client, contact, piggy_sandbox, t
 
 
 @pytest.mark.parametrize("verb", ["send", "check", "fetch"])
-def test_each_call_is_told_with_its_duration(
+def test_each_call_is_logged_with_its_duration(
     client, contact, piggy_sandbox, caplog, verb
 ):
     piggy_sandbox.switches.delay = 0.1
@@ -68,13 +68,13 @@ def test_each_call_is_told_with_its_duration(
     assert 0.1 <= record.duration < 5
 
 
-def test_a_resend_within_the_cooldown_is_told(client, code, told):
+def test_a_resend_within_the_cooldown_is_logged(client, code, told):
     client.post("/login/code/resend/")
 
     assert told(events.SEND_HELD_BACK) == {"recipient": MASKED}
 
 
-def test_a_stranger_is_told_as_one_and_the_call_as_answered(
+def test_an_unknown_contact_is_logged_and_the_call_succeeded(
     client, db, piggy_sandbox, told
 ):
     ask_for_code(client, STRANGER)
@@ -83,14 +83,14 @@ def test_a_stranger_is_told_as_one_and_the_call_as_answered(
     assert told(events.PROVIDER_ANSWERED)["verb"] == "send"
 
 
-def test_a_wrong_code_is_told_and_the_call_as_answered(client, code, told):
+def test_a_wrong_code_is_logged_and_the_call_succeeded(client, code, told):
     type_code(client, "000000000")
 
     assert told(events.CODE_REJECTED) == {"recipient": MASKED}
     assert told(events.PROVIDER_ANSWERED)["verb"] == "check"
 
 
-def test_a_limit_is_told_with_the_wait(client, code, settings, told):
+def test_a_limit_is_logged_with_the_wait(client, code, settings, told):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/1h"}
 
     type_code(client, "000000000")
@@ -103,7 +103,7 @@ def test_a_limit_is_told_with_the_wait(client, code, settings, told):
     }
 
 
-def test_a_refused_login_is_told_with_its_reason(client, code, settings, told):
+def test_a_refused_login_is_logged_with_its_reason(client, code, settings, told):
     settings.PIGGY_VERIFY_CREATE_USERS = False
 
     type_code(client, code)
@@ -123,7 +123,7 @@ def test_a_refused_login_is_told_with_its_reason(client, code, settings, told):
     ],
     ids=["theirs", "ours", "nobody is told"],
 )
-def test_a_failure_is_told_by_who_must_act(
+def test_the_level_of_a_failure_says_who_must_act(
     client, contact, piggy_sandbox, told, failure
 ):
     piggy_sandbox.switches.fault, event, status = failure
@@ -135,7 +135,7 @@ def test_a_failure_is_told_by_who_must_act(
     assert fields["duration"] < 5
 
 
-def test_an_old_token_that_serves_on_is_told(user, piggy_sandbox, settings, told):
+def test_the_use_of_an_old_token_is_logged(user, piggy_sandbox, settings, told):
     settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = 60
     get_auth_token(user, refresh=True)
     piggy_sandbox.switches.fault = Fault.OUTAGE
@@ -145,7 +145,9 @@ def test_an_old_token_that_serves_on_is_told(user, piggy_sandbox, settings, told
     assert told(events.AUTH_TOKEN_KEPT)["until"]
 
 
-def test_a_contact_that_is_gone_at_login_is_told(client, contact, piggy_sandbox, told):
+def test_a_contact_that_is_gone_at_the_login_is_logged(
+    client, contact, piggy_sandbox, told
+):
     piggy_sandbox.switches.error_code = 55031
     piggy_sandbox.switches.fault_on = frozenset({"auth-token"})
 
@@ -154,7 +156,7 @@ def test_a_contact_that_is_gone_at_login_is_told(client, contact, piggy_sandbox,
     assert told(events.CONTACT_GONE) == {"user_id": User.objects.get().pk}
 
 
-def test_a_login_without_token_for_an_unknown_reason_is_told_with_its_traceback(
+def test_an_unknown_error_of_the_token_fetch_is_logged_with_a_traceback(
     client, code, told, caplog, settings
 ):
     settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = "no number"
@@ -171,14 +173,14 @@ def test_no_record_has_a_whole_address(client, contact, piggy_sandbox, caplog):
     assert ADDRESS not in str([vars(each) for each in caplog.records])
 
 
-def test_a_record_names_the_line_that_told_it(client, code, caplog):
+def test_a_record_names_the_line_that_logged_it(client, code, caplog):
     type_code(client, "000000000")
 
     assert "verification.py" in {each.filename for each in caplog.records}
     assert "events.py" not in {each.filename for each in caplog.records}
 
 
-def test_what_nobody_listens_to_is_not_put_into_words(caplog, monkeypatch):
+def test_a_record_without_a_handler_is_not_formatted(caplog, monkeypatch):
     caplog.set_level(logging.WARNING, logger="django_piggy_verify")
     monkeypatch.setattr("django_piggy_verify.recipients.masked", pytest.fail)
 
@@ -187,7 +189,7 @@ def test_what_nobody_listens_to_is_not_put_into_words(caplog, monkeypatch):
     assert caplog.records == []
 
 
-def test_no_field_begins_another_record(caplog):
+def test_no_field_can_forge_another_record(caplog):
     events.LOGIN_REFUSED.log(recipient="a@x\n2026 ERROR", reason="no\r\nERROR forged")
 
     assert caplog.messages == [

@@ -41,7 +41,7 @@ class FormOfAProject(EmailForm):
     card = forms.ChoiceField(choices=[("a", "Gold")], widget=forms.RadioSelect)
 
 
-def test_the_fields_of_a_subclass_show_all_that_they_have():
+def test_fields_of_a_subclass_are_rendered_completely():
     page = render_to_string("piggy_verify/_fields.html", {"form": FormOfAProject({})})
 
     assert '<div class="needed">' in page
@@ -54,7 +54,7 @@ def test_the_fields_of_a_subclass_show_all_that_they_have():
     assert '<input type="hidden" name="next" id="id_next">' in page
 
 
-def test_an_error_of_a_hidden_field_is_told():
+def test_an_error_of_a_hidden_field_is_shown():
     page = render_to_string("piggy_verify/_errors.html", {"form": FormOfAProject({})})
 
     assert "<li>Shop: This field is required.</li>" in page

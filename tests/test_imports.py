@@ -27,7 +27,7 @@ print(*sorted(name for name in sys.modules if "piggy_verify." in name))
 """
 
 
-def test_setting_up_loads_neither_checks_nor_the_flow():
+def test_django_setup_loads_neither_the_checks_nor_the_views():
     command = [sys.executable, "-c", SERVING]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
 
@@ -36,6 +36,6 @@ def test_setting_up_loads_neither_checks_nor_the_flow():
 
 
 @pytest.mark.parametrize("package", ["cryptography", "idna", "requests", "urllib3"])
-def test_a_process_loads_what_few_requests_need_only_when_they_do(loaded, package):
+def test_rarely_needed_packages_are_loaded_when_needed(loaded, package):
     assert "django_piggy_verify" in loaded
     assert package not in loaded

@@ -20,6 +20,6 @@ def test_pre_commit_pins_what_the_gates_pin():
     }
 
 
-def test_no_test_speaks_to_another_machine():
+def test_no_test_connects_to_another_machine():
     with socket.socket() as sock, pytest.raises(pytest.fail.Exception):
         sock.connect(("192.0.2.1", 443))

@@ -83,7 +83,7 @@ def test_code_rejected_names_the_recipient(client, code, fired):
     assert arguments_of(fired, "code_rejected")["recipient"] == ADDRESS
 
 
-def test_a_used_code_is_a_rejected_one(client, code, fired):
+def test_a_used_code_fires_code_rejected(client, code, fired):
     type_code(client, code)
     thief = Client()
     ask_for_code(thief)

@@ -86,7 +86,7 @@ def test_both_shapes_of_the_answer_are_read(user, piggy_sandbox):
 
 
 @pytest.mark.parametrize("fault", [Fault.OUTAGE, Fault.UNAUTHORIZED, Fault.MALFORMED])
-def test_while_the_old_token_is_valid_it_serves(
+def test_a_valid_token_is_used_while_the_api_fails(
     user, token, piggy_sandbox, caplog, fault
 ):
     piggy_sandbox.switches.fault = fault
@@ -128,7 +128,7 @@ def test_a_user_who_is_no_contact_has_no_token(piggy_sandbox, db):
         get_auth_token(User.objects.create_user("bob"))
 
 
-def test_nobody_has_no_token(piggy_sandbox, db, django_assert_num_queries):
+def test_an_anonymous_user_has_no_token(piggy_sandbox, db, django_assert_num_queries):
     with django_assert_num_queries(0), pytest.raises(ContactUnknown):
         get_auth_token(AnonymousUser())
 
@@ -233,7 +233,7 @@ class NoTokens:
         return PiggyProvider(name=self.name).check_code(challenge, code)
 
 
-def test_whatever_goes_wrong_with_the_token_the_login_stands(
+def test_no_error_of_the_token_fetch_undoes_the_login(
     client, contact, piggy_sandbox, settings, caplog
 ):
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = ["no key"]
@@ -259,14 +259,14 @@ def noon(time_machine):
 
 
 @pytest.mark.parametrize(("ttl", "left", "word"), IN_A_WORD)
-def test_a_token_is_called_by_how_long_it_serves(noon, settings, ttl, left, word):
+def test_the_state_of_a_token_follows_from_its_expiry(noon, settings, ttl, left, word):
     settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = ttl
 
     assert cache.freshness(noon + timedelta(seconds=left)) is word
 
 
 @pytest.mark.parametrize(("ttl", "left", "word"), IN_A_WORD[:4])
-def test_the_database_calls_a_token_the_same(user, noon, ttl, left, word):
+def test_the_database_computes_the_same_state(user, noon, ttl, left, word):
     AuthToken.objects.update(expires_at=noon + timedelta(seconds=left))
 
     found = [
@@ -277,7 +277,7 @@ def test_the_database_calls_a_token_the_same(user, noon, ttl, left, word):
     assert found == [word]
 
 
-def test_a_contact_without_a_token_is_called_so_in_the_database(user):
+def test_a_contact_without_a_token_has_a_state_in_the_database(user):
     AuthToken.objects.all().delete()
 
     assert Contact.objects.filter(cache.contacts_with(Freshness.NONE)).exists()

@@ -107,9 +107,7 @@ def test_a_right_code_resets_nothing_by_default(client, code):
     assert counted() == {ADDRESS: 1}
 
 
-def test_a_right_code_without_the_pages_resets_the_count_as_well(
-    client, code, rf, settings
-):
+def test_a_right_code_without_the_pages_resets_the_count(client, code, rf, settings):
     settings.AXES_RESET_ON_SUCCESS = RESETTING["AXES_RESET_ON_SUCCESS"]
     settings.AXES_LOCKOUT_PARAMETERS = BY_ADDRESS
     type_code(client, "wrong")

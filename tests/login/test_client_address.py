@@ -29,7 +29,7 @@ from tests.steps import ADDRESS, STRANGER, UNLIMITED, ask_for_code
         ("0198.51.100.1", 1, "unknown"),
     ],
 )
-def test_the_client_address_is_what_our_own_proxies_saw(
+def test_the_client_address_is_the_one_that_our_proxies_saw(
     rf, settings, forwarded, count, address
 ):
     settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = count
@@ -138,7 +138,7 @@ NO_ANSWERS = {
 @pytest.mark.parametrize(
     ("answers", "found"), NO_ANSWERS.values(), ids=NO_ANSWERS.keys()
 )
-def test_what_is_no_address_counts_as_the_unknown_visitor_and_is_logged(
+def test_an_invalid_client_address_is_unknown_and_logged(
     rf, settings, caplog, answers, found
 ):
     settings.PIGGY_VERIFY_CLIENT_ADDRESS = answers

@@ -93,7 +93,7 @@ def test_codes_are_cleaned_to_what_was_mailed(typed, code):
     ],
     ids=ascii,
 )
-def test_quotes_brackets_and_signs_around_a_code_go(typed, code):
+def test_quotes_brackets_and_signs_around_a_code_are_removed(typed, code):
     assert CodeField().clean(typed) == code
 
 
@@ -152,7 +152,7 @@ def test_the_only_number_of_a_sentence_is_the_code(typed, code):
     ],
     ids=ascii,
 )
-def test_what_is_no_sentence_with_one_number_is_not_guessed_at(typed):
+def test_a_text_without_exactly_one_number_is_not_interpreted(typed):
     try:
         code = codes.normalise(typed)
     except ValueError:
@@ -177,7 +177,7 @@ def test_what_is_no_sentence_with_one_number_is_not_guessed_at(typed):
     ],
     ids=range(10),
 )
-def test_what_cannot_be_a_code_is_refused(typed):
+def test_an_invalid_code_is_refused(typed):
     with pytest.raises(ValidationError) as caught:
         CodeField().clean(typed)
 

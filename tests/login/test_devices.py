@@ -169,7 +169,7 @@ def test_a_login_that_is_too_long_ago_changes_nothing(
     assert log_in(known, piggy_sandbox).status_code == 429
 
 
-def test_the_login_of_another_member_makes_nobody_elses_login_younger(
+def test_a_login_of_another_member_does_not_renew_a_login(
     known, settings, piggy_sandbox, time_machine
 ):
     piggy_sandbox.add_contact("bob@example.com")
@@ -190,7 +190,7 @@ def test_two_members_share_a_browser(known, burned, piggy_sandbox):
     assert log_in(known, piggy_sandbox).url == "/members/"
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_names_nobody(known):
+def test_the_cookie_is_http_only_and_names_no_member(known):
     cookie = device_cookie(known)
 
     assert cookie["httponly"]
@@ -256,7 +256,9 @@ def test_sixty_members_of_a_browser_take_600_bytes_of_cookies(serve):
     assert 500 < len(f"{names[0]}={tablet.cookies[names[0]].value}") <= 600
 
 
-def test_nobody_else_can_work_out_what_names_a_member(known, settings, piggy_sandbox):
+def test_the_key_of_a_member_in_the_cookie_depends_on_the_secret_key(
+    known, settings, piggy_sandbox
+):
     def tag(browser):
         payload = device_cookie(browser).value.rpartition(":")[0]
         return json.loads(signing.b64_decode(payload.encode()))[0][0]

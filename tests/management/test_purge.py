@@ -150,7 +150,7 @@ def test_every_statement_goes_by_an_index(rows):
     assert not any(each.startswith("SCAN") for each in plans), plans
 
 
-def test_a_receiver_of_a_project_does_not_lose_counts(rows):
+def test_a_receiver_of_post_delete_does_not_lose_counts(rows):
     """For a receiver of signals, Django would read each row and delete it by key."""
 
     def use():

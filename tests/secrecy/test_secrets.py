@@ -117,7 +117,7 @@ def debug(settings):
 
 
 @pytest.mark.parametrize("secret", sinks.SECRETS)
-def test_the_search_knows_a_secret_in_all_its_shapes(secret):
+def test_the_search_finds_a_secret_in_every_encoding(secret):
     text = sinks.SECRETS[secret]
     shapes = [
         base64.b64encode(f"{before}{text} and more".encode()).decode()
@@ -204,7 +204,7 @@ in_trouble = pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 
 @in_trouble
 @pytest.mark.usefixtures("no_cached_token")
-def test_no_page_shows_a_secret_in_trouble(visit, evidence, trouble):
+def test_no_page_of_a_failure_shows_a_secret(visit, evidence, trouble):
     visit.take_in(trouble, "ask")
     visit.take("ask")
     visit.take_in(trouble, "resend", "mistype", "answer")
@@ -216,7 +216,7 @@ def test_no_page_shows_a_secret_in_trouble(visit, evidence, trouble):
 
 
 @in_trouble
-def test_no_call_shows_a_secret_in_trouble(visit, evidence, trouble):
+def test_no_failed_call_shows_a_secret(visit, evidence, trouble):
     visit.take_in(trouble, "send")
     visit.take("send", "send_another")
     visit.take_in(trouble, "check", "judge", "authenticate")
@@ -249,7 +249,7 @@ def test_no_grant_shows_a_secret(visit, evidence, settings, trouble):
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_an_upstream_that_repeats_what_it_is_told_is_not_quoted(
+def test_responses_that_repeat_secrets_are_not_quoted(
     visit, evidence, settings, status
 ):
     def repeat(peer):
@@ -401,7 +401,9 @@ def test_no_crash_shows_a_secret(visit, evidence, broken, step, path):
     assert evidence.leaks <= WHERE_IT_BELONGS
 
 
-def test_no_crash_while_a_used_code_is_hashed_shows_it(visit, evidence, monkeypatch):
+def test_no_crash_while_a_used_code_is_hashed_shows_the_code(
+    visit, evidence, monkeypatch
+):
     def crash_at_a_code(salt, text, **kwargs):
         if text.startswith("code_use"):
             raise ArithmeticError("broken on purpose")
@@ -561,7 +563,7 @@ def test_a_code_in_plain_text_is_hidden_at_once(db, broken, place, typed):
     assert found_in("".join(sinks.locals_of(ours))) == set()
 
 
-def test_the_password_of_a_proxy_shows_nowhere(visit, evidence, settings):
+def test_the_password_of_a_proxy_is_never_shown(visit, evidence, settings):
     settings.PIGGY_VERIFY_PROXY = f"http://ann:{sinks.PROXY_PASSWORD}@127.0.0.1:9"
 
     visit.take("ask")
@@ -694,7 +696,7 @@ def test_no_line_of_the_log_can_be_forged(visit, evidence):
     assert "\nERROR" not in evidence.of("logs")
 
 
-def test_a_secret_is_an_ordinary_text_to_whom_it_is_for():
+def test_callers_get_secrets_as_plain_strings():
     secret = Secret("value")
 
     assert secret == "value"

@@ -78,7 +78,7 @@ def test_another_member_is_another_user(visit, shape):
 
 
 @every_shape
-def test_who_logs_out_has_to_log_in_again(visit, shape):
+def test_a_member_who_logged_out_has_to_log_in_again(visit, shape):
     member = visit(shape)
     member.log_in()
 
@@ -89,7 +89,7 @@ def test_who_logs_out_has_to_log_in_again(visit, shape):
 
 
 @every_shape
-def test_a_stranger_is_led_on_like_a_contact(visit, shape):
+def test_a_stranger_is_redirected_like_a_contact(visit, shape):
     member, stranger = visit(shape), visit(shape, f"s{next(numbers)}@example.com")
 
     pages = [each.ask() for each in (member, stranger)]
@@ -228,14 +228,14 @@ def log_in_by_password(owner):
     return owner.submit("accounts/login/", login=owner.address, password=PASSWORD)
 
 
-def test_an_account_of_allauth_is_entered_by_its_password(owner):
+def test_an_account_of_allauth_keeps_its_password(owner):
     page = log_in_by_password(owner)
 
     assert page.url.endswith("/members/")
     assert owner.user()
 
 
-def test_wrong_codes_lock_a_member_out_but_no_account(owner, visit):
+def test_wrong_codes_do_not_lock_the_account_of_allauth(owner, visit):
     member = visit("allauth and axes")
     page = member.ask()
     answers = [member.type(page, "wrong") for _ in range(3)]
@@ -246,7 +246,7 @@ def test_wrong_codes_lock_a_member_out_but_no_account(owner, visit):
     assert owner.user()
 
 
-def test_a_member_can_leave_by_the_page_of_allauth(visit):
+def test_a_member_can_log_out_on_the_page_of_allauth(visit):
     member = visit("allauth and axes")
     member.log_in()
 

@@ -228,7 +228,7 @@ def test_a_send_that_keeps_no_floor_is_found(complaint, monkeypatch):
     )
 
 
-def test_a_flow_that_goes_nowhere_proves_nothing(complaint, views):
+def test_a_flow_that_never_succeeds_is_an_error(complaint, views):
     class OtherForm(EmailForm):
         captcha = forms.CharField()
 
@@ -274,7 +274,7 @@ def test_the_pages_of_the_package_pass_as_often_as_one_likes(
 
 
 @pytest.mark.parametrize(("limit", "count"), [("send_ip", 20), ("check_ip", 30)])
-def test_what_others_have_used_up_is_no_difference(
+def test_limits_used_up_before_make_no_difference(
     strangers_look_like_contacts, limit, count
 ):
     for _ in range(count):
@@ -371,7 +371,7 @@ def test_a_project_can_say_what_else_differs_and_how_it_is_reached(
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_it_passes_whatever_a_project_has_set(
+def test_the_assertion_passes_with_any_settings(
     strangers_look_like_contacts, settings, changes
 ):
     for name, value in changes.items():
@@ -405,6 +405,6 @@ def test_a_project_without_pytest_has_the_rest(name):
     )
 
 
-def test_nothing_else_can_be_imported():
+def test_a_name_that_does_not_exist_cannot_be_imported():
     with pytest.raises(ImportError):
         from django_piggy_verify.testing import anything  # noqa: F401, PLC0415

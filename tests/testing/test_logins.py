@@ -44,7 +44,7 @@ def test_a_contact_is_logged_in(client):
     assert client.get("/members/").text == f"user {user.pk}"
 
 
-def test_it_takes_no_call_and_counts_nothing(client, piggy_sandbox):
+def test_login_contact_makes_no_call_and_counts_nothing(client, piggy_sandbox):
     login_contact(client)
 
     assert not piggy_sandbox.calls
@@ -114,7 +114,7 @@ def test_the_session_is_one_of_the_projects_own_backend(client, shop):
     assert client.session["_auth_user_backend"] == SHOP[1]
 
 
-def test_whoever_may_not_log_in_is_refused(client, shop):
+def test_a_refused_contact_cannot_be_logged_in(client, shop):
     with pytest.raises(LoginRefused):
         login_contact(client, "bob@example.com")
 
@@ -122,7 +122,7 @@ def test_whoever_may_not_log_in_is_refused(client, shop):
     assert not User.objects.exists()
 
 
-def test_the_project_is_told(client):
+def test_signals_of_a_login_are_sent(client):
     told = []
 
     def note(**kwargs):
@@ -135,12 +135,12 @@ def test_the_project_is_told(client):
     assert told == [(user, True, None)]
 
 
-def test_what_is_no_address_is_no_contact(client):
+def test_an_invalid_address_is_refused(client):
     with pytest.raises(ValueError, match="no address"):
         login_contact(client, "ann")
 
 
-def test_a_project_without_the_backend_is_told_so(client, settings):
+def test_a_project_without_the_backend_gets_an_error(client, settings):
     settings.AUTHENTICATION_BACKENDS = SHOP[:1]
 
     with pytest.raises(ImproperlyConfigured, match="no PiggyBackend"):

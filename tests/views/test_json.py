@@ -26,7 +26,7 @@ def in_progress(client, contact):
     post(client, LOGIN, {"email": ADDRESS, "next": "/members/?a=1"})
 
 
-def test_asking_for_a_code_answers_the_state_of_the_login(client, contact):
+def test_asking_for_a_code_returns_the_state_of_the_login(client, contact):
     response = post(client, LOGIN, {"email": ADDRESS})
 
     assert response.status_code == 202
@@ -69,14 +69,14 @@ def test_a_form_body_is_taken_as_well(client, contact):
     assert response.status_code == 202
 
 
-def test_the_code_page_answers_the_state_of_the_login(client, in_progress):
+def test_the_code_page_returns_the_state_of_the_login(client, in_progress):
     response = client.get(CODE, headers=JSON)
 
     assert response.status_code == 200
     assert set(response.json()) == {"recipient", "expires_in", "resend_in", "sent"}
 
 
-def test_a_right_code_answers_where_to_go(client, in_progress, piggy_sandbox):
+def test_a_right_code_returns_redirect_to(client, in_progress, piggy_sandbox):
     code = piggy_sandbox.last_code(ADDRESS)
 
     response = post(client, CODE, {"code": code})
@@ -85,7 +85,7 @@ def test_a_right_code_answers_where_to_go(client, in_progress, piggy_sandbox):
     assert response.json() == {"redirect_to": "/members/?a=1"}
 
 
-def test_who_is_logged_in_is_told_where_to_go(client, member):
+def test_a_logged_in_script_gets_redirect_to(client, member):
     response = client.get(f"{LOGIN}?next=/members/%3Fb", headers=JSON)
 
     assert response.status_code == 200
@@ -147,9 +147,7 @@ def test_a_code_may_be_a_number(client, in_progress, piggy_sandbox):
 
 
 @pytest.mark.parametrize("value", [None, True, 1.5, ["1"], {"1": "1"}], ids=repr)
-def test_what_is_neither_text_nor_a_whole_number_is_no_code(
-    client, in_progress, piggy_sandbox, value
-):
+def test_a_code_must_be_a_text_or_an_integer(client, in_progress, piggy_sandbox, value):
     response = post(client, CODE, {"code": value})
 
     assert error_of(response) == (400, "invalid")
@@ -187,7 +185,9 @@ def test_a_blank_code_is_invalid(client, in_progress):
     assert error_of(post(client, CODE, {"code": ""})) == (400, "invalid")
 
 
-def test_an_unknown_address_is_named_where_wanted(client, contact, settings):
+def test_an_unknown_address_is_reported_where_the_project_wants_this(
+    client, contact, settings
+):
     settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
 
     response = post(client, LOGIN, {"email": STRANGER})
@@ -204,7 +204,7 @@ def test_reading_the_state_of_no_login_says_that_it_has_expired(client, db):
     assert error_of(client.get(CODE, headers=JSON)) == (409, "login_expired")
 
 
-def test_a_resend_answers_the_state_of_the_login(client, in_progress):
+def test_a_resend_returns_the_state_of_the_login(client, in_progress):
     response = post(client, "/login/code/resend/")
 
     assert response.status_code == 202
@@ -225,7 +225,7 @@ def test_the_seconds_that_are_left_are_counted_down_and_begin_anew(
     assert (anew["expires_in"], anew["resend_in"]) == (600, 60)
 
 
-def test_cancelling_answers_nothing(client, in_progress):
+def test_cancelling_returns_204(client, in_progress):
     response = post(client, "/login/cancel/")
 
     assert (response.status_code, response.content) == (204, b"")
@@ -245,7 +245,7 @@ def test_the_last_wrong_code_of_a_login_is_answered_as_a_limit(
     assert client.get(CODE, headers=JSON).status_code == 409
 
 
-def test_a_limit_is_said_with_when_to_try_again(client, in_progress, settings):
+def test_a_limit_is_reported_with_the_wait(client, in_progress, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/1h"}
     post(client, CODE, {"code": "wrong"})
 
@@ -255,7 +255,7 @@ def test_a_limit_is_said_with_when_to_try_again(client, in_progress, settings):
     assert int(response["Retry-After"]) > 3590
 
 
-def test_an_outage_is_said(client, contact, piggy_sandbox):
+def test_an_outage_is_reported(client, contact, piggy_sandbox):
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
 
     response = post(client, LOGIN, {"email": ADDRESS})
@@ -264,7 +264,7 @@ def test_an_outage_is_said(client, contact, piggy_sandbox):
     assert int(response["Retry-After"]) > 0
 
 
-def test_a_refused_login_is_said(client, in_progress, piggy_sandbox, settings):
+def test_a_refused_login_is_reported(client, in_progress, piggy_sandbox, settings):
     settings.PIGGY_VERIFY_CREATE_USERS = False
 
     response = post(client, CODE, {"code": piggy_sandbox.last_code(ADDRESS)})

@@ -45,7 +45,7 @@ def kept(text):
     return sorted(IN_TEMPLATES.findall(text))
 
 
-def test_there_are_the_languages_that_are_promised():
+def test_the_documented_languages_exist():
     assert sorted(path.name for path in (PACKAGE / "locale").iterdir()) == LANGUAGES
 
 
@@ -80,7 +80,7 @@ def test_a_translation_keeps_what_is_filled_in_and_marked_up(language):
 
 
 @every_language
-def test_what_is_compiled_is_what_is_written(language):
+def test_the_compiled_catalogues_are_up_to_date(language):
     path = PACKAGE / f"locale/{language}/LC_MESSAGES/django.mo"
 
     compiled = [(sources(each), texts(each)) for each in polib.mofile(str(path))]
@@ -89,7 +89,7 @@ def test_what_is_compiled_is_what_is_written(language):
 
 
 @every_language
-def test_no_other_catalogue_has_the_last_word(language):
+def test_no_other_catalogue_overrides_ours(language):
     """Django merges the translations of all apps, and others may differ."""
     with translation.override(language):
         for each in (each for each in catalogue(language) if not each.msgid_plural):
@@ -100,14 +100,14 @@ def test_no_other_catalogue_has_the_last_word(language):
 
 
 @every_translation
-def test_nobody_is_spoken_to_familiarly(language):
+def test_every_language_uses_the_formal_address(language):
     words = "\n".join(text for each in catalogue(language) for text in texts(each))
 
     assert re.findall(FAMILIAR[language], words, re.IGNORECASE) == []
 
 
 @every_language
-def test_one_is_told_from_many(language):
+def test_singular_and_plural_differ(language):
     with translation.override(language):
         one, two = in_words(1), in_words(2)
 
@@ -150,7 +150,7 @@ def test_a_page_reads_from_right_to_left_where_its_language_does(pages, language
         assert f'<html lang="{language}" dir="rtl">' in page.text
 
 
-def test_scripts_are_answered_in_their_language(client, db):
+def test_scripts_get_messages_in_their_language(client, db):
     with translation.override("nl"):
         answer = client.post("/login/", headers={"accept": "application/json"})
 

@@ -123,7 +123,7 @@ def test_a_malformed_code_is_a_field_error_and_uses_up_no_attempt(
     assert calls(piggy_sandbox) == ["send"]
 
 
-def test_what_stands_in_the_address_line_is_no_field(client, code, piggy_sandbox):
+def test_query_parameters_are_no_form_fields(client, code, piggy_sandbox):
     """The query would appear in the logs of servers and proxies."""
     responses = [
         client.post(f"/login/code/?code={code}"),
@@ -150,7 +150,7 @@ def test_a_code_survives_how_people_paste_it(client, code):
     assert response.status_code == 302
 
 
-def test_what_was_typed_as_a_code_is_not_shown_again(client, code):
+def test_a_typed_code_is_not_shown_again(client, code):
     assert "wrong-4711" not in type_code(client, "wrong-4711").text
 
 
@@ -176,7 +176,7 @@ def test_a_used_code_is_refused_even_if_upstream_takes_it(client, code, piggy_sa
     assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
 
 
-def test_of_two_who_use_a_code_at_once_one_gets_in(
+def test_of_two_concurrent_uses_of_a_code_one_logs_in(
     client, code, piggy_sandbox, monkeypatch
 ):
     piggy_sandbox.switches.reuse_codes = True
@@ -221,7 +221,7 @@ def test_a_login_that_is_too_old_keeps_next_and_the_address(
 
 
 @pytest.mark.parametrize("fault", [Fault.MAINTENANCE, Fault.RATE_LIMITED])
-def test_an_outage_at_send_is_said_and_counted_nowhere(
+def test_an_outage_at_send_is_shown_and_not_counted(
     client, contact, piggy_sandbox, settings, fault
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_recipient": "1/1h"}
@@ -375,7 +375,9 @@ def test_a_form_whose_cookie_is_gone_still_knows_next(client, contact):
     assert response.url == "/login/?expired=1&next=%2Fmembers%2F%3Fa%3D1"
 
 
-def test_a_limit_of_the_visitors_leaves_the_login_in_progress(client, code, settings):
+def test_a_limit_of_the_client_address_keeps_the_login_in_progress(
+    client, code, settings
+):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/1h"}
     statuses = [type_code(client, "wrong").status_code for _ in range(2)]
 
@@ -383,7 +385,7 @@ def test_a_limit_of_the_visitors_leaves_the_login_in_progress(client, code, sett
     assert client.get("/login/code/").status_code == 200
 
 
-def test_too_many_sends_are_answered_with_when_to_try_again(client, contact, settings):
+def test_the_page_after_too_many_sends_shows_the_wait(client, contact, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
     ask_for_code(client)
 
@@ -394,7 +396,7 @@ def test_too_many_sends_are_answered_with_when_to_try_again(client, contact, set
     assert "60 minutes" in response.text
 
 
-def test_of_several_limits_the_longest_wait_is_said(client, contact, settings):
+def test_of_several_limits_the_longest_wait_is_shown(client, contact, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h", "send_recipient": "1/2h"}
     settings.PIGGY_VERIFY_RATE_LIMITS["send_cooldown"] = "9/1h"
     ask_for_code(client)
@@ -481,7 +483,7 @@ def test_cancelling_nothing_leads_to_the_email_page(client, db):
 
 
 @pytest.mark.parametrize("path", ["/login/", "/login/code/"])
-def test_who_is_logged_in_is_sent_on(client, user, path, piggy_sandbox):
+def test_a_logged_in_visitor_is_redirected(client, user, path, piggy_sandbox):
     responses = [
         client.get(f"{path}?next=/members/%3Fa"),
         client.post(path, {"email": ADDRESS, "code": "1", "next": "/members/?a"}),
@@ -555,7 +557,9 @@ def test_the_page_claims_no_other_code_within_the_cooldown(
     assert NEWEST not in client.get("/login/code/").text
 
 
-def test_beside_an_error_no_other_code_is_mentioned(client, contact, time_machine):
+def test_a_page_with_an_error_does_not_mention_another_code(
+    client, contact, time_machine
+):
     time_machine.move_to(0)
     ask_for_code(client)
     time_machine.shift(60)
@@ -564,9 +568,7 @@ def test_beside_an_error_no_other_code_is_mentioned(client, contact, time_machin
     assert NEWEST not in type_code(client, "wrong").text
 
 
-def test_a_code_that_is_asked_for_too_early_is_not_claimed(
-    client, contact, time_machine
-):
+def test_a_code_requested_too_early_is_not_shown_as_sent(client, contact, time_machine):
     time_machine.move_to(0)
     ask_for_code(client)
     for wait in (60, 5):
@@ -608,7 +610,7 @@ def test_beginning_again_within_the_cooldown_claims_no_code(client, code):
     assert "We have not sent another code yet." in page
 
 
-def test_a_wait_that_is_over_is_mentioned_no_more(client, contact, time_machine):
+def test_a_wait_that_is_over_is_not_mentioned(client, contact, time_machine):
     time_machine.move_to(0)
     ask_for_code(client)
     client.post("/login/code/resend/")
@@ -617,7 +619,7 @@ def test_a_wait_that_is_over_is_mentioned_no_more(client, contact, time_machine)
     assert "We have not sent another" not in client.get("/login/code/").text
 
 
-def test_who_asks_for_too_many_codes_can_still_enter_the_last(
+def test_after_too_many_sends_the_last_code_can_be_entered(
     client, code, time_machine, settings
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_recipient": "1/15m"}
@@ -629,7 +631,7 @@ def test_who_asks_for_too_many_codes_can_still_enter_the_last(
     assert type_code(client, code).url == "/members/"
 
 
-def test_who_asks_again_from_the_start_can_still_enter_the_last(
+def test_after_a_new_start_the_last_code_can_be_entered(
     client, code, time_machine, settings
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_recipient": "1/15m"}
@@ -666,7 +668,7 @@ def test_a_login_that_is_used_up_leaves_another_one_open(client, code, settings)
     assert client.get("/login/code/").context["recipient"] == "ben@example.com"
 
 
-def test_for_another_address_there_is_no_code_to_enter(client, contact, settings):
+def test_a_limit_for_another_address_offers_no_code_form(client, contact, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/15m"}
     ask_for_code(client, "ben@example.com")
 
@@ -686,7 +688,7 @@ def test_for_any_spelling_of_the_address_there_is_the_code_to_enter(
     assert "newest email" in ask_for_code(client, spelling).text
 
 
-def test_after_too_many_wrong_codes_the_address_is_still_there(client, code, settings):
+def test_the_page_after_too_many_wrong_codes_keeps_the_address(client, code, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
     type_code(client, "wrong")
 
@@ -704,7 +706,9 @@ def test_an_attempt_is_mentioned_only_where_there_was_one(client, code, piggy_sa
     assert "attempt" not in asked.text
 
 
-def test_a_wait_that_is_over_is_over(client, contact, time_machine, piggy_sandbox):
+def test_a_resend_works_as_soon_as_the_shown_wait_is_over(
+    client, contact, time_machine, piggy_sandbox
+):
     time_machine.move_to(0.9, tick=False)
     ask_for_code(client)
     time_machine.move_to(60.8, tick=False)
@@ -718,9 +722,7 @@ def test_a_wait_that_is_over_is_over(client, contact, time_machine, piggy_sandbo
     assert calls(piggy_sandbox) == ["send", "send"]
 
 
-def test_the_page_says_how_long_there_is_to_the_nearest_minute(
-    client, contact, time_machine
-):
+def test_the_page_shows_the_time_left_to_the_minute(client, contact, time_machine):
     time_machine.move_to(0, tick=False)
     ask_for_code(client)
     time_machine.shift(271)
@@ -728,9 +730,7 @@ def test_the_page_says_how_long_there_is_to_the_nearest_minute(
     assert "You have about 5 minutes to enter it." in client.get("/login/code/").text
 
 
-def test_no_time_is_named_when_there_is_none_left(
-    client, code, time_machine, piggy_sandbox
-):
+def test_no_time_is_shown_when_none_is_left(client, code, time_machine, piggy_sandbox):
     def overtake(**kwargs):
         time_machine.move_to(time.time() + 700)
 
@@ -794,7 +794,7 @@ def test_next_never_leaves_the_site(client, contact, piggy_sandbox, url):
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
-def test_nor_does_the_next_of_who_is_logged_in(client, member, url):
+def test_next_of_a_logged_in_visitor_never_leaves_the_site(client, member, url):
     responses = [
         client.get("/login/", {"next": url}),
         client.post("/login/", {"next": url}),
@@ -806,7 +806,7 @@ def test_nor_does_the_next_of_who_is_logged_in(client, member, url):
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
-def test_nor_does_a_next_that_is_kept_for_a_new_start(client, db, url):
+def test_next_after_an_expired_login_never_leaves_the_site(client, db, url):
     responses = [
         client.get("/login/code/", {"next": url}),
         client.post("/login/code/resend/", {"next": url}),
@@ -856,7 +856,7 @@ def test_the_next_that_a_login_began_with_counts(client, contact, piggy_sandbox)
     assert response.url == "/members/?a"
 
 
-def test_a_next_in_other_letters_is_kept(client, contact, piggy_sandbox):
+def test_a_next_with_non_ascii_letters_is_kept(client, contact, piggy_sandbox):
     response = log_in(client, piggy_sandbox, next="/members/?q=é")
 
     assert response.url == "/members/?q=%C3%A9"
@@ -882,7 +882,7 @@ def test_nothing_of_the_login_is_left_after_it(client, code):
     }
 
 
-def test_the_cookie_of_the_login_is_out_of_reach_of_scripts(client, contact):
+def test_the_cookie_of_the_login_is_http_only(client, contact):
     cookie = ask_for_code(client).cookies["piggy_verify_login"]
 
     assert cookie["httponly"]
@@ -890,7 +890,7 @@ def test_the_cookie_of_the_login_is_out_of_reach_of_scripts(client, contact):
     assert cookie["path"] == "/"
 
 
-def test_the_cookie_outlives_the_login_to_tell_that_it_is_too_old(client, contact):
+def test_an_expired_login_is_recognised_by_its_cookie(client, contact):
     cookie = ask_for_code(client).cookies["piggy_verify_login"]
 
     assert cookie["max-age"] == 600 + 3600
@@ -929,7 +929,7 @@ def test_each_tab_checks_its_code_for_the_address_it_shows(
     assert Contact.objects.get().email == ADDRESS
 
 
-def test_what_one_visitor_typed_never_reaches_another(client, contact, settings):
+def test_typed_text_never_reaches_another_visitor(client, contact, settings):
     ask_for_code(client, next="/members/?of=ann")
     settings.PIGGY_VERIFY_LOGIN_TTL = 0
 
@@ -940,7 +940,7 @@ def test_what_one_visitor_typed_never_reaches_another(client, contact, settings)
     assert "of=ann" not in others
 
 
-def test_what_was_typed_is_shown_escaped(client, code):
+def test_typed_text_is_shown_escaped(client, code):
     hostile = '"><script>alert(1)</script>'
     pages = [
         ask_for_code(client, hostile, next=hostile),
@@ -952,7 +952,7 @@ def test_what_was_typed_is_shown_escaped(client, code):
     assert not any("<script>" in each.text for each in pages)
 
 
-def test_the_report_of_a_crash_crosses_the_address_out(
+def test_the_report_of_a_crash_hides_the_address(
     client, contact, settings, monkeypatch
 ):
     monkeypatch.setattr("django_piggy_verify.login.verification.get_provider", None)
@@ -1001,7 +1001,9 @@ def test_a_login_signed_for_something_else_is_no_login(client, db):
     assert client.get("/login/code/").url == "/login/?expired=1"
 
 
-def test_a_page_may_be_shown_to_who_is_logged_in(client, member, piggy_sandbox, rf):
+def test_a_view_may_ask_a_logged_in_user_for_a_code_again(
+    client, member, piggy_sandbox, rf
+):
     """A project may ask for a code again. This changes the session key too."""
     request = rf.get("/")
     request.session, request.user = client.session, member

@@ -36,7 +36,7 @@ def fields_of(page, code):
 
 
 @pytest.mark.parametrize("is_right", [True, False])
-def test_listeners_to_a_login_see_neither_code_nor_login(
+def test_receivers_of_the_login_signals_see_neither_code_nor_login(
     client, code, overheard, is_right
 ):
     fields = fields_of(client.get("/login/code/"), code if is_right else "wrong")
@@ -47,7 +47,7 @@ def test_listeners_to_a_login_see_neither_code_nor_login(
     assert overheard == [{**CROSSED_OUT, "remember": "me"}]
 
 
-def test_a_field_that_was_sent_twice_is_crossed_out_twice(client, code):
+def test_both_values_of_a_repeated_field_are_hidden(client, code):
     page = client.post("/login/code/", {"code": ["wrong", code]})
 
     assert page.wsgi_request.POST.getlist("code") == ["*" * 20]
@@ -76,7 +76,7 @@ def test_the_debug_page_of_a_crash_shows_no_code(
     assert CODE not in page.text
 
 
-def test_a_urlencoded_form_is_crossed_out_as_well(client, code, overheard):
+def test_a_urlencoded_form_is_hidden(client, code, overheard):
     fields = urlencode(fields_of(client.get("/login/code/"), code))
     form = "application/x-www-form-urlencoded"
 
@@ -86,7 +86,7 @@ def test_a_urlencoded_form_is_crossed_out_as_well(client, code, overheard):
     assert overheard == [CROSSED_OUT]
 
 
-def test_crossing_out_leaves_uploads_alone(client, code):
+def test_hiding_fields_keeps_uploads(client, code):
     upload = SimpleUploadedFile("photo.txt", b"smile")
 
     page = client.post("/login/code/", {"code": "wrong", "photo": upload})
@@ -94,7 +94,7 @@ def test_crossing_out_leaves_uploads_alone(client, code):
     assert page.wsgi_request.FILES["photo"].name == "photo.txt"
 
 
-def test_crossing_out_leaves_the_csrf_token_and_the_form_alone(contact, piggy_sandbox):
+def test_hiding_fields_keeps_the_csrf_token_and_the_form(contact, piggy_sandbox):
     strict = Client(enforce_csrf_checks=True)
     token = {"csrfmiddlewaretoken": strict.get("/login/").cookies["csrftoken"].value}
     ask_for_code(strict, **token)

@@ -83,12 +83,12 @@ def stays(address, scheme="http"):
         ("mailto:a@testserver", False),
     ],
 )
-def test_the_judge_of_these_tests_knows_how_browsers_read(address, is_ours):
+def test_the_url_parser_of_these_tests_reads_as_browsers_do(address, is_ours):
     assert stays(address) == is_ours
 
 
 @pytest.mark.parametrize("next_url", ["//", "/\\", " \\/ ", "//?a", "//#a"])
-def test_who_wants_to_go_nowhere_is_led_to_the_usual_page(client, user, next_url):
+def test_without_next_a_login_leads_to_the_default_page(client, user, next_url):
     response = client.get("/login/", {"next": next_url})
 
     assert response["Location"] == "/members/"
@@ -139,7 +139,9 @@ def test_an_address_that_is_too_long_is_dropped_and_logged(client, code, caplog)
 @given(next_url=next_urls(), scheme=schemes, headers=accepts)
 @example(next_url="/\t//evil.example", scheme="http", headers=JSON)
 @example(next_url="http://testserver", scheme="https", headers={})
-def test_who_is_logged_in_is_not_led_away(client, member, next_url, scheme, headers):
+def test_a_logged_in_visitor_is_not_led_off_the_site(
+    client, member, next_url, scheme, headers
+):
     response = client.get(
         "/login/", {"next": next_url}, headers=headers, secure=scheme == "https"
     )
@@ -151,7 +153,9 @@ def test_who_is_logged_in_is_not_led_away(client, member, next_url, scheme, head
 @pytest.mark.usefixtures("contact", "unlimited")
 @brief
 @given(next_url=next_urls(), at_once=st.booleans(), scheme=schemes, headers=accepts)
-def test_a_login_leads_nobody_away(piggy_sandbox, next_url, at_once, scheme, headers):
+def test_a_login_never_leads_off_the_site(
+    piggy_sandbox, next_url, at_once, scheme, headers
+):
     """`next` may come with the first page or with the code."""
     browser, is_secure = Client(headers=headers), scheme == "https"
     early, late = ({"next": next_url}, {}) if at_once else ({}, {"next": next_url})
@@ -167,7 +171,7 @@ def test_a_login_leads_nobody_away(piggy_sandbox, next_url, at_once, scheme, hea
 @brief
 @given(next_url=next_urls())
 @pytest.mark.parametrize("page", ["code/", "code/resend/", "cancel/"])
-def test_what_is_kept_for_later_leads_nobody_away(db, page, next_url):
+def test_a_stored_next_never_leads_off_the_site(db, page, next_url):
     response = Client().post(f"/login/{page}", {"next": next_url})
 
     kept = parse_qs(urlsplit(location(response)).query).get("next", [""])
@@ -177,7 +181,7 @@ def test_what_is_kept_for_later_leads_nobody_away(db, page, next_url):
 
 @brief
 @given(next_url=next_urls())
-def test_an_address_in_a_json_body_leads_nobody_away(client, member, next_url):
+def test_a_next_in_a_json_body_never_leads_off_the_site(client, member, next_url):
     body = {"next": next_url}
 
     response = client.post(
@@ -189,7 +193,9 @@ def test_an_address_in_a_json_body_leads_nobody_away(client, member, next_url):
 
 @brief
 @given(next_url=next_urls())
-def test_the_pages_of_a_failure_lead_nobody_away(client, contact, settings, next_url):
+def test_the_pages_of_a_failure_never_lead_off_the_site(
+    client, contact, settings, next_url
+):
     settings.PIGGY_VERIFY_API_KEY = ""
 
     page = ask_for_code(client, next=next_url)

@@ -112,7 +112,7 @@ def test_all_addresses_are_below_the_prefix(client, contact, piggy_sandbox, pref
     assert arrived.url == "/shop/members/?page=2"
 
 
-def test_without_a_next_the_prefix_is_there_as_well(
+def test_without_a_next_the_target_has_the_prefix(
     client, contact, piggy_sandbox, prefixed
 ):
     client.post("/login/", {"email": ADDRESS})

@@ -58,7 +58,7 @@ def test_a_post_from_elsewhere_does_nothing(strict, middleware, piggy_sandbox, h
     assert calls(piggy_sandbox) == []
 
 
-def test_without_a_token_the_page_says_what_to_do(strict, middleware):
+def test_without_a_csrf_token_the_page_says_what_to_do(strict, middleware):
     page = strict.post("/login/", {"email": ADDRESS, "next": "/members/"})
 
     assert "allow cookies for this site" in page.text
@@ -66,7 +66,7 @@ def test_without_a_token_the_page_says_what_to_do(strict, middleware):
 
 
 @pytest.mark.parametrize("page", FORMS)
-def test_a_script_without_a_token_is_told_so(strict, middleware, page):
+def test_a_script_without_a_csrf_token_gets_an_error(strict, middleware, page):
     response = strict.post(f"/login/{page}", {}, "application/json", headers=JSON)
 
     assert response.status_code == 403
@@ -100,7 +100,7 @@ def test_a_failed_check_is_logged_where_django_logs_it(strict, caplog):
 
 
 @pytest.mark.parametrize("page", ["code/resend/", "cancel/"])
-def test_a_page_for_posts_only_leads_back_whoever_opens_it(client, code, page):
+def test_a_get_of_a_post_only_page_leads_back(client, code, page):
     response = client.get(f"/login/{page}?next=/members/")
 
     assert response.status_code == 405
@@ -109,7 +109,7 @@ def test_a_page_for_posts_only_leads_back_whoever_opens_it(client, code, page):
 
 
 @pytest.mark.parametrize("page", [*FORMS, "token/"])
-def test_a_script_is_told_which_methods_there_are(client, db, page):
+def test_a_script_gets_the_allowed_methods(client, db, page):
     response = client.delete(f"/login/{page}", headers=JSON)
 
     assert response.status_code == 405
@@ -266,7 +266,7 @@ def test_a_body_that_breaks_off_is_no_error_of_ours(strict, kind, accept):
     assert response.status_code == 403
 
 
-def test_a_subclass_does_not_see_what_is_forged(strict, settings):
+def test_a_subclass_does_not_see_forged_posts(strict, settings):
     class Page(EmailView):
         def setup(self, *args, **kwargs):
             pytest.fail("set up")
@@ -296,7 +296,7 @@ def test_a_message_may_hold_a_per_cent_sign(client, contact, settings):
     assert answer.json()["error"]["message"] == "100% in 60 minutes"
 
 
-def test_a_page_of_its_own_may_word_it(strict, settings):
+def test_a_project_can_replace_the_csrf_page(strict, settings):
     class Page(EmailView):
         messages = {**EmailView.messages, "csrf_failed": "Come in by the door."}
 
@@ -311,7 +311,7 @@ def test_a_page_of_its_own_may_word_it(strict, settings):
 @pytest.mark.parametrize(
     "kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_a_request_is_read_as_utf_8_whatever_it_claims(client, contact, kind, charset):
+def test_a_request_is_always_read_as_utf_8(client, contact, kind, charset):
     posted = {
         "application/x-www-form-urlencoded": f"email={ADDRESS}",
         "multipart/form-data; boundary=x": (
@@ -331,7 +331,7 @@ def test_a_request_is_read_as_utf_8_whatever_it_claims(client, contact, kind, ch
     assert response.status_code == 202
 
 
-def test_what_a_middleware_has_read_is_not_lost(client, contact, settings):
+def test_a_body_that_a_middleware_has_read_is_kept(client, contact, settings):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.reads_the_form"]
 
     assert ask_for_code(client).url == "/login/code/"
@@ -346,7 +346,7 @@ def reads_the_form(get_response):
 
 
 @pytest.mark.parametrize("page", [*FORMS, "token/"])
-def test_options_tells_the_methods_whatever_is_in_progress(client, db, page):
+def test_options_always_lists_the_methods(client, db, page):
     response = client.options(f"/login/{page}", headers=JSON)
 
     assert response.status_code == 200

@@ -26,7 +26,7 @@ def test_showing_a_page_takes_no_query(client, code, page):
     assert statements(client.get, page) == 0
 
 
-def test_the_code_page_takes_one_user_query_for_who_is_logged_in(client, member):
+def test_the_code_page_of_a_logged_in_user_takes_two_queries(client, member):
     """One query for the session and one for the user, as on every page in Django."""
     assert statements(client.get, "/login/code/") == 2
 

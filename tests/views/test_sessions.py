@@ -63,7 +63,7 @@ def cookies_of(browser):
 @pytest.mark.parametrize(
     "limit", [{"check_login": 2}, {"check_recipient": "2/1h"}, {"check_ip": "2/1h"}]
 )
-def test_an_old_cookie_takes_no_wrong_code_back(
+def test_an_old_cookie_does_not_uncount_a_wrong_code(
     in_cookies, client, code, settings, limit
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS = limit
@@ -76,7 +76,7 @@ def test_an_old_cookie_takes_no_wrong_code_back(
     assert not is_logged_in(client)
 
 
-def test_an_old_cookie_takes_no_send_back(in_cookies, client, contact, settings):
+def test_an_old_cookie_does_not_uncount_a_send(in_cookies, client, contact, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
     old = cookies_of(client)
     ask_for_code(client)
@@ -97,7 +97,7 @@ def test_an_old_cookie_opens_no_login_that_was_closed(in_cookies, client, code):
     assert not is_logged_in(client)
 
 
-def test_an_old_cookie_lets_no_used_code_in_again(
+def test_an_old_cookie_does_not_make_a_used_code_right(
     in_cookies, client, code, piggy_sandbox
 ):
     piggy_sandbox.switches.reuse_codes = True
@@ -157,9 +157,7 @@ def test_cancelling_in_one_tab_cancels_in_all(client, tab, piggy_sandbox):
 @pytest.mark.parametrize(
     ("origin", "status"), [("http://evil.testserver", 403), ("http://testserver", 302)]
 )
-def test_a_neighbour_who_plants_all_cookies_logs_nobody_in(
-    client, code, settings, origin, status
-):
+def test_planted_cookies_log_nobody_in(client, code, settings, origin, status):
     """A site on a sister domain can set cookies here, but cannot post forms."""
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "Csrf" not in each]
     victim, token = Client(enforce_csrf_checks=True), "a" * 32
@@ -171,7 +169,7 @@ def test_a_neighbour_who_plants_all_cookies_logs_nobody_in(
     assert response.status_code == status
 
 
-def test_a_planted_login_takes_no_part_in_the_login_of_its_victim(
+def test_a_planted_login_does_not_change_the_login_of_the_victim(
     client, code, piggy_sandbox
 ):
     piggy_sandbox.add_contact(BOB)

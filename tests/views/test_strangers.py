@@ -66,7 +66,7 @@ def misbehave_for(piggy_sandbox, monkeypatch):
 
 @pytest.mark.parametrize("call", ["send", "verify"])
 @pytest.mark.parametrize("fault", Fault)
-def test_they_look_alike_when_upstream_fails(
+def test_contacts_and_strangers_look_alike_when_a_call_fails(
     they_look_alike, piggy_sandbox, fault, call
 ):
     piggy_sandbox.switches.fault = fault
@@ -76,7 +76,7 @@ def test_they_look_alike_when_upstream_fails(
 
 
 @pytest.mark.parametrize(("call", "code"), CODES)
-def test_they_look_alike_when_upstream_answers_with_an_error(
+def test_contacts_and_strangers_look_alike_after_an_error_of_the_api(
     they_look_alike, piggy_sandbox, call, code
 ):
     piggy_sandbox.switches.error_code = code
@@ -125,7 +125,7 @@ def test_a_stranger_is_known_by_the_code_of_the_error_whatever_the_status(
 
 
 @pytest.mark.parametrize("state", ["is_active", "is_staff", "is_superuser"])
-def test_a_member_who_may_not_log_in_looks_alike_until_the_code_is_right(
+def test_a_refused_member_looks_like_a_stranger_until_the_code_is_right(
     they_look_alike, user, state
 ):
     setattr(user, state, not getattr(user, state))
@@ -134,7 +134,7 @@ def test_a_member_who_may_not_log_in_looks_alike_until_the_code_is_right(
     they_look_alike()
 
 
-def test_a_member_who_may_not_log_in_gets_neither_session_nor_token(
+def test_a_refused_member_gets_neither_session_nor_token(
     user, piggy_sandbox, unlimited
 ):
     type(user).objects.update(is_active=False)
@@ -161,7 +161,9 @@ def test_no_text_of_the_api_is_shown(contact, piggy_sandbox, unlimited, code, he
     assert DOCUMENTED[code][0].rstrip(".") not in shown
 
 
-def test_a_stranger_is_told_so_where_the_project_wants_it(client, contact, settings):
+def test_a_stranger_gets_an_error_where_the_project_wants_this(
+    client, contact, settings
+):
     settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
 
     responses = [client.post("/login/", {"email": STRANGER}) for _ in range(2)]
