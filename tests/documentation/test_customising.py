@@ -112,19 +112,37 @@ def test_the_context_is_what_is_listed(pages):
         assert set(page.context[0].flatten()) - NOT_OURS == CONTEXT[name], name
 
 
+@pytest.fixture
+def replace(project):
+    """Return a function that replaces a block of some templates by their names."""
+
+    def replace(block, names):
+        for name in names:
+            source = "{%% extends '%s' %%}{%% block %s %%}MINE:%s{%% endblock %%}"
+            path = f"piggy_verify/{name}"
+            project(f"templates/{path}", source % (path, block, name))
+
+    return replace
+
+
+@pytest.mark.parametrize("block", BLOCKS["base.html"])
+def test_each_block_of_the_base_can_be_replaced(replace, pages, block):
+    replace(block, ["base.html"])
+
+    filled_by_pages = block in {"title", "content"}
+    for page in pages().values():
+        assert ("MINE:base.html" in page.text) is not filled_by_pages
+
+
 @pytest.mark.parametrize(
-    ("name", "block"),
-    [(name, each) for name in BLOCKS for each in BLOCKS[name] if each != "none"],
+    "block", sorted({each for name in PAGES for each in BLOCKS[name]})
 )
-def test_each_block_can_be_replaced(project, pages, name, block):
-    template = "{%% extends '%s' %%}{%% block %s %%}MINE{%% endblock %%}"
-    path = f"piggy_verify/{name}"
-    project(f"templates/{path}", template % (path, block))
+def test_each_block_of_a_page_can_be_replaced(replace, pages, block):
+    names = [name for name in PAGES if block in BLOCKS[name]]
+    replace(block, names)
 
     shown = pages()
-    filled_by_pages = name == "base.html" and block in {"title", "content"}
-    for page in shown.values() if name == "base.html" else [shown[name]]:
-        assert ("MINE" in page.text) is not filled_by_pages
+    assert [name for name in names if f"MINE:{name}" not in shown[name].text] == []
 
 
 def test_the_pages_fit_into_a_layout_of_the_project(example, pages):
