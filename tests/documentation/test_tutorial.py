@@ -1,8 +1,9 @@
 """
 Follow docs/tutorial.rst: run its commands, write its files, log in.
 
-The test differs in three points. It uses the installed packages instead of ``pip``, it
-uses a free port, and it restarts the server itself after each change.
+The test differs in four points. Its virtual environment has no ``pip``, which takes
+seconds to install. The test uses the installed packages instead of what ``pip`` would
+install. It uses a free port. It restarts the server itself after each change.
 """
 
 import os
@@ -20,6 +21,7 @@ from tests.documentation import pages
 from tests.example import demo
 
 PORT = "127.0.0.1:8000"
+VENV = "python3 -m venv .venv"
 INSTALL = "pip install django-piggy-verify"
 SERVE = "python manage.py runserver"
 CODE = re.compile(r"code for ann@example\.com: (\d+)")
@@ -48,6 +50,8 @@ class Reader:
     def type(self, command: str) -> None:
         if command == SERVE:
             self.is_to_serve = True
+        elif command == VENV:
+            self.run(f"{command} --without-pip")
         elif command == INSTALL:
             self.install()
         elif command.startswith(("cd ", ". ")):
