@@ -130,6 +130,18 @@ def test_the_page_for_contributors_is_true() -> None:
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
+def test_the_places_for_new_code_are_there() -> None:
+    text = (GITHUB / "CONTRIBUTING.rst").read_text()
+    table = text.partition("Where things go")[2].partition("Run the tests")[0]
+
+    named = re.findall(r"``([\w/]+(?:/|\.py))``", table)
+    places = [ROOT, ROOT / "django_piggy_verify"]
+    assert {"conf.py", "checks/", "events.py", "providers/", "views/"} <= set(named)
+    assert [
+        name for name in named if not any((place / name).exists() for place in places)
+    ] == []
+
+
 def test_the_forms_for_issues_ask_for_something() -> None:
     for name in ("bug", "feature"):
         form = yaml.safe_load((GITHUB / "ISSUE_TEMPLATE" / f"{name}.yml").read_text())
