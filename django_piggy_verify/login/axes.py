@@ -1,7 +1,7 @@
 """
-What django-axes must know of a login by code; how it works stands nowhere else.
+Tell django-axes which address a login by code belongs to, and obey its lockouts.
 
-Axes is no dependency: nothing of it is imported before it locks somebody out.
+Axes is not a dependency. It is imported only after it has locked a visitor out.
 """
 
 from collections.abc import Mapping
@@ -23,11 +23,12 @@ def username(
     request: HttpRequest | None, credentials: Mapping[str, Any] | None = None
 ) -> Any:
     """
-    Answer the name that axes counts a login under, as ``AXES_USERNAME_CALLABLE``.
+    Return the name that axes counts a login under, as ``AXES_USERNAME_CALLABLE``.
 
-    For a login by code it is the recipient, in the spelling that all others
-    share; None for what is no address. For every other login it is what axes
-    would take if this were not set. A callable of your own may call this one.
+    For a login by code this is the recipient, in the one spelling that all its
+    variants share, or None if it is not an address. For every other login it is the
+    name that axes would use without this setting. A callable of your own may call
+    this one.
 
     Source: "Customizing username lookups" in the documentation of axes.
     """
@@ -42,11 +43,10 @@ def remember_success(
     request: HttpRequest | None, user: AbstractBaseUser, recipient: str
 ) -> None:
     """
-    Note whose code was right, since axes forgets the wrong ones by user name.
+    Note on the request whose code was right, so that axes resets the right count.
 
-    It does so under ``user.get_username()``, which is no address, when the user
-    is logged in; any other user who is logged in by the same request keeps
-    their own name.
+    At a login, axes resets the count of ``user.get_username()``, which is not an
+    address. Another user who logs in by the same request keeps their own name.
     """
     if request is not None:
         proved = (user.get_username(), recipients.key(recipient))
@@ -55,9 +55,9 @@ def remember_success(
 
 def raise_if_locked_out(request: HttpRequest) -> None:
     """
-    Raise TooManyAttempts if axes locks this visitor out, whatever was typed.
+    Raise TooManyAttempts if axes locks this visitor out.
 
-    Whether a code was wrong, or was not even looked at, is then not to be said.
+    The visitor is not told whether the code was wrong or was not checked at all.
     """
     if getattr(request, "axes_locked_out", False):
         raise TooManyAttempts(limit="lockout", retry_after=_cool_off(request))
@@ -65,10 +65,9 @@ def raise_if_locked_out(request: HttpRequest) -> None:
 
 def keep_response(request: HttpRequest) -> None:
     """
-    Have the middleware of axes leave our answer to this request as it is.
+    Keep the middleware of axes from replacing our JSON response by a text.
 
-    It would put a text in the place of our JSON. A project that words all its
-    lockouts with ``AXES_LOCKOUT_CALLABLE`` goes on doing so.
+    ``AXES_LOCKOUT_CALLABLE``, if a project has set it, still words all lockouts.
     """
     if not getattr(settings, "AXES_LOCKOUT_CALLABLE", None):
         request.axes_locked_out = False  # type: ignore[attr-defined]
@@ -90,7 +89,7 @@ def _by_default(
 
 
 def _cool_off(request: HttpRequest) -> int:
-    """Answer for how many seconds axes locks out: at most, and a day if for ever."""
+    """Return the longest time of a lockout in seconds; a day if it never ends."""
     from axes.helpers import get_cool_off  # noqa: PLC0415  axes may not be there
 
     duration = get_cool_off(request)

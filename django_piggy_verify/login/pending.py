@@ -1,9 +1,9 @@
 """
-The login in progress: made, read and forgotten. It decides nothing else.
+Create, read and delete the login in progress.
 
-It lives in a signed, `HttpOnly` cookie, and in the form that it belongs to, so
-that each tab checks its code for the address it shows. What must not be rolled
-back by keeping an old cookie, such as a count, does not live here.
+It is kept in a signed `HttpOnly` cookie, and in a field of each form. So each tab
+checks a code for the address that the tab shows. A visitor can keep an old cookie.
+So counts, which must not go back, are kept in the database instead.
 """
 
 import time
@@ -22,7 +22,7 @@ from django_piggy_verify.login import cookies
 
 COOKIE: Final = "piggy_verify_login"
 FIELD: Final = "login"
-"""The form field that says which login in progress a page belongs to."""
+"""The form field that names the login in progress of a page."""
 
 MAX_NEXT: Final = 2000
 """
@@ -36,12 +36,12 @@ Source: RFC 6265, section 6.1.
 
 _SALT: Final = "django_piggy_verify.pending"
 _GRACE: Final = 3600
-"""Seconds for which a login that is too old is still known, to say so."""
+"""Seconds for which an expired login is remembered, so that a page can say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendResult:
-    """What came of asking for a code."""
+    """The result of a request for a code."""
 
     is_sent: bool
     """False if it was too early for a code. True for a stranger too."""
@@ -55,16 +55,16 @@ class Login:
     """A login in progress."""
 
     id: str
-    """Names it from its first code on; a resend keeps it."""
+    """Identifies the login. A resend keeps the id."""
 
     browser: str
-    """Random, the same for all tabs of a browser: a form without it is foreign."""
+    """Random, and the same in all tabs of a browser. Other forms are foreign."""
 
     recipient: str
-    """Whom the code was sent to."""
+    """The address that the code was sent to."""
 
     next: str
-    """Where the visitor wanted to go; blank for the default."""
+    """Where the visitor wanted to go. Blank for the default."""
 
     sent_at: int
     """When the last code was asked for, in seconds since the epoch."""
@@ -80,7 +80,7 @@ class Login:
 
     @property
     def expires_in(self) -> int:
-        """Whole seconds until it is too old; 0 if it is."""
+        """Whole seconds until the login expires, or 0."""
         return max(0, self.sent_at + conf.login_ttl - int(time.time()))
 
     @property
@@ -90,7 +90,7 @@ class Login:
 
     @property
     def is_open(self) -> bool:
-        """Whether a code may still be checked for it."""
+        """Whether a code may still be checked for this login."""
         return self.expires_in > 0
 
     def sent_again(self, result: SendResult) -> Self:
@@ -105,7 +105,7 @@ class Login:
         )
 
     def __str__(self) -> str:
-        """Answer the signed form, for the cookie and the form field."""
+        """Return the signed text for the cookie and the form field."""
         fields = [getattr(self, name) for name in self.__slots__]
         return signing.dumps(fields, salt=_SALT)
 
@@ -129,10 +129,10 @@ def begin(
 
 def find(request: HttpRequest, named: str = "") -> Login | None:
     """
-    Answer the login in progress of this browser, open or not.
+    Return the login in progress of this browser, even if it has expired.
 
-    With `named`, a form's field, it is that one or none: another tab may have
-    begun another since.
+    With `named`, the field of a form, return only that login: another tab may have
+    begun a newer one.
     """
     current = _read(request.COOKIES.get(COOKIE, ""))
     if current is None or not named:
@@ -142,19 +142,19 @@ def find(request: HttpRequest, named: str = "") -> Login | None:
 
 
 def next_of(named: str) -> str:
-    """Answer where the login in a form's field was to lead, whoever began it."""
+    """Return the `next` of the login in a form's field, of any browser."""
     login = _read(named)
     return login.next if login else ""
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
-    """Keep `login` in the browser's cookie."""
+    """Store `login` in the browser's cookie."""
     max_age = conf.login_ttl + _GRACE
     cookies.keep(request, response, (COOKIE, str(login)), max_age=max_age)
 
 
 def close(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
-    """Have `login` be too old, unless the browser has begun another since."""
+    """Let `login` expire now, unless the browser has begun another one."""
     current = _read(request.COOKIES.get(COOKIE, ""))
     if current and current.id == login.id:
         remember(request, response, replace(login, sent_at=0))
@@ -166,12 +166,12 @@ def forget(response: HttpResponseBase) -> None:
 
 
 def attach(request: HttpRequest, login: Login) -> None:
-    """Tell whoever gets `request` next which login its code belongs to."""
+    """Note on `request` which login its code belongs to, for the backend."""
     request._piggy_verify_login = login  # type: ignore[attr-defined]
 
 
 def attached_to(request: HttpRequest | None) -> Login | None:
-    """Answer the login that `attach` put to the request, if any."""
+    """Return the login that `attach` noted on the request, if any."""
     return getattr(request, "_piggy_verify_login", None)
 
 

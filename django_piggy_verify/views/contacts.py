@@ -1,8 +1,7 @@
 """
-The pages for who is logged in already: what the provider hands out to a contact.
+The pages for members who are logged in: the auth token, and the way to the portal.
 
-What is handed out here is a credential: it goes to the browser that it is for,
-and nowhere else.
+Both return a credential of the provider, and only to the member's own browser.
 """
 
 from collections.abc import Iterator
@@ -25,9 +24,9 @@ from django_piggy_verify.views.protection import ProtectedView
 
 class AuthTokenView(ProtectedView):
     """
-    Hands the logged-in contact's auth token to a script of the page.
+    Gives the logged-in contact's auth token to a script of the page.
 
-    Answers 404 unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
+    Returns 404 unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
     """
 
     http_method_names = ["get", "head", "options"]
@@ -38,7 +37,7 @@ class AuthTokenView(ProtectedView):
     }
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Answer ``auth_token`` and ``expires_at`` (ISO 8601, aware)."""
+        """Return ``auth_token`` and ``expires_at`` (ISO 8601, aware)."""
         if not conf.expose_auth_token:
             return self.not_found()
         if not request.user.is_authenticated:
@@ -56,22 +55,22 @@ class AuthTokenView(ProtectedView):
         )
 
     def not_found(self) -> HttpResponse:
-        """Say that there is no token; an `Http404` would lose what forbids caching."""
+        """Return 404. An `Http404` would lose the headers that forbid caching."""
         return self.error(404, "not_found")
 
 
 class PortalView(AccessMixin, FlowView):
     """
-    Leads the logged-in contact into the provider's portal, without another login.
+    Redirects the logged-in contact to the provider's portal, without another login.
 
-    In no URLconf of the package: ``path("portal/", PortalView.as_view())``.
-    Whoever is not logged in goes to ``LOGIN_URL`` first, and comes back.
+    The package does not route it: ``path("portal/", PortalView.as_view())``. A
+    visitor who is not logged in goes to ``LOGIN_URL`` first, and comes back.
 
-    The address that it leads to logs in whoever has it. A redirect shows it to the
-    browser alone: a page's script that follows one across sites sees nothing of it.
-    So a script, as far as browsers tell, is answered 404, unless
-    ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on; it should lead the browser here instead.
-    A prefetch fetches no link, and there is no HEAD.
+    The URL of the portal logs in anybody who has it. A redirect shows it to the
+    browser alone: a script that follows a redirect to another site cannot read it.
+    So a request of a script gets 404, unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
+    A script should send the browser to this page instead. A prefetch gets no link,
+    and there is no HEAD.
 
     Source: Fetch Metadata Request Headers (W3C), section 2; Sec-Purpose (WHATWG Fetch).
     """
@@ -86,7 +85,7 @@ class PortalView(AccessMixin, FlowView):
     }
 
     def turned_away(self) -> HttpResponse | None:
-        """Ask for a login where there is none; turn away a prefetch, of no use yet."""
+        """Ask a visitor without a login to log in, and refuse a prefetch."""
         if "prefetch" in self.request.headers.get("Sec-Purpose", ""):
             return HttpResponse(status=503)
         if self.request.user.is_authenticated:
@@ -96,7 +95,7 @@ class PortalView(AccessMixin, FlowView):
         return self.handle_no_permission()
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Lead to the portal."""
+        """Redirect to the portal."""
         mode = request.headers.get("Sec-Fetch-Mode", "navigate")
         is_script = prefers_json(request) or mode != "navigate"
         if is_script and not conf.expose_auth_token:
@@ -108,19 +107,19 @@ class PortalView(AccessMixin, FlowView):
         return self.send_to(url)
 
     def get_retry_url(self) -> str:
-        """Answer this page itself, with its query."""
+        """Return the URL of this page, with its query."""
         return escape_leading_slashes(self.request.get_full_path())
 
     def send_to(self, url: Secret) -> HttpResponse:
-        """Lead the browser to `url`, which is told no referrer."""
+        """Redirect the browser to `url`, without a referrer."""
         if prefers_json(self.request):
             return JsonResponse({"redirect_to": url})
-        response = _Departure(url)
+        response = _HiddenRedirect(url)
         response["Referrer-Policy"] = "no-referrer"
         return response
 
     def not_found(self) -> HttpResponse:
-        """Answer the project's own 404 page; an `Http404` could be cached."""
+        """Return the project's own 404 page. An `Http404` could be cached."""
         if prefers_json(self.request):
             return self.error(404, "not_found")
         handler: Any = get_resolver(get_urlconf()).resolve_error_handler(404)
@@ -128,8 +127,8 @@ class PortalView(AccessMixin, FlowView):
         return response
 
 
-class _Departure(HttpResponse):
-    """A redirect that tells the browser where it leads, and no traceback."""
+class _HiddenRedirect(HttpResponse):
+    """A redirect whose target no traceback shows."""
 
     status_code = 302
 
@@ -139,9 +138,9 @@ class _Departure(HttpResponse):
 
     @property
     def url(self) -> str:
-        """Where it leads, for test clients."""
+        """The target, for test clients."""
         return self["Location"]
 
     def items(self) -> Iterator[tuple[str, str]]:
-        """Answer the headers for the server, which wants plain text in them."""
+        """Return the headers as plain texts, as the server needs them."""
         return ((name, str(value)) for name, value in super().items())

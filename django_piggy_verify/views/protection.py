@@ -1,7 +1,7 @@
 """
-What every page of the flow is guarded by, and what a script is told of an error.
+Protect every page: CSRF check, no caching, no transaction; and word errors as JSON.
 
-The guards wrap the view itself, so that no override of `dispatch` loses them.
+The decorators wrap the view itself, so that no override of `dispatch` loses them.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,15 +37,15 @@ _View = Callable[..., HttpResponseBase]
 
 def _read_as_utf_8(view: _View) -> _View:
     """
-    Read what was sent as UTF-8, as every form sends it.
+    Read the request as UTF-8, as every form sends it.
 
-    Of a charset that its headers claim Django makes a bare 400, or of "hex" a 500; if
-    there is a query as well, before anybody can do something about it.
+    Django returns a bare 400 for some charsets that the headers may name, and a 500
+    for "hex".
     """
 
     @wraps(view)
     def read(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # Left alone otherwise: a middleware may have read the form, which is then gone.
+        # Set only if needed: setting it discards a form that a middleware has read.
         if (request.encoding or "utf-8").lower() != "utf-8":
             request.encoding = "utf-8"
         return view(request, *args, **kwargs)
@@ -54,7 +54,7 @@ def _read_as_utf_8(view: _View) -> _View:
 
 
 def _csrf_middleware() -> type[CsrfViewMiddleware]:
-    """Answer the project's own check of CSRF tokens, if it has one, or Django's."""
+    """Return the project's own CSRF middleware, or Django's if it has none."""
     for path in settings.MIDDLEWARE:
         found = import_string(path)
         if isinstance(found, type) and issubclass(found, CsrfViewMiddleware):
@@ -63,7 +63,7 @@ def _csrf_middleware() -> type[CsrfViewMiddleware]:
 
 
 class ProtectedView(View):
-    """A view with the guards that every page of the flow has."""
+    """A view with the protection that every page of the flow has."""
 
     messages: Mapping[str, str | Promise] = {
         "csrf_failed": _("Your browser has not sent what this page needs."),
@@ -72,33 +72,33 @@ class ProtectedView(View):
             "This does not work right now. Try again in %(wait)s."
         ),
     }
-    """What scripts are told, by the code of the error."""
+    """The texts of the errors in JSON, by the code of the error."""
 
     @classonlymethod
     def as_view(
         cls,
         **initkwargs: Any,
     ) -> _View:
-        """Answer the view: never cached, CSRF-protected, anonymous, in autocommit."""
+        """Return the view: never cached, CSRF-protected, anonymous, in autocommit."""
         view = cls._csrf_checked(super().as_view(**initkwargs), initkwargs)
         for guard in (
             _read_as_utf_8,
             never_cache,
             sensitive_post_parameters("email", "code", "login"),
             login_not_required,
-            # The middleware would answer what fails the check above with its own
-            # bare page, also where a script asks, or where cookies are blocked.
+            # The check above shows a page of ours. The middleware would show its own
+            # bare page, even to scripts and to browsers that block cookies.
             csrf_exempt,
         ):
             view = guard(view)
-        # No transaction may be open while the provider is called.
+        # No transaction may be open during a call to the provider.
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
         return view
 
     @classonlymethod
     def _csrf_checked(cls, view: _View, initkwargs: dict[str, Any]) -> _View:
-        """Have the CSRF token checked, and answer a failure ourselves."""
+        """Check the CSRF token, and show a page of ours if it fails."""
 
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -108,11 +108,11 @@ class ProtectedView(View):
                 passed.append(True)
                 return view(request, *args, **kwargs)
 
-            # Made anew each time: a check keeps the settings that it has read.
+            # Created at each request, because the middleware caches settings.
             check = decorator_from_middleware(_csrf_middleware())
             response: HttpResponseBase = check(let_through)(request, *args, **kwargs)
             if not passed:
-                with suppress(UnreadablePostError):  # then nobody waits for an answer
+                with suppress(UnreadablePostError):  # the visitor has gone away
                     response = cls._csrf_failed(initkwargs, request)
             return response
 
@@ -123,7 +123,7 @@ class ProtectedView(View):
         cls, initkwargs: dict[str, Any], request: HttpRequest
     ) -> HttpResponse:
         page = cls(**initkwargs)
-        # Not that of a subclass: it is not meant for what others have forged.
+        # A subclass's own `setup` must not run for a forged request.
         View.setup(page, request)
         response: HttpResponse = page.csrf_failed()
         patch_vary_headers(response, ["Accept"])
@@ -132,7 +132,7 @@ class ProtectedView(View):
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Say which methods there are."""
+        """Say which methods the page has."""
         response = self.interrupted(405, "method_not_allowed")
         response["Allow"] = self.options(request)["Allow"]
         return response
@@ -142,11 +142,11 @@ class ProtectedView(View):
         return self.interrupted(403, "csrf_failed")
 
     def interrupted(self, status: int, code: str) -> HttpResponse:
-        """Answer a request that none of the pages makes."""
+        """Refuse a request that no page of this package makes."""
         return self.error(status, code)
 
     def error(self, status: int, code: str, *, retry_after: int = 0) -> HttpResponse:
-        """Tell a script what went wrong, and in how many seconds to try again."""
+        """Return an error as JSON, with the seconds to wait, if any."""
         wait = durations.in_words(retry_after)
         message = str(self.messages[code]).replace("%(wait)s", wait)
         response = error_response(status, code, message)

@@ -351,7 +351,7 @@ CRASHES = {
         django_piggy_verify.providers.piggy._may_be_led_to
         django_piggy_verify.http.client.call
         django_piggy_verify.views.contacts.PortalView.send_to
-        django_piggy_verify.views.contacts._Departure
+        django_piggy_verify.views.contacts._HiddenRedirect
     """,
     "log_out": """
         django.db.models.query.QuerySet.delete
