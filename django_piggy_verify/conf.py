@@ -15,11 +15,11 @@ DEFAULT_RATE_LIMITS: Mapping[str, str | int] = {
     "send_cooldown": "1/60s",
     "send_recipient": "3/15m",
     "send_recipient_day": "10/1d",
-    "send_ip": "20/1h",
+    "send_ip": "60/1h",
     "check_login": 5,
     "check_recipient": "10/1h",
     "check_recipient_day": "20/1d",
-    "check_ip": "30/1h",
+    "check_ip": "60/1h",
 }
 
 

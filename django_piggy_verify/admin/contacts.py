@@ -78,7 +78,7 @@ class ContactAdmin(ButtonAdmin):
                 "fields": ("limits",),
                 "description": _(
                     "What is counted for this address. Browsers that the member has "
-                    "logged in with before count wrong codes of their own."
+                    "logged in with before have counts of their own."
                 ),
             },
         ),

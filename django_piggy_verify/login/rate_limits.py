@@ -4,6 +4,7 @@ Say which rate limits a send or a check counts under, and for whom.
 `limits` does the counting. `verification` decides when to count.
 """
 
+from collections.abc import Iterable
 from math import ceil
 from typing import Final
 
@@ -22,28 +23,26 @@ _DAY: Final = 86400
 
 def of_send(recipient: str, request: HttpRequest | None) -> list[Claim]:
     """Return the claims of one send. The first one is the cooldown."""
-    subject = recipients.key(recipient)
-    names = ("send_cooldown", "send_recipient", "send_recipient_day")
+    names = ("send_recipient", "send_recipient_day")
     return [
-        *(fixed_windows.claim(name, subject) for name in names),
-        *_by_client_address("send_ip", request),
+        # All browsers share the cooldown, so that they cannot flood the mailbox.
+        fixed_windows.claim("send_cooldown", recipients.key(recipient)),
+        *_by_recipient(names, recipient, request),
+        *_by_client_address("send_ip", recipient, request),
     ]
 
 
 def of_check_by_recipient(recipient: str, request: HttpRequest | None) -> list[Claim]:
     """Return the claims of one check that count for the recipient."""
-    device = devices.known(request, recipient)
-    subject = "\0".join(filter(None, (recipients.key(recipient), device)))
     names = ("check_recipient", "check_recipient_day")
-    return [fixed_windows.claim(name, subject) for name in names]
+    return _by_recipient(names, recipient, request)
 
 
-def of_check_by_visitor(request: HttpRequest | None) -> list[Claim]:
+def of_check_by_visitor(recipient: str, request: HttpRequest | None) -> list[Claim]:
     """Return the claims of one check for the login in progress and the address."""
+    claims = _by_client_address("check_ip", recipient, request)
     login = pending.attached_to(request)
-    if login is None:
-        return _by_client_address("check_ip", request)
-    return [of_login(login), *_by_client_address("check_ip", request)]
+    return [of_login(login), *claims] if login else claims
 
 
 def of_login(login: Login) -> Claim:
@@ -97,7 +96,28 @@ def _of_recipient(recipient: str) -> list[Claim]:
     return [*of_send(recipient, None), *of_check_by_recipient(recipient, None)]
 
 
-def _by_client_address(name: str, request: HttpRequest | None) -> list[Claim]:
-    if request is None:
+def _by_recipient(
+    names: Iterable[str], recipient: str, request: HttpRequest | None
+) -> list[Claim]:
+    """
+    Return the claims of all browsers together, or of one known browser alone.
+
+    Strangers cannot use up the counts of a browser that the member has logged in
+    with before.
+    """
+    device = devices.known(request, recipient)
+    subject = "\0".join(filter(None, (recipients.key(recipient), device)))
+    return [fixed_windows.claim(name, subject) for name in names]
+
+
+def _by_client_address(
+    name: str, recipient: str, request: HttpRequest | None
+) -> list[Claim]:
+    """
+    Return the claim of the client address, unless the browser is a known one.
+
+    A shop's Wi-Fi or a mobile carrier puts hundreds of members behind one address.
+    """
+    if request is None or devices.known(request, recipient):
         return []
     return [fixed_windows.claim(name, client_address.of(request))]

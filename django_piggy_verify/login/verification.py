@@ -65,7 +65,7 @@ def check_code(
     Raises CodeRejected, TooManyAttempts, ProviderUnavailable, ProviderRefused.
     """
     by_recipient = rate_limits.of_check_by_recipient(recipient, request)
-    by_visitor = rate_limits.of_check_by_visitor(request)
+    by_visitor = rate_limits.of_check_by_visitor(recipient, request)
     use = rate_limits.of_code(recipient, code)
     windows = _take_for_check([*by_recipient, *by_visitor], use, recipient, request)
     try:

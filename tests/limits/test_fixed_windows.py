@@ -322,7 +322,7 @@ def test_usage_is_zero_before_the_first_count(db):
 
 
 @pytest.mark.parametrize(
-    ("limit", "count"), [("send_ip", 20), ("check_login", 5), ("code_use", None)]
+    ("limit", "count"), [("send_ip", 60), ("check_login", 5), ("code_use", None)]
 )
 def test_the_allowed_number_is_that_of_the_settings(limit, count):
     assert fixed_windows.allowed(limit) == count

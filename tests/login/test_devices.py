@@ -3,13 +3,20 @@ import time
 
 import pytest
 from django.core import signing
+from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
+from django_piggy_verify.sandbox import Fault
 from tests.steps import (
     ADDRESS,
     SPELLINGS,
+    STRANGER,
     UNLIMITED,
     ask_for_code,
+    calls,
     log_in,
     log_out,
     type_code,
@@ -329,3 +336,145 @@ def test_the_next_login_uses_the_new_key_only(known, rotated, piggy_sandbox, set
     burn(settings)
 
     assert log_in(known, piggy_sandbox).url == "/members/"
+
+
+# Sends, and the limits of a client address
+
+
+def sends(sandbox):
+    return calls(sandbox).count("send")
+
+
+@pytest.fixture(params=["send_recipient", "send_recipient_day"])
+def one_send(request, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {request.param: "1/1d"}
+
+
+@pytest.fixture
+def no_sends_left(known, one_send):
+    """A stranger has used up the sends to the member's address."""
+    assert ask_for_code(Client()).status_code == 429
+
+
+def test_a_known_browser_gets_a_code_when_strangers_have_used_up_the_sends(
+    no_sends_left, known, piggy_sandbox
+):
+    assert log_in(known, piggy_sandbox).url == "/members/"
+    assert sends(piggy_sandbox) == 2
+
+
+def test_a_known_browser_has_a_limit_of_sends_of_its_own(no_sends_left, known):
+    statuses = [ask_for_code(known).status_code for _ in range(2)]
+
+    assert statuses == [302, 429]
+
+
+def test_sends_from_a_known_browser_use_up_nobody_elses(known, settings, contact):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"send_recipient": "2/1h"}
+    statuses = [ask_for_code(known).status_code for _ in range(3)]
+
+    assert statuses == [302, 302, 429]
+    assert ask_for_code(Client()).status_code == 302
+
+
+def test_a_resend_counts_for_the_known_browser_too(no_sends_left, known):
+    ask_for_code(known)
+
+    assert known.post("/login/code/resend/").status_code == 429
+
+
+def test_a_failure_that_is_said_uses_up_no_send_of_a_known_browser(
+    no_sends_left, known, piggy_sandbox
+):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    ask_for_code(known)
+    piggy_sandbox.switches.fault = None
+
+    assert ask_for_code(known).status_code == 302
+
+
+def test_all_browsers_share_the_cooldown(known, settings, piggy_sandbox):
+    """Or known browsers would flood the member's mailbox together."""
+    call_command("piggy_verify_unlock", ADDRESS, verbosity=0)
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"send_cooldown": "1/60s"}
+    ask_for_code(Client())
+
+    assert ask_for_code(known).url == "/login/code/"
+    assert sends(piggy_sandbox) == 2
+
+
+def test_the_browser_of_another_member_shares_the_sends(no_sends_left, bob):
+    assert ask_for_code(bob).status_code == 429
+
+
+def test_a_forged_cookie_brings_no_sends(no_sends_left, known):
+    known.cookies[device_cookie(known).key] = FORGED
+
+    assert ask_for_code(known).status_code == 429
+
+
+@pytest.fixture
+def neighbour(known):
+    """A stranger's browser behind the same client address, which is a fresh one."""
+    known.defaults["REMOTE_ADDR"] = "203.0.113.7"
+    return Client(REMOTE_ADDR="203.0.113.7")
+
+
+@pytest.fixture
+def crowded(neighbour, settings):
+    """The neighbour has used up the limits of the client address."""
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {
+        "send_ip": "1/1h",
+        "check_ip": "1/1h",
+    }
+    ask_for_code(neighbour, STRANGER)
+    type_code(neighbour, "wrong")
+    assert type_code(neighbour, "wrong").status_code == 429
+    assert ask_for_code(neighbour, STRANGER).status_code == 429
+
+
+def test_a_known_browser_logs_in_from_a_crowded_address(known, crowded, piggy_sandbox):
+    ask_for_code(known)
+    type_code(known, "wrong")
+
+    assert type_code(known, piggy_sandbox.last_code(ADDRESS)).url == "/members/"
+
+
+def test_a_known_browser_is_a_new_one_to_another_member(known, crowded, piggy_sandbox):
+    piggy_sandbox.add_contact("bob@example.com")
+
+    assert ask_for_code(known, "bob@example.com").status_code == 429
+
+
+def test_a_known_browser_uses_up_nothing_of_its_client_address(
+    known, neighbour, settings
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {
+        "send_ip": "1/1h",
+        "check_ip": "1/1h",
+    }
+    for _ in range(2):
+        ask_for_code(known)
+        assert type_code(known, "wrong").status_code == 200
+
+    assert ask_for_code(neighbour, STRANGER).url == "/login/code/"
+    assert type_code(neighbour, "wrong").status_code == 200
+
+
+def test_a_known_browser_costs_no_further_statement(known, neighbour):
+    """Claims of its own take the place of those that all browsers share."""
+    costs = []
+    for browser in (known, neighbour):
+        for act, field in ((ask_for_code, ADDRESS), (type_code, "wrong")):
+            act(browser, field)
+            with CaptureQueriesContext(connection) as captured:
+                act(browser, field)
+            costs.append([each["sql"].split()[0] for each in captured])
+
+    assert costs[:2] == costs[2:]
+    assert len(costs[0]) == 5
+
+
+@pytest.mark.parametrize("limit", ["send_ip", "check_ip"])
+def test_sixty_visitors_behind_one_address_are_let_through_in_an_hour(limit):
+    assert DEFAULT_RATE_LIMITS[limit] == "60/1h"

@@ -18,11 +18,11 @@ LIMITS = {
     "send_cooldown": (1, MINUTE),
     "send_recipient": (3, 15 * MINUTE),
     "send_recipient_day": (10, DAY),
-    "send_ip": (20, HOUR),
+    "send_ip": (60, HOUR),
     "check_login": (5, DAY),
     "check_recipient": (10, HOUR),
     "check_recipient_day": (20, DAY),
-    "check_ip": (30, HOUR),
+    "check_ip": (60, HOUR),
     # A used code is refused for as long as a login and a call last.
     "code_use": (1, 10 * MINUTE + 10),
 }
@@ -122,10 +122,12 @@ class Model:
             self.barred.add(pk)
         return pk
 
-    def send(self, key, ip):
+    def send(self, key, *, ip, device):
         """Return the promise for a visitor who asks for a code."""
-        names = ("send_cooldown", "send_recipient", "send_recipient_day")
-        subjects = [*((name, key) for name in names), ("send_ip", ip)]
+        names = ("send_recipient", "send_recipient_day")
+        subjects = [("send_cooldown", key), *((name, (key, device)) for name in names)]
+        if device is None:
+            subjects.append(("send_ip", ip))
         full = self._take(subjects)
         if "send_cooldown" in full:
             return Promise(Outcome.SENT)
@@ -139,7 +141,9 @@ class Model:
         """Return the promise for a code, which proves the contact `uid` or nobody."""
         names = ("check_recipient", "check_recipient_day")
         recipient = [(name, (login.key, device)) for name in names]
-        visitor = [("check_login", login.id), ("check_ip", ip)]
+        visitor = [("check_login", login.id)]
+        if device is None:
+            visitor.append(("check_ip", ip))
         use = [("code_use", (login.key, code.casefold()))]
         full = self._take([*recipient, *visitor, *use])
         if full == ["code_use"]:
@@ -164,10 +168,10 @@ class Model:
         is_last = self._is_full("check_login", login.id)
         return Outcome.LIMITED if is_last else Outcome.REJECTED
 
-    def resend(self, login, ip):
+    def resend(self, login, *, ip, device):
         if self._is_full("check_login", login.id):
             return Promise(Outcome.LIMITED)
-        return self.send(login.key, ip)
+        return self.send(login.key, ip=ip, device=device)
 
     def unlock(self, key):
         for name in LIMITS:

@@ -71,13 +71,19 @@ class Visits:
         earlier = self.model.logins.get(browser.cookie(LOGIN))
         promise = self.sent_on(browser) or Promise(Outcome.INVALID)
         if recipient and not self.sent_on(browser):
-            promise = self.model.send(recipient.lower(), browser.ip)
+            key = recipient.lower()
+            promise = self.model.send(key, **self.whom(browser, key))
         fields = {"email": typed, "next": next_url}
         response = self.post(browser, "", fields, promise, recipient)
         if promise.outcome is Outcome.SENT:
             kept = next_url if next_url in OWN else ""
             login = self.model.begin(recipient, kept, earlier)
             self.is_waiting(name, response, login)
+
+    def whom(self, browser, key):
+        """Return what a browser is counted by."""
+        device = self.model.device(browser.cookie(DEVICE), key)
+        return {"ip": browser.ip, "device": device}
 
     def type_code(self, name, tab, kind, writing="plain", next_url=""):
         browser, named = self.browsers[name], self.tab(name, tab)
@@ -96,10 +102,9 @@ class Visits:
 
     def have_checked(self, name, login, code, fields):
         browser, before = self.browsers[name], self.browsers[name].cookie(SESSION)
-        devices = browser.cookie(DEVICE)
-        device = self.model.device(devices, login.key)
+        devices, whom = browser.cookie(DEVICE), self.whom(browser, login.key)
         uid = self.upstream.owner(login.key, code)
-        promise = self.model.check(login, code, ip=browser.ip, device=device, uid=uid)
+        promise = self.model.check(login, code, uid=uid, **whom)
         response = self.post(browser, "code/", fields, promise, login.recipient)
         if promise.outcome is Outcome.REJECTED:
             self.shows(name, response, login)
@@ -117,7 +122,8 @@ class Visits:
         browser, named = self.browsers[name], self.tab(name, tab)
         login = self.model.find(browser.cookie(LOGIN), **named)
         promise = self.turned_away(browser, login)
-        promise = promise or self.model.resend(login, browser.ip)
+        if not promise:
+            promise = self.model.resend(login, **self.whom(browser, login.key))
         recipient = login.recipient if login else ""
         response = self.post(browser, "code/resend/", named, promise, recipient)
         if promise.outcome is Outcome.SENT:
