@@ -459,7 +459,7 @@ def test_the_first_page_is_asked_for_over_https(settings):
 
 
 def test_a_target_below_the_prefix_of_the_scripts_is_found(settings):
-    settings.LOGIN_REDIRECT_URL = "/shop/login/"
+    settings.LOGIN_REDIRECT_URL = "/shop/members/"
 
     with override_script_prefix("/shop/"):
         assert found("warning") == []
