@@ -145,7 +145,8 @@ def fill_contacts(first: int, last: int, **columns: str) -> None:
     """Insert contacts with these numbers, and with further `columns`."""
     times = dict.fromkeys(["created_at", "verified_at"], "after(0)")
     blank = dict.fromkeys(["email", "phone", "fetch_state"], "''")
-    fill("piggy_verify_contact", first, last, id="n", **columns, **times, **blank)
+    columns = {**times, **blank, **columns}
+    fill("piggy_verify_contact", first, last, id="n", **columns)
 
 
 def copy(source: str, target: str) -> None:

@@ -32,6 +32,7 @@ MEASUREMENTS: Final = (
     "stampede",
     "startup",
     "purging",
+    "admin",
     "profiles",
 )
 PACKAGES: Final = (

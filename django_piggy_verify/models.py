@@ -13,6 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_piggy_verify.db.indexes import LowerCaseIndex
+
 
 class ExactCharField(models.CharField):  # type: ignore[type-arg]
     """Text that every database compares exactly; MariaDB folds case by default."""
@@ -64,6 +66,12 @@ class Contact(models.Model):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
+        # For the admin, which searches and sorts by these.
+        indexes = (
+            LowerCaseIndex(fields=("email",), name="piggy_verify_contact_email"),
+            models.Index(fields=("uid",), name="piggy_verify_contact_by_uid"),
+            models.Index(fields=("verified_at",), name="piggy_verify_contact_seen"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("provider", "uid"), name="piggy_verify_contact_uid"

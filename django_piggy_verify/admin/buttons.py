@@ -66,5 +66,9 @@ class ButtonAdmin(ReadOnlyAdmin):
 
     def _offered(self, request: HttpRequest) -> dict[str, str]:
         """Return the labels of the buttons that this staff member may press."""
-        allowed: dict[str, Any] = self.get_actions(request)
-        return {name: allowed[name][2] for name in self.buttons if name in allowed}
+        allowed = self.get_actions(request)
+        return {
+            name: getattr(self, name).short_description
+            for name in self.buttons
+            if name in allowed
+        }

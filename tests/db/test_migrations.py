@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from django_piggy_verify.auth_tokens.encryption import encrypt
+from django_piggy_verify.db.indexes import LowerCaseIndex
+from django_piggy_verify.db.operations import AddIndexInUse
 from django_piggy_verify.models import AuthToken, Contact, Tally, binding
 from django_piggy_verify.tokens import get_auth_token
 
@@ -97,17 +99,23 @@ def is_safe(operation):
     Whether an operation leaves a table readable, writable and where it is.
 
     New tables are empty. Options change no column, and neither does an operation on
-    Django's state alone. A new column must be nullable or have a constant default,
-    which all three databases only write down; an index, a constraint, a relation or a
-    change of type makes them read or rewrite every row, and what is removed or renamed
-    is missed by workers of before.
+    Django's state alone. `AddIndexInUse` creates an index beside writes. A new column
+    must be nullable or have a constant default, which all three databases only write
+    down; an index, a constraint, a relation or a change of type makes them read or
+    rewrite every row, and what is removed or renamed is missed by workers of before.
     """
     if isinstance(operation, ops.AddField):
         return is_safe_column(operation.field)
     if isinstance(operation, ops.SeparateDatabaseAndState):
         return not operation.database_operations
     return isinstance(
-        operation, (ops.CreateModel, ops.AlterModelOptions, ops.AlterModelManagers)
+        operation,
+        (
+            ops.CreateModel,
+            ops.AlterModelOptions,
+            ops.AlterModelManagers,
+            AddIndexInUse,
+        ),
     )
 
 
@@ -177,6 +185,7 @@ SAFE = {
     "nullable": ops.AddField("contact", "it", models.DateTimeField(null=True)),
     "constant": ops.AddField("contact", "it", models.CharField(default="")),
     "known there": ops.AddField("contact", "it", models.CharField(db_default="")),
+    "index in use": AddIndexInUse("contact", INDEX),
     "table": ops.CreateModel("It", [("id", models.BigAutoField(primary_key=True))]),
     "options": ops.AlterModelOptions("contact", {"verbose_name": "member"}),
     "state": ops.SeparateDatabaseAndState([], [ops.RemoveField("contact", "phone")]),
@@ -199,6 +208,49 @@ def test_a_harmless_operation_is_allowed(operation):
 )
 def test_workers_of_the_old_release_need_a_database_default(name, is_written):
     assert is_safe_beside_workers_of_before(SAFE[name]) is is_written
+
+
+@pytest.fixture
+def sql_of():
+    """Return a function that returns the SQL of an operation on contacts."""
+
+    def collect(operation):
+        state = MigrationLoader(connection).project_state()
+        with connection.schema_editor(collect_sql=True, atomic=False) as editor:
+            operation.database_forwards(APP, editor, state, state)
+        return "".join(editor.collected_sql)
+
+    return collect
+
+
+def test_postgresql_creates_an_index_beside_writes(transactional_db, sql_of):
+    sql = sql_of(AddIndexInUse("contact", INDEX))
+
+    assert "made_up" in sql
+    assert ("CONCURRENTLY" in sql) == (connection.vendor == "postgresql")
+
+
+def test_a_lower_case_index_holds_lower_case_where_the_case_counts(
+    transactional_db, sql_of
+):
+    index = LowerCaseIndex(fields=["email"], name="made_up")
+
+    sql = sql_of(AddIndexInUse("contact", index))
+
+    assert ("LOWER(" in sql) == (connection.vendor != "mysql")
+
+
+class Elsewhere:
+    """A router that wants the tables in another database."""
+
+    def allow_migrate(self, *args, **hints):
+        return False
+
+
+def test_an_index_is_created_where_the_table_is(transactional_db, sql_of, settings):
+    settings.DATABASE_ROUTERS = [f"{__name__}.Elsewhere"]
+
+    assert sql_of(AddIndexInUse("contact", INDEX)) == ""
 
 
 def files_of(apps):

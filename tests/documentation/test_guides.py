@@ -14,6 +14,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
 from django.core.checks import ERROR
+from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import include, path
 
@@ -306,6 +307,16 @@ def test_an_adopted_user_loses_the_password(contact, client, piggy_sandbox, sett
     log_in(client, piggy_sandbox)
 
     assert not User.objects.get().has_usable_password()
+
+
+@pytest.mark.skipif(connection.vendor == "mysql", reason="it cannot be rolled back")
+def test_the_index_of_the_guide_finds_users_by_their_address(db):
+    [operation] = names("moving")["Migration"].operations
+    with connection.cursor() as cursor:
+        cursor.execute(operation.sql.replace("CONCURRENTLY ", ""))
+        indexes = connection.introspection.get_constraints(cursor, "auth_user")
+
+    assert indexes["shop_user_email"]["columns"] == ["email"]
 
 
 @pytest.fixture
