@@ -5,6 +5,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from django_piggy_verify import events
 from django_piggy_verify.events import Event
@@ -167,10 +168,21 @@ def test_an_unknown_error_of_the_token_fetch_is_logged_with_a_traceback(
     assert caplog.records[-1].exc_info
 
 
-def test_no_record_has_a_whole_address(client, contact, piggy_sandbox, caplog):
+def test_no_record_has_a_whole_address(
+    client, contact, piggy_sandbox, settings, caplog
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/1h"}
     log_in(client, piggy_sandbox)
+    other = Client()
+    for address in (ADDRESS, STRANGER):
+        ask_for_code(other, address)
+    for _ in range(2):
+        type_code(other, "wrong")
 
-    assert ADDRESS not in str([vars(each) for each in caplog.records])
+    logged = caplog.text + str([vars(each) for each in caplog.records])
+    assert "check_ip" in logged
+    assert ADDRESS not in logged
+    assert STRANGER not in logged
 
 
 def test_a_record_names_the_line_that_logged_it(client, code, caplog):

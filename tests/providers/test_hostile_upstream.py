@@ -299,23 +299,6 @@ def test_a_failed_token_fetch_keeps_the_login(visitor, misbehave, name, blames):
     assert "fetch failed" in blames()[-1][1]
 
 
-@pytest.mark.parametrize("name", ["html", "reset"])
-def test_a_failed_check_uses_up_no_attempt(
-    visitor, upstream, misbehave, settings, name
-):
-    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
-    healthy = dict(upstream.answers)
-    ask_for_code(visitor)
-    misbehave("verify", FAULTS[name])
-    type_code(visitor, CODE)
-    upstream.answers, upstream.at_accept = healthy, {}
-    settings.PIGGY_VERIFY_TIMEOUT = 5
-
-    response = type_code(visitor, CODE)
-
-    assert response.url == "/members/"
-
-
 def test_a_login_without_faults_leaks_nothing(visitor, upstream):
     ask_for_code(visitor)
     response = type_code(visitor, CODE)
