@@ -28,9 +28,9 @@ from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.testing import login_contact
+from tests.checks.test_checks import Shops
 from tests.secrecy.evidence import SECRET_KEY, SECRETS, found_in
 from tests.steps import ADDRESS, STRANGER, ask_for_code, calls, type_code
-from tests.test_checks import Shops
 
 OURS = "django_piggy_verify.backends.PiggyBackend"
 DJANGOS = "django.contrib.auth.backends.ModelBackend"
@@ -127,7 +127,7 @@ def test_a_sound_installation_has_nothing_but_good_findings():
         ({"PIGGY_VERIFY_API_KEY": {}.popitem}, "callable raised KeyError"),
         (
             {
-                "PIGGY_VERIFY_PROVIDER": "tests.test_checks.Shops",
+                "PIGGY_VERIFY_PROVIDER": "tests.checks.test_checks.Shops",
                 "PIGGY_VERIFY_API_KEY": key_of_shop,
             },
             "south: PIGGY_VERIFY_API_KEY cannot be used",
@@ -751,7 +751,7 @@ def test_a_mail_to_nobody_does_not_show_that_members_can_log_in(piggy_sandbox):
 
 
 def test_the_api_is_asked_for_every_account(piggy_sandbox, settings):
-    settings.PIGGY_VERIFY_PROVIDER = "tests.test_checks.Shops"
+    settings.PIGGY_VERIFY_PROVIDER = "tests.checks.test_checks.Shops"
     settings.PIGGY_VERIFY_API_KEY = lambda: f"key-of-{Shops.now}"
 
     printed, status = run("--live")

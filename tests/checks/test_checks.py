@@ -174,7 +174,7 @@ class Shops(PiggyProvider):
 
 
 def test_the_key_of_every_account_is_checked(settings):
-    settings.PIGGY_VERIFY_PROVIDER = "tests.test_checks.Shops"
+    settings.PIGGY_VERIFY_PROVIDER = "tests.checks.test_checks.Shops"
     settings.PIGGY_VERIFY_API_KEY = lambda: Shops.keys[Shops.now]
 
     [message] = check_credentials()
@@ -184,7 +184,7 @@ def test_the_key_of_every_account_is_checked(settings):
 
 def test_a_provider_that_cannot_name_its_accounts_is_named(settings, monkeypatch):
     monkeypatch.setattr(Shops, "keys", None)
-    settings.PIGGY_VERIFY_PROVIDER = "tests.test_checks.Shops"
+    settings.PIGGY_VERIFY_PROVIDER = "tests.checks.test_checks.Shops"
 
     assert found() == {"E007"}
 
@@ -327,8 +327,8 @@ class OwnSecurity(SecurityMiddleware):
     ("middleware", "ids"),
     [
         ([], set()),
-        (["tests.test_checks.OwnSecurity"], {"W008"}),
-        (["no.such.Middleware", "tests.test_checks.OwnSecurity"], {"W008"}),
+        (["tests.checks.test_checks.OwnSecurity"], {"W008"}),
+        (["no.such.Middleware", "tests.checks.test_checks.OwnSecurity"], {"W008"}),
         (["django.views.decorators.gzip.gzip_page"], set()),
     ],
     ids=["none", "own", "broken", "function"],
