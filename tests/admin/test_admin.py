@@ -116,7 +116,7 @@ def test_contacts_are_not_found_by_a_part_of_their_address(admin_client, member,
     assert rows(page) == []
 
 
-def test_who_logged_in_last_comes_first(admin_client, member):
+def test_the_member_who_logged_in_last_comes_first(admin_client, member):
     add_contacts(2)
     Contact.objects.filter(uid="1").update(verified_at=timezone.now() + timedelta(1))
 

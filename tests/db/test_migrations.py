@@ -96,13 +96,13 @@ def test_all_tables_can_be_removed_and_made_again(schema):
 
 def is_safe(operation):
     """
-    Whether an operation leaves a table readable, writable and where it is.
+    Return whether a table stays readable and writable during an operation.
 
-    New tables are empty. Options change no column, and neither does an operation on
-    Django's state alone. `AddIndexInUse` creates an index beside writes. A new column
-    must be nullable or have a constant default, which all three databases only write
-    down; an index, a constraint, a relation or a change of type makes them read or
-    rewrite every row, and what is removed or renamed is missed by workers of before.
+    New tables are empty. Options change no column. An operation on Django's state alone
+    changes no table. `AddIndexInUse` creates an index beside writes. A new column must
+    be nullable or have a constant default, since all three databases store these without
+    touching the rows. An index, a constraint, a relation or a change of type makes them
+    read or rewrite every row. Old workers fail if a column is removed or renamed.
     """
     if isinstance(operation, ops.AddField):
         return is_safe_column(operation.field)
@@ -131,11 +131,11 @@ def is_kept_by_the_database(field):
     return field.db_default is not NOT_PROVIDED
 
 
-def is_safe_beside_workers_of_before(operation):
+def is_safe_beside_old_workers(operation):
     """
-    Whether code that does not know of an operation can go on writing rows.
+    Return whether workers of the old release can still write rows.
 
-    Django drops a ``default`` as soon as the rows that there are have it.
+    Django drops a ``default`` from the table after the existing rows have the value.
     """
     field = getattr(operation, "field", None)
     return field is None or field.null or is_kept_by_the_database(field)
@@ -153,7 +153,7 @@ def test_workers_of_the_old_release_can_still_write():
     later = NAMES[NAMES.index(FIRST_RELEASE) + 1 :]
     added = [each for name in later for each in MIGRATIONS[APP, name].operations]
 
-    assert [each for each in added if not is_safe_beside_workers_of_before(each)] == []
+    assert [each for each in added if not is_safe_beside_old_workers(each)] == []
 
 
 INDEX = models.Index(fields=["email"], name="made_up")
@@ -207,7 +207,7 @@ def test_a_harmless_operation_is_allowed(operation):
     [("constant", False), ("nullable", True), ("known there", True), ("options", True)],
 )
 def test_workers_of_the_old_release_need_a_database_default(name, is_written):
-    assert is_safe_beside_workers_of_before(SAFE[name]) is is_written
+    assert is_safe_beside_old_workers(SAFE[name]) is is_written
 
 
 @pytest.fixture

@@ -498,7 +498,7 @@ def test_missing_tables_are_named_by_the_app_that_lacks_them(monkeypatch):
     assert "admin" not in text
 
 
-def test_a_database_that_does_not_answer_is_said_to_be_so(monkeypatch):
+def test_a_database_that_does_not_respond_is_reported(monkeypatch):
     def fail(*args):
         raise DatabaseError
 
@@ -552,7 +552,7 @@ def test_a_clock_that_is_wrong_is_a_warning():
     assert any("differ by 1:00:00" in each for each in warnings), warnings
 
 
-def test_a_database_whose_time_cannot_be_asked_for_is_said_to_be_so(monkeypatch):
+def test_a_database_without_a_readable_time_is_reported(monkeypatch):
     monkeypatch.setattr(connection, "vendor", "oracle")
 
     assert "The doctor cannot read the clock of oracle." in found("unknown")
@@ -708,7 +708,7 @@ def test_a_member_of_another_account_is_a_warning(user, piggy_sandbox):
     assert any("does not know the member" in each for each in warnings)
 
 
-def test_a_token_that_cannot_be_had_keeps_nobody_out(user, piggy_sandbox):
+def test_a_token_that_cannot_be_fetched_keeps_logins_possible(user, piggy_sandbox):
     piggy_sandbox.switches.error_code = 3000
     piggy_sandbox.switches.fault_on = frozenset({"auth-token"})
 
@@ -738,7 +738,7 @@ def test_a_member_can_be_mailed(piggy_sandbox):
     assert [mail.recipient for mail in piggy_sandbox.mails] == [ADDRESS]
 
 
-def test_nobody_else_can_be_mailed(piggy_sandbox):
+def test_only_members_can_be_mailed(piggy_sandbox):
     assert "No contact has this address, so no code was mailed." in found(
         "warning", "--send", STRANGER
     )

@@ -50,7 +50,7 @@ account, social, key, token, user_model = map(
 
 
 def register(name):
-    """Make a user who can come in by all doors that there are."""
+    """Make a user who can log in in every way."""
     user = user_model.objects.create_user(name, f"{name}@example.com", "secret")
     social.objects.create(user=user, provider="github", uid=name)
     key.objects.create(user=user, type="webauthn", data={})

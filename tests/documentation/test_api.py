@@ -367,7 +367,7 @@ def test_the_csrf_token_from_before_the_login_is_refused(open_shop: Demo) -> Non
     assert visitor.with_token_of_cookie().ask().status_code == 202
 
 
-def test_who_is_logged_in_is_sent_on_whatever_the_token(open_shop: Demo) -> None:
+def test_a_logged_in_visitor_is_redirected_with_any_csrf_token(open_shop: Demo) -> None:
     visitor = Visitor(open_shop).asked()
     visitor.type_code()
 

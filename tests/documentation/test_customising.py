@@ -210,7 +210,7 @@ def test_a_form_of_the_project_words_the_fields(own_views, client, contact):
     assert "That is not the code." in page
 
 
-def test_a_view_of_the_project_words_what_scripts_are_told(
+def test_a_view_of_the_project_changes_the_messages_for_scripts(
     own_views, client, contact, settings
 ):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}

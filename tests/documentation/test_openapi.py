@@ -21,18 +21,20 @@ def document() -> Any:
     return openapi.load()
 
 
-def test_it_has_every_route_and_no_other(document: Any) -> None:
+def test_the_document_has_every_route_and_no_other(document: Any) -> None:
     assert list(document["paths"]) == list(ROUTES)
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_it_has_the_methods_of_a_route_and_no_other(document: Any, path: str) -> None:
+def test_the_document_has_the_methods_of_a_route_and_no_other(
+    document: Any, path: str
+) -> None:
     listed = openapi.METHODS & set(document["paths"][path])
 
     assert listed == set(ROUTES[path].http_method_names) - BY_THEMSELVES
 
 
-def test_it_has_the_errors_that_there_are_and_no_other(document: Any) -> None:
+def test_the_document_has_every_error_and_no_other(document: Any) -> None:
     listed = document["components"]["schemas"]["ErrorCode"]["enum"]
 
     of_pages = {code for view in ROUTES.values() for code in view.messages}
@@ -40,7 +42,9 @@ def test_it_has_the_errors_that_there_are_and_no_other(document: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_it_has_no_error_that_a_route_does_not_know(document: Any, path: str) -> None:
+def test_the_document_has_only_errors_that_a_route_can_have(
+    document: Any, path: str
+) -> None:
     operations = {"paths": {path: document["paths"][path]}}
 
     listed = {each.code for each in openapi.answers({**document, **operations})}

@@ -94,7 +94,7 @@ def sent(name: str) -> Iterator[set[str]]:
 
 
 @pytest.mark.parametrize("name", ["README.rst", "CHANGELOG.rst"])
-def test_what_is_shown_elsewhere_renders_without_sphinx(name: str) -> None:
+def test_the_readme_and_the_changelog_render_without_sphinx(name: str) -> None:
     text = (ROOT / name).read_text()
 
     assert publish_doctree(text, settings_overrides=STRICT).children

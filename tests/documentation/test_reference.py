@@ -233,7 +233,7 @@ def test_a_limit_that_is_not_described_is_an_error():
         written(".. every-limit::\n\n   send_cooldown: sends.")
 
 
-def test_a_check_for_deployments_is_said_to_be_one():
+def test_a_check_for_deployments_is_marked():
     text = written(".. every-check::")
 
     assert text.count("--deploy") == 1

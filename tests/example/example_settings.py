@@ -3,7 +3,7 @@
 import json
 import os
 
-from shop.settings import *  # noqa: F403  what a settings module that adds to another does
+from shop.settings import *  # noqa: F403  this settings module adds to another one
 
 PIGGY_VERIFY_SEND_FLOOR = 0
 globals().update(json.loads(os.environ.get("EXAMPLE_SETTINGS", "{}")))

@@ -86,7 +86,7 @@ def test_a_text_that_is_no_address_has_no_name_for_axes(rf, db):
 
 
 @pytest.mark.parametrize("parameters", [BY_ADDRESS, BY_ADDRESS_AND_CLIENT])
-def test_a_right_code_resets_the_count_where_axes_is_told_to(
+def test_a_right_code_resets_the_count_if_axes_is_set_so(
     client, code, settings, parameters
 ):
     settings.AXES_RESET_ON_SUCCESS = RESETTING["AXES_RESET_ON_SUCCESS"]
@@ -281,7 +281,7 @@ def test_a_lockout_says_when_to_try_again(client, locked, settings, cool_off, se
     assert answer["Retry-After"] == str(seconds)
 
 
-def test_a_lockout_shows_the_template_that_axes_is_told_of(client, locked, settings):
+def test_a_lockout_shows_the_template_of_the_axes_settings(client, locked, settings):
     settings.AXES_LOCKOUT_TEMPLATE = "piggy_verify/refused.html"
 
     page = type_code(client, locked)
@@ -290,7 +290,7 @@ def test_a_lockout_shows_the_template_that_axes_is_told_of(client, locked, setti
     assert page.context["username"] == ADDRESS
 
 
-def test_a_lockout_leads_to_the_url_that_axes_is_told_of(client, locked, settings):
+def test_a_lockout_leads_to_the_url_of_the_axes_settings(client, locked, settings):
     settings.AXES_LOCKOUT_URL = "/locked/"
 
     assert type_code(client, locked).url.startswith("/locked/")

@@ -1,4 +1,4 @@
-"""What a person types or pastes as a code becomes the code that was mailed."""
+"""A typed or pasted text becomes the code that was mailed."""
 
 import string
 

@@ -224,7 +224,7 @@ def members(count):
 
 
 def test_a_browser_remembers_the_five_members_who_logged_in_last(serve, settings):
-    """Whoever logs in again is in front once more."""
+    """A member who logs in again moves to the front."""
     tablet, (first, second, *others) = Client(), members(7)
     serve(tablet, [first, second, *others[:3], first, *others[3:]])
     settings.PIGGY_VERIFY_RATE_LIMITS = ONE_TRY
@@ -278,7 +278,7 @@ def test_the_key_of_a_member_in_the_cookie_depends_on_the_secret_key(
 
 
 def test_a_login_deletes_the_cookies_that_earlier_versions_left(known, piggy_sandbox):
-    """Ten at a time, and none that is not theirs: a name may be anything."""
+    """Ten cookies at a time are deleted, and no cookie of another name."""
     theirs = [f"piggy_verify_device_{number:016x}" for number in range(12)]
     others = ["piggy_verify_device_", "piggy_verify_device_x=y", "device"]
     ask_for_code(known)
@@ -369,7 +369,7 @@ def test_a_known_browser_has_a_limit_of_sends_of_its_own(no_sends_left, known):
     assert statuses == [302, 429]
 
 
-def test_sends_from_a_known_browser_use_up_nobody_elses(known, settings, contact):
+def test_sends_from_a_known_browser_do_not_count_for_others(known, settings, contact):
     settings.PIGGY_VERIFY_RATE_LIMITS = UNLIMITED | {"send_recipient": "2/1h"}
     statuses = [ask_for_code(known).status_code for _ in range(3)]
 
@@ -383,7 +383,7 @@ def test_a_resend_counts_for_the_known_browser_too(no_sends_left, known):
     assert known.post("/login/code/resend/").status_code == 429
 
 
-def test_a_failure_that_is_said_uses_up_no_send_of_a_known_browser(
+def test_a_shown_failure_uses_up_no_send_of_a_known_browser(
     no_sends_left, known, piggy_sandbox
 ):
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
@@ -462,7 +462,7 @@ def test_a_known_browser_uses_up_nothing_of_its_client_address(
 
 
 def test_a_known_browser_costs_no_further_statement(known, neighbour):
-    """Claims of its own take the place of those that all browsers share."""
+    """The counts of the browser replace the counts that all browsers share."""
     costs = []
     for browser in (known, neighbour):
         for act, field in ((ask_for_code, ADDRESS), (type_code, "wrong")):

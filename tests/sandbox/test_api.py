@@ -91,7 +91,7 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 # Codes.
 
 
-def test_send_answers_like_the_documentation(sandbox: Sandbox, client: Client) -> None:
+def test_send_responds_as_documented(sandbox: Sandbox, client: Client) -> None:
     sandbox.add_contact("John@Example.com")
 
     answered = client.send(email=EMAIL)
@@ -364,7 +364,7 @@ def test_the_links_that_are_remembered_are_bounded(sandbox: Sandbox) -> None:
     assert [sandbox.visitor(token) is None for token in tokens[:2]] == [True, False]
 
 
-# Who may call.
+# The bearer token of each call.
 
 
 @pytest.mark.parametrize("bearer", ["", "Bearer ", "Basic key", "key", "Bearer other"])

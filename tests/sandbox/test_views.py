@@ -97,7 +97,7 @@ def test_a_link_leads_to_the_mounted_portal(client: Client) -> None:
     assert f"belongs to {EMAIL}" in client.get(link).text
 
 
-def test_nobody_is_let_into_the_portal_without_a_link(client: Client) -> None:
+def test_the_portal_opens_with_a_link_only(client: Client) -> None:
     response = client.get(_url("portal"), {"token": "made up"})
 
     assert response.status_code == 403

@@ -664,7 +664,7 @@ def test_the_admin_shows_no_secret(visit, evidence, admin_user):
     assert evidence.leaks == set()
 
 
-def test_nobody_is_found_by_a_token(visit, admin_client):
+def test_the_admin_search_finds_no_token(visit, admin_client):
     visit.take("ask", "answer")
 
     for sought in (TOKEN, TOKEN[:4], AuthToken.objects.get().ciphertext.hex()):

@@ -99,7 +99,7 @@ class Model:
         return self.devices.get(cookie, {}).get(key)
 
     def remember(self, cookie, key, earlier):
-        """Say what a new cookie means: the last five members, each with its number."""
+        """Record the members of a new cookie: the last five, each with its number."""
         members = dict(self.devices.get(earlier, {}))
         number = members.pop(key, None)
         members = {key: next(self._numbers) if number is None else number} | members

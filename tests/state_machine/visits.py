@@ -81,7 +81,7 @@ class Visits:
             self.is_waiting(name, response, login)
 
     def whom(self, browser, key):
-        """Return what a browser is counted by."""
+        """Return the subject that a browser is counted under."""
         device = self.model.device(browser.cookie(DEVICE), key)
         return {"ip": browser.ip, "device": device}
 

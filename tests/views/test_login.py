@@ -678,7 +678,7 @@ def test_the_wait_is_a_plain_number_for_the_script(client, contact, settings):
     assert 'datetime="PT3600S">60 minutes</time>' in client.get("/login/code/").text
 
 
-def test_search_engines_are_told_to_leave_the_pages_out(client):
+def test_search_engines_must_not_index_the_pages(client):
     assert '<meta name="robots" content="noindex">' in client.get("/login/").text
 
 

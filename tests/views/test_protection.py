@@ -119,7 +119,7 @@ def test_a_script_gets_the_allowed_methods(client, db, page):
 
 @pytest.fixture
 def old_form(strict, middleware, piggy_sandbox):
-    """What the code page posts once more after its first click has logged in."""
+    """The fields that a second click posts after the first click has logged in."""
     token = strict.get("/login/").cookies["csrftoken"].value
     ask_for_code(strict, csrfmiddlewaretoken=token, next="/members/?a=1")
     page = strict.get("/login/code/").context
@@ -177,14 +177,14 @@ def test_an_old_form_leads_to_no_other_site(strict, old_form, url):
     assert {each.url for each in responses} == {"/members/"}
 
 
-def test_a_page_for_who_is_logged_in_sends_nobody_on(strict, old_form, settings):
+def test_a_page_for_logged_in_users_redirects_nobody(strict, old_form, settings):
     page = EmailView.as_view(redirect_authenticated_user=False)
     settings.ROOT_URLCONF = (*urlpatterns, path("own/", page))
 
     assert strict.post("/own/").status_code == 403
 
 
-def test_a_method_that_a_page_does_not_have_sends_nobody_on(strict, old_form):
+def test_a_method_that_a_page_lacks_redirects_nobody(strict, old_form):
     assert strict.put("/login/").status_code == 403
 
 

@@ -86,7 +86,7 @@ def open_to_members(settings):
     settings.ROOT_URLCONF = (path("login/", include(pages)),)
 
 
-def test_a_page_that_sends_nobody_on_is_no_loop(
+def test_a_page_that_redirects_nobody_is_no_loop(
     client, member, settings, open_to_members
 ):
     settings.LOGIN_REDIRECT_URL = "piggy_verify:email"
