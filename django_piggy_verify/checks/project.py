@@ -16,8 +16,8 @@ from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from django_piggy_verify import redirects
 from django_piggy_verify.backends import PiggyBackend
+from django_piggy_verify.login import redirects
 from django_piggy_verify.models import AuthToken, Contact
 
 _ID = "piggy_verify."

@@ -24,13 +24,12 @@ from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from django_piggy_verify import redirects
 from django_piggy_verify.exceptions import (
     LoginRefused,
     ProviderError,
     TooManyAttempts,
 )
-from django_piggy_verify.login import axes, pending
+from django_piggy_verify.login import axes, pending, redirects
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.views.negotiation import form_data, prefers_json

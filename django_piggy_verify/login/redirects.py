@@ -18,9 +18,9 @@ _OPTION: Final = "redirect_authenticated_user"
 
 def sends_on(url: str) -> bool:
     """
-    Whether `url` is a login page that sends on a visitor who is logged in.
+    Return whether `url` is a login page that redirects a visitor who is logged in.
 
-    Looks at the path only. The caller knows whether the host is this site.
+    Only the path counts. The caller knows whether the host is this site.
     """
     path = unquote(urlsplit(url).path).removeprefix(get_script_prefix())
     try:
