@@ -100,7 +100,7 @@ def is_safe(operation):
 
     New tables are empty. Options change no column. An operation on Django's state alone
     changes no table. `AddIndexInUse` creates an index beside writes. A new column must
-    be nullable or have a constant default, since all three databases store these without
+    be nullable or have a constant default, which the databases store without
     touching the rows. An index, a constraint, a relation or a change of type makes them
     read or rewrite every row. Old workers fail if a column is removed or renamed.
     """
