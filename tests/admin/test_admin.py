@@ -417,7 +417,7 @@ def test_actions_are_offered_to_those_who_may_act(staff, member, verbs, is_offer
 def press(browser, page, label):
     """Press a button of the form on a page, as a browser does."""
     shown = browser.get(page).text
-    [url] = re.findall(rf'formaction="([^"]+)"[^>]*>{label}<', shown)
+    [url] = re.findall(rf'value="{label}" formaction="([^"]+)"', shown)
     return browser.post(url, follow=True)
 
 
