@@ -304,7 +304,7 @@ CRASHES = {
         django_piggy_verify.backends.PiggyBackend.create_user
         django_piggy_verify.backends.PiggyBackend.find_user
         django_piggy_verify.backends.PiggyBackend.update_user
-        django_piggy_verify.login.contacts.record
+        django_piggy_verify.login.contacts.add
         django_piggy_verify.login.codes._fold
         django_piggy_verify.login.codes._plain
         django_piggy_verify.login.codes.normalise
