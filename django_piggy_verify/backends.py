@@ -49,7 +49,8 @@ class PiggyBackend(BaseBackend):
         `user_login_failed`. `username` is ignored. A wrong code answers None.
 
         Raises TooManyAttempts, LoginRefused, ProviderUnavailable and
-        ProviderRefused: none of them is a failed login.
+        ProviderRefused: none of them is a failed login. On the code page it also
+        raises CodeRepeated.
         """
         secret_code = Secret(secret_code)
         try:
@@ -60,10 +61,12 @@ class PiggyBackend(BaseBackend):
         except ValueError:
             return None
         try:
-            identity = verification.check_code(recipient, code, request=request)
+            with verification.checked_code(
+                recipient, code, request=request
+            ) as identity:
+                user = self.admit(request, identity)
         except CodeRejected:
             return None
-        user = self.admit(request, identity)
         axes.remember_success(request, user, recipient)
         return user
 

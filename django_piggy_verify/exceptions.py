@@ -8,6 +8,7 @@ The exceptions of this package, sorted by who must act.
     +-- ContactUnknown           nobody: answer as if sent
     +-- TooManyAttempts          the person: wait .retry_after seconds
     +-- LoginRefused             nobody: this user may not log in this way
+    +-- CodeRepeated             nobody: lead on as the first request did
     +-- ProviderError            .status .api_code; str() is safe to log
         +-- ProviderUnavailable  time: no connection, time-out, 5xx, unreadable
         +-- ProviderRefused      an operator: bad key, inactive account, no portal
@@ -22,6 +23,20 @@ class PiggyVerifyError(Exception):
 
 class CodeRejected(PiggyVerifyError):
     """The code is wrong, used or expired. The provider does not say which."""
+
+
+class CodeRepeated(PiggyVerifyError):
+    """
+    The same code was posted again for the same login in progress, as by two clicks.
+
+    Nothing was checked, called or counted, and nobody may be logged in for this
+    request. `was_right` says that the first request has proved a user. Otherwise it
+    is still under way. ``authenticate()`` raises this only on the code page.
+    """
+
+    def __init__(self, *, was_right: bool) -> None:
+        super().__init__("the code was posted again for the same login in progress")
+        self.was_right = was_right
 
 
 class ContactUnknown(PiggyVerifyError):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import display_for_value
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
@@ -85,8 +85,9 @@ class TallyAdmin(ReadOnlyAdmin):
         return tally.ends_at > timezone.now()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Leave out used codes: one whose row is deleted would serve again."""
-        return super().get_queryset(request).exclude(key__endswith=":code_use")
+        """Leave out codes: a used one whose row is deleted would serve again."""
+        is_of_code = Q(key__endswith=":code_use") | Q(key__endswith=":code_login")
+        return super().get_queryset(request).exclude(is_of_code)
 
     @retries.retry_on_conflict
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -118,11 +118,16 @@ def allowed(limit: str) -> int | None:
 
 
 class Exhausted(Exception):
-    """Nothing was counted. `waits` has the seconds to wait, by limit."""
+    """
+    Nothing was counted, since some limits are reached.
 
-    def __init__(self, waits: dict[str, int]) -> None:
+    `waits` has the seconds to wait, and `numbers` has the counts, both by limit.
+    """
+
+    def __init__(self, waits: dict[str, int], numbers: dict[str, int]) -> None:
         super().__init__(", ".join(waits))
         self.waits = waits
+        self.numbers = numbers
 
 
 @retries.retry_on_conflict
@@ -139,7 +144,9 @@ def take(claims: Sequence[Claim]) -> Windows:
     now = timezone.now()
     rows = counters.find(_keys(claims))
     if exhausted := _waits(claims, rows, now):
-        raise Exhausted(exhausted)
+        full = (each for each in claims if each.limit in exhausted)
+        numbers = {each.limit: rows[each.key].number for each in full}
+        raise Exhausted(exhausted, numbers)
     new = {each.key: _end(each, now) for each in claims if each.key not in rows}
     known = [each for each in claims if each.key in rows]
     changes = [_counted(each, rows[each.key], now) for each in known]
@@ -166,16 +173,20 @@ def settle(
     *,
     give_back: Iterable[Claim] = (),
     clear: Iterable[Claim] = (),
+    put: Iterable[tuple[Claim, int]] = (),
 ) -> None:
     """
     Uncount the claims in `give_back` and reset those in `clear`, in one statement.
 
     A claim is uncounted only in the window that it was counted in. A cleared window
-    is over.
+    is over. The claims in `put` get the count beside them, in the same window.
     """
     cleared = [counters.clear(each.key) for each in clear]
     returned = [counters.give_back(each.key, windows[each.key]) for each in give_back]
-    counters.change(cleared + returned)
+    numbered = [
+        counters.put(each.key, windows[each.key], number=number) for each, number in put
+    ]
+    counters.change(cleared + returned + numbered)
 
 
 @retries.retry_on_conflict

@@ -56,18 +56,28 @@ def of_login(login: Login) -> Claim:
     )
 
 
-def of_code(recipient: str, code: Secret) -> Claim:
+def of_code(
+    recipient: str, code: Secret, request: HttpRequest | None
+) -> tuple[Claim, list[Claim]]:
     """
-    Return the claim that lets a code be right only once.
+    Return the claim that lets a code be right only once, and how to know it again.
 
     All spellings that the provider could take for one code share a claim. Nobody
     knows whether the provider looks at the case and at dashes.
+
+    The second one is a list with a claim of the code in this login in progress. Its
+    count says what came of the code there. Without a login the list is empty.
     """
     spelling = Secret(code.replace("-", "").casefold())
     subject = Secret(f"{recipients.key(recipient)}\0{spelling}")
-    # It is counted before the call, and has to last for `login_ttl` after the call.
-    held = conf.login_ttl + ceil(conf.timeout)
-    return fixed_windows.claim("code_use", subject, rate=Rate(1, held))
+    # They are counted before the call, and have to last for `login_ttl` after it.
+    rate = Rate(1, conf.login_ttl + ceil(conf.timeout))
+    use = fixed_windows.claim("code_use", subject, rate=rate)
+    login = pending.attached_to(request)
+    if login is None:
+        return use, []
+    subject = Secret(f"{login.id}\0{subject}")
+    return use, [fixed_windows.claim("code_login", subject, rate=rate)]
 
 
 def unlock(recipient: str) -> int:

@@ -15,7 +15,9 @@ from django_piggy_verify import events, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeRejected,
+    CodeRepeated,
     ContactUnknown,
+    LoginRefused,
     ProviderError,
     TooManyAttempts,
 )
@@ -27,6 +29,13 @@ from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.providers.calls import logged_call
 from django_piggy_verify.secret import Secret
+
+_NOTHING, _UNDER_WAY, _PROVED, _REFUSED = range(4)
+"""
+What came of a code in a login in progress: the count of its row.
+
+A wrong code and an outage leave nothing, so that the code can be posted again.
+"""
 
 
 def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResult:
@@ -53,31 +62,49 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
         return SendResult(is_sent=True, resend_in=_wait_after_send(cooldown))
 
 
-def check_code(
+@contextmanager
+def checked_code(
     recipient: str, code: Secret, *, request: HttpRequest | None = None
-) -> Identity:
+) -> Iterator[Identity]:
     """
-    Have a code judged that was mailed to `recipient`, and answer whom it proved.
+    Have a code checked that was mailed to `recipient`, and yield whom it proved.
+
+    The block finds the user. The counts of a right code are settled when it ends, so
+    that one statement also notes what came of the code in this login in progress.
 
     A code that was right once is refused here for ``PIGGY_VERIFY_LOGIN_TTL``
     seconds, whatever the provider would say.
 
-    Raises CodeRejected, TooManyAttempts, ProviderUnavailable, ProviderRefused.
+    Raises CodeRejected, CodeRepeated, LoginRefused, TooManyAttempts,
+    ProviderUnavailable, ProviderRefused.
     """
     by_recipient = rate_limits.of_check_by_recipient(recipient, request)
     by_visitor = rate_limits.of_check_by_visitor(recipient, request)
-    use = rate_limits.of_code(recipient, code)
-    windows = _take_for_check([*by_recipient, *by_visitor], use, recipient, request)
+    use, in_login = rate_limits.of_code(recipient, code, request)
+    counted = [*by_recipient, *by_visitor]
+    windows = _take_for_check(counted, use, in_login, (recipient, request))
     try:
         identity = _check(recipient, code, request)
     except CodeRejected:
-        fixed_windows.settle(windows, give_back=[use])
+        fixed_windows.settle(windows, give_back=[use, *in_login])
         raise
     except ProviderError:
-        fixed_windows.settle(windows, give_back=[*by_recipient, *by_visitor, use])
+        fixed_windows.settle(windows, give_back=[*counted, use, *in_login])
         raise
-    fixed_windows.settle(windows, give_back=by_visitor, clear=by_recipient)
-    return identity
+    outcome = _NOTHING
+    try:
+        yield identity
+        outcome = _PROVED
+    except LoginRefused:
+        outcome = _REFUSED
+        raise
+    finally:
+        fixed_windows.settle(
+            windows,
+            give_back=by_visitor,
+            clear=by_recipient,
+            put=[(each, outcome) for each in in_login],
+        )
 
 
 def require_attempts_left(request: HttpRequest) -> None:
@@ -144,12 +171,20 @@ def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identit
 
 
 def _take_for_check(
-    claims: list[Claim], use: Claim, recipient: str, request: HttpRequest | None
+    claims: list[Claim],
+    use: Claim,
+    in_login: list[Claim],
+    asked: tuple[str, HttpRequest | None],
 ) -> Windows:
+    recipient, request = asked
     try:
-        return fixed_windows.take([*claims, use])
+        return fixed_windows.take([*claims, use, *in_login])
     except Exhausted as refusal:
-        waits = refusal.waits
+        for each in in_login:
+            _raise_if_repeated(each, refusal)
+        waits = {**refusal.waits}
+    for each in in_login:
+        waits.pop(each.limit, None)
     if waits.pop(use.limit, None) is None or waits:
         raise _too_many(waits, recipient, request)
     # Right once before, so wrong now; whoever repeats it is counted all the same.
@@ -157,6 +192,17 @@ def _take_for_check(
         fixed_windows.take(claims)
     _tell_rejection(recipient, request)
     raise CodeRejected
+
+
+def _raise_if_repeated(in_login: Claim, refusal: Exhausted) -> None:
+    """Raise what came of the same code when this login in progress had it first."""
+    outcome = refusal.numbers.get(in_login.limit, _NOTHING)
+    if outcome == _REFUSED:
+        raise LoginRefused("the same code was refused in the same login in progress")
+    age = in_login.rate.period - refusal.waits.get(in_login.limit, 0)
+    # A process that dies leaves its request under way for ever: then it is wrong.
+    if outcome == _PROVED or (outcome == _UNDER_WAY and age <= 2 * conf.timeout):
+        raise CodeRepeated(was_right=outcome == _PROVED)
 
 
 def _too_many(

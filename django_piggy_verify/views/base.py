@@ -177,13 +177,15 @@ class FlowView(ProtectedView):
 
     def waiting_for_code(self, login: Login) -> HttpResponse:
         """Lead to the code page, and keep the login in progress."""
-        response: HttpResponse
-        if prefers_json(self.request):
-            response = JsonResponse(state(login), status=202)
-        else:
-            response = HttpResponseRedirect(self.get_page_url("code"))
+        response = self.lead_to_code_page(login)
         pending.remember(self.request, response, login)
         return response
+
+    def lead_to_code_page(self, login: Login) -> HttpResponse:
+        """Lead to the code page, or tell a script the state of `login`."""
+        if prefers_json(self.request):
+            return JsonResponse(state(login), status=202)
+        return HttpResponseRedirect(self.get_page_url("code"))
 
     def expired(self) -> HttpResponse:
         """Say that there is no login in progress, or that it is too old."""

@@ -21,7 +21,11 @@ from django.middleware.csrf import get_token
 from django.views.generic import FormView
 
 from django_piggy_verify import recipients, tokens
-from django_piggy_verify.exceptions import ContactUnknown, TooManyAttempts
+from django_piggy_verify.exceptions import (
+    CodeRepeated,
+    ContactUnknown,
+    TooManyAttempts,
+)
 from django_piggy_verify.forms import CodeForm, EmailForm
 from django_piggy_verify.login import devices, pending, verification
 from django_piggy_verify.login.pending import Login
@@ -195,6 +199,24 @@ class CodeView(LoginPage, FormPage):
             login=login,
             **kwargs,
         )
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Check the code, unless the same login in progress has just posted it."""
+        try:
+            return super().post(request, *args, **kwargs)
+        except CodeRepeated as repetition:
+            return self.repeated(repetition)
+
+    def repeated(self, repetition: CodeRepeated) -> HttpResponse:
+        """
+        Lead on as the first request with this code does, and log nobody in.
+
+        The browser has the session of the first request, or is about to get it. No
+        cookie is set, since it might arrive after those of the first request.
+        """
+        if repetition.was_right:
+            return self.send_on(self.get_next())
+        return self.lead_to_code_page(self.open_login)
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Log the user in, fetch the auth token, and lead on."""

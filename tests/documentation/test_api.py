@@ -7,9 +7,12 @@ response of the document must occur. Without schemathesis, the tests are skipped
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy, deepcopy
 from itertools import count
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -128,6 +131,16 @@ class Visitor:
     def type_code(self, code: str = "") -> Any:
         code = code or self.demo.last_code(self.recipient)
         return self.send("checkCode", code=code, recipient=self.recipient)
+
+    def type_code_twice_at_once(self) -> Any:
+        """Return the second answer. The API takes its time for the first one."""
+        self.tell_sandbox("switches", **{**CALM, "delay": 3})
+        first = copy(self)
+        first.session = deepcopy(self.session)
+        with ThreadPoolExecutor() as pool:
+            pool.submit(first.type_code)
+            time.sleep(1.5)
+            return self.type_code()
 
     def asked(self) -> Self:
         self.ask()
@@ -278,6 +291,7 @@ IN_THE_OPEN_SHOP = {
     Answer("readLogin", 200): lambda me: me.asked().send("readLogin"),
     Answer("readLogin", 409, "login_expired"): lambda me: me.send("readLogin"),
     Answer("checkCode", 200): lambda me: me.asked().type_code(),
+    Answer("checkCode", 202): lambda me: me.asked().type_code_twice_at_once(),
     Answer("checkCode", 400, "invalid"): lambda me: me.asked().type_code("  "),
     Answer("checkCode", 400, "code_rejected"): lambda me: me.asked().type_code("wrong"),
     Answer("checkCode", 403, "csrf_failed"): (

@@ -266,11 +266,15 @@ def test_a_right_code_posted_many_times_at_once_logs_in_once(
     client, code, piggy_sandbox, unlimited
 ):
     browsers = tabs(client, 10)
+    piggy_sandbox.switches.delay = 0.1
 
-    at_once(lambda browser: type_code(browser, code), browsers)
+    pages = at_once(lambda browser: type_code(browser, code), browsers)
 
     assert sum(map(is_logged_in, browsers)) == 1
     assert calls(piggy_sandbox).count("verify") == 1
+    assert Counter(page.url for page in pages).keys() <= {"/members/", "/login/code/"}
+    numbers = {tally.key[45:]: tally.count for tally in Tally.objects.all()}
+    assert numbers["check_login"] == numbers["check_ip"] == 0
 
 
 def test_concurrent_requests_for_a_code_send_one(contact, piggy_sandbox):

@@ -272,6 +272,27 @@ def test_limits_are_exact_inside_a_transaction():
             fixed_windows.take([claim(count=1)])
 
 
+def test_a_count_can_be_put_in_the_window_it_was_taken_in(db):
+    windows = fixed_windows.take([claim()])
+    fixed_windows.settle(windows, put=[(claim(), 7)])
+
+    with pytest.raises(Exhausted) as refusal:
+        fixed_windows.take([claim()])
+
+    assert refusal.value.numbers == {claim().limit: 7}
+
+
+def test_no_count_is_put_in_a_later_window(db, time_machine):
+    time_machine.move_to(0, tick=False)
+    windows = fixed_windows.take([claim()])
+    time_machine.shift(60)
+    fixed_windows.take([claim()])
+
+    fixed_windows.settle(windows, put=[(claim(), 7)])
+
+    assert fixed_windows.usage([claim()])[0].number == 1
+
+
 def test_keys_are_hashed_with_the_sites_own_key(settings):
     before = claim().key
 
@@ -280,7 +301,7 @@ def test_keys_are_hashed_with_the_sites_own_key(settings):
     assert claim().key != before
 
 
-@pytest.mark.parametrize("limit", [*DEFAULT_RATE_LIMITS, "code_use"])
+@pytest.mark.parametrize("limit", [*DEFAULT_RATE_LIMITS, "code_use", "code_login"])
 def test_a_key_has_room_for_the_name_of_its_limit(limit):
     key = claim(limit).key
     Tally(key=key, count=1, ends_at=timezone.now()).clean_fields()

@@ -330,7 +330,7 @@ CRASHES = {
         django_piggy_verify.tokens.fetch_at_login
         django_piggy_verify.http.client.call
         django_piggy_verify.login.rate_limits.of_code
-        django_piggy_verify.login.verification.check_code
+        django_piggy_verify.login.verification.checked_code
         django_piggy_verify.views.login.log_in
     """,
     "see_token": """
@@ -401,11 +401,12 @@ def test_no_crash_shows_a_secret(visit, evidence, broken, step, path):
     assert evidence.leaks <= WHERE_IT_BELONGS
 
 
+@pytest.mark.parametrize("limit", ["code_use", "code_login"])
 def test_no_crash_while_a_used_code_is_hashed_shows_the_code(
-    visit, evidence, monkeypatch
+    visit, evidence, monkeypatch, limit
 ):
     def crash_at_a_code(salt, text, **kwargs):
-        if text.startswith("code_use"):
+        if text.startswith(limit):
             raise ArithmeticError("broken on purpose")
         return salted_hmac(salt, text, **kwargs)
 

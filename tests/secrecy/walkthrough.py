@@ -160,7 +160,8 @@ class Visit:
         verification.send_code(BOB)
 
     def check(self):
-        verification.check_code(BOB, Secret(CODE))
+        with verification.checked_code(BOB, Secret(CODE)):
+            pass
 
     def judge(self):
         PiggyProvider().check_code(Challenge(recipient=BOB), Secret(CODE))

@@ -25,6 +25,8 @@ LIMITS = {
     "check_ip": (60, HOUR),
     # A used code is refused for as long as a login and a call last.
     "code_use": (1, 10 * MINUTE + 10),
+    # What came of a code in a login in progress is kept as long.
+    "code_login": (1, 10 * MINUTE + 10),
 }
 """How many in how many seconds, by default."""
 
@@ -73,6 +75,7 @@ class Model:
         self.barred: set[int] = set()
         self.trouble = Trouble()
         self._counts: dict[tuple[str, object], tuple[float, int]] = {}
+        self._outcomes: dict[object, Outcome] = {}
         self._numbers = count()
 
     def begin(self, recipient, next_url, earlier):
@@ -144,13 +147,14 @@ class Model:
         visitor = [("check_login", login.id)]
         if device is None:
             visitor.append(("check_ip", ip))
-        use = [("code_use", (login.key, code.casefold()))]
-        full = self._take([*recipient, *visitor, *use])
-        if full == ["code_use"]:
-            self._take([*recipient, *visitor])
-            return Promise(self._rejected(login))
-        if full:
-            return Promise(Outcome.LIMITED)
+        use = [
+            ("code_use", (login.key, code.casefold())),
+            ("code_login", (login.id, login.key, code.casefold())),
+        ]
+        if full := self._take([*recipient, *visitor, *use]):
+            if full == ["code_use"]:
+                self._take([*recipient, *visitor])
+            return Promise(self._not_checked(full, login, use[1]))
         if self.trouble.check is Outcome.UNAVAILABLE:
             self._give_back([*recipient, *visitor, *use])
             return Promise(Outcome.UNAVAILABLE, self._reached("verify"))
@@ -161,8 +165,16 @@ class Model:
         for each in recipient:
             self._counts[each] = self._counts[each][0], 0
         if self.users.get(uid) in self.barred:
+            self._outcomes[use[1]] = Outcome.REFUSED
             return Promise(Outcome.REFUSED, ["verify"])
+        self._outcomes[use[1]] = Outcome.SENT_ON
         return Promise(Outcome.SENT_ON, ["verify", "auth-token"])
+
+    def _not_checked(self, full, login, repeated):
+        """Name the outcome of a code that the same login may have posted before."""
+        if "code_login" in full:
+            return self._outcomes[repeated]
+        return self._rejected(login) if full == ["code_use"] else Outcome.LIMITED
 
     def _rejected(self, login):
         is_last = self._is_full("check_login", login.id)
