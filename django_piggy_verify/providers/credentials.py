@@ -123,6 +123,7 @@ def _current_key() -> Secret:
         if isinstance(key, str):
             return Secret(key)
         cause = f"the API key's callable returned {type(key).__name__}"
+        del key  # it may be the key in bytes, and tracebacks show local variables
     raise refusal(cause)
 
 

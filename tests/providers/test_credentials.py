@@ -139,6 +139,12 @@ def test_a_callable_that_returns_no_text_is_refused(upstream, settings, key):
     assert upstream.connections == 0
 
 
+def test_the_debug_page_shows_no_key_of_the_wrong_type(upstream, settings):
+    settings.PIGGY_VERIFY_API_KEY = KEY.encode
+
+    assert secrets_in(debug_page(fetch)) == []
+
+
 def test_a_callable_that_fails_is_an_error_of_the_project(upstream, settings):
     def fail():
         raise KeyError("the vault's secret")
