@@ -84,13 +84,17 @@ def remember(request: HttpRequest, response: HttpResponseBase, recipient: str) -
 
 
 def _read(request: HttpRequest) -> Sequence[_Entry]:
-    """Return the members of this browser, the last login first."""
+    """
+    Return the members of this browser, the last login first.
+
+    A cookie that another version of this package has signed may have other fields.
+    """
+    earliest = time.time() - MAX_AGE
     try:
         entries = _signer().unsign_object(request.COOKIES.get(COOKIE, ""))
-    except signing.BadSignature:
+        return [each for each in map(_Entry._make, entries) if each.at > earliest]
+    except (signing.BadSignature, TypeError, ValueError):
         return []
-    earliest = time.time() - MAX_AGE
-    return [each for each in map(_Entry._make, entries) if each.at > earliest]
 
 
 def _tags(recipient: str) -> Iterator[str]:

@@ -131,6 +131,25 @@ def test_a_forged_cookie_changes_nothing(known, burned, piggy_sandbox, value):
     assert log_in(known, piggy_sandbox).status_code == 429
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        signing.Signer(salt=SALT).sign("no JSON"),
+        signing.Signer(salt=SALT).sign_object({"members": []}),
+        signing.Signer(salt=SALT).sign_object([["0" * 32, "x"]]),
+        signing.Signer(salt=SALT).sign_object([["0" * 32, "x", "today"]]),
+    ],
+    ids=["no JSON", "an object", "a field less", "no time"],
+)
+def test_a_cookie_of_another_version_changes_nothing(
+    known, burned, piggy_sandbox, value
+):
+    """While an upgrade is rolled out or back, two versions set the cookie."""
+    known.cookies[device_cookie(known).key] = value
+
+    assert log_in(known, piggy_sandbox).status_code == 429
+
+
 def test_a_member_signed_under_another_key_changes_nothing(
     known, burned, piggy_sandbox
 ):
