@@ -1,4 +1,4 @@
-"""The read-only admin: contacts with their limits, and what was counted."""
+"""The read-only admin of contacts and counters."""
 
 from django_piggy_verify.admin.contacts import ContactAdmin
 from django_piggy_verify.admin.counts import TallyAdmin

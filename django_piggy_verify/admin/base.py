@@ -1,4 +1,4 @@
-"""What the pages of the admin share: they only show, in words for people."""
+"""The base of the admin classes: pages that show and delete, but change nothing."""
 
 from typing import Any, Final, cast
 
@@ -13,17 +13,17 @@ LIMITS: Final = {
     "send_cooldown": _("codes sent to an address within the pause"),
     "send_recipient": _("codes sent to an address"),
     "send_recipient_day": _("codes sent to an address in a day"),
-    "send_ip": _("codes asked for by a client address"),
+    "send_ip": _("codes requested from a client address"),
     "check_login": _("wrong codes in one login"),
     "check_recipient": _("wrong codes for an address"),
     "check_recipient_day": _("wrong codes for an address in a day"),
     "check_ip": _("wrong codes from a client address"),
 }
-"""What each limit counts."""
+"""The text that the admin shows for each limit."""
 
 
 LISTED: Final = 10_000
-"""How many rows a list shows at most. To skip more of them takes a database long."""
+"""The maximum number of rows in a list. Databases are slow to skip more rows."""
 
 
 class CutPaginator(Paginator):  # type: ignore[type-arg]
@@ -47,9 +47,9 @@ class CutPaginator(Paginator):  # type: ignore[type-arg]
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """
-    An admin that shows and deletes, but writes nothing.
+    An admin that shows and deletes rows, but does not add or change them.
 
-    No page of it reads a whole table, however large that is.
+    No page reads a whole table.
     """
 
     paginator = CutPaginator
@@ -60,28 +60,28 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
-        """Act on the rows that were listed, also where all of them are selected."""
+        """Run an action. "Select all" means the rows that the list can show."""
         if request.POST.get("select_across", "0") != "0":
             keys = queryset.values_list("pk", flat=True)[:LISTED]
             queryset = queryset.filter(pk__in=list(keys))
         return super().response_action(request, queryset, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody makes a row by hand."""
+        """Return False, because only a login adds rows."""
         return False
 
     def has_change_permission(
         self, request: HttpRequest, obj: Model | None = None
     ) -> bool:
-        """Nobody changes one by hand."""
+        """Return False, because only a login changes rows."""
         return False
 
 
 class Filter(admin.SimpleListFilter):
-    """A filter by one of a few `words`."""
+    """A filter with a fixed list of choices, `words`."""
 
     words: Any = ()
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        """Offer the words."""
+        """Return the choices."""
         return self.words

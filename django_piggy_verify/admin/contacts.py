@@ -1,4 +1,8 @@
-"""Contacts: how old the token is, never the token, and how far the limits are."""
+"""
+The admin of contacts, with the state of the auth token and the counts.
+
+The admin never shows a token.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,7 +31,7 @@ from django_piggy_verify.models import AuthToken, Contact
 
 
 class TokenFilter(Filter):
-    """Contacts by the state of their token."""
+    """Filters contacts by the state of their token."""
 
     title = _("auth token")
     parameter_name = "token"
@@ -36,7 +40,7 @@ class TokenFilter(Filter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Contact]
     ) -> QuerySet[Contact]:
-        """Narrow the list down, by the rule that the token is refreshed by."""
+        """Return the contacts whose token is in the chosen state."""
         word = self.value() or ""
         if word not in Freshness.values:
             return queryset
@@ -44,25 +48,25 @@ class TokenFilter(Filter):
 
 
 class ProviderFilter(Filter):
-    """Contacts by their provider, where there are several."""
+    """Filters contacts by their provider, if there are several providers."""
 
     title = _("provider")
     parameter_name = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        """Offer the providers that have contacts."""
+        """Return the providers that have contacts."""
         found = list(_providers())
         return [(each, each) for each in found] if len(found) > 1 else []
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Contact]
     ) -> QuerySet[Contact]:
-        """Narrow the list down, by the name of the provider."""
+        """Return the contacts of the chosen provider."""
         return queryset.filter(provider=self.value()) if self.value() else queryset
 
 
 def _providers() -> Iterator[str]:
-    """Yield each name in order, by one look into the index instead of at every row."""
+    """Yield each name in order. One query per name uses the index, not every row."""
     names = Contact.objects.order_by("provider").values_list("provider", flat=True)
     name = names.first()
     while name is not None:
@@ -79,7 +83,7 @@ def _keys_of(term: str) -> Iterator[int]:
 
 
 def _spellings(term: str) -> set[str]:
-    """Return an address as it may be stored, in lower case."""
+    """Return the spellings in lower case that may be stored for this address."""
     spellings = {term.strip().lower()}
     with suppress(ValueError):
         spellings.add(recipients.key(recipients.normalise(term)))
@@ -89,11 +93,11 @@ def _spellings(term: str) -> set[str]:
 @admin.register(Contact)
 class ContactAdmin(ButtonAdmin):
     """
-    Contacts, searchable by address and id, with the state of their token.
+    The admin of contacts, with a search by address and id.
 
-    Its actions ask for the permission to change contacts: they change none, but
-    what is stored about them. None calls the provider. What they call is imported
-    by them: finding the admin must not load the whole flow.
+    The actions require the permission to change contacts. They change the tokens and
+    the counts of a contact, and do not call the provider. They import the modules of
+    the login when they run, so that each process starts fast.
     """
 
     list_display = ("email", "verified_at", "token_state", "user", "uid", "provider")
@@ -125,8 +129,8 @@ class ContactAdmin(ButtonAdmin):
             {
                 "fields": ("limits",),
                 "description": _(
-                    "What is counted for this address. Browsers that the member has "
-                    "logged in with before have counts of their own."
+                    "The counts of this address. Browsers that the member has logged "
+                    "in with before have their own counts."
                 ),
             },
         ),
@@ -134,20 +138,20 @@ class ContactAdmin(ButtonAdmin):
 
     @admin.display(description=_("auth token"))
     def token_state(self, contact: Contact) -> str:
-        """Answer whether a token is cached and how long it serves, in a word."""
+        """Return the state of the contact's token in a word."""
         token: AuthToken | None = getattr(contact, "auth_token", None)
         return str(cache.freshness(token.expires_at if token else None).label)
 
     @admin.display(description=pgettext_lazy("counts", "counted"))
     def limits(self, contact: Contact) -> str:
-        """Answer how far the contact's address is under each limit, line by line."""
+        """Return the counts of the contact's address, one limit in each line."""
         from django_piggy_verify.login import rate_limits  # noqa: PLC0415
 
         return "\n".join(map(_line, rate_limits.usage_of(contact.email)))
 
     @admin.action(permissions=["act"], description=_("Forget the auth token"))
     def forget_tokens(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        """Drop the cached tokens: the next ones are fetched when they are needed."""
+        """Delete the cached tokens. New ones are fetched when they are needed."""
         from django_piggy_verify import tokens  # noqa: PLC0415
 
         done = gettext("Forgot the auth token.")
@@ -163,7 +167,7 @@ class ContactAdmin(ButtonAdmin):
         permissions=["act"], description=_("Unlock: clear the limits of this address")
     )
     def unlock(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
-        """Clear what was counted, as ``manage.py piggy_verify_unlock`` does."""
+        """Clear the counts, as ``manage.py piggy_verify_unlock`` does."""
         from django_piggy_verify.login import rate_limits  # noqa: PLC0415
 
         done = gettext("Cleared the limits of the address.")
@@ -176,7 +180,7 @@ class ContactAdmin(ButtonAdmin):
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
-        """Whether the staff member might change contacts, if these were changeable."""
+        """Return whether the staff member has the permission to change contacts."""
         codename = get_permission_codename("change", self.opts)
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")
 
@@ -186,15 +190,16 @@ class ContactAdmin(ButtonAdmin):
         """
         Find an address in any case, or an id.
 
-        The keys are looked up first. With the order of the list in one statement, a
-        database may read the rows in that order instead of using an index.
+        The first query finds the keys, and the second query reads the rows in the order
+        of the list. With a single query, a database may read all rows in that order
+        instead of using an index.
         """
         if search_term:
             queryset = queryset.filter(pk__in=list(_keys_of(search_term)))
         return queryset, False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Read the token's times with the contact; the ciphertext stays where it is."""
+        """Read the times of the token with the contact, without the ciphertext."""
         contacts = super().get_queryset(request).select_related("user", "auth_token")
         return contacts.defer("auth_token__ciphertext")
 
@@ -205,7 +210,7 @@ class ContactAdmin(ButtonAdmin):
         act: Callable[[Contact], int],
         done: str,
     ) -> int:
-        """Act on one contact after the other, and note each in the admin's log."""
+        """Call `act` for each contact, and write each change to the admin's log."""
         count = 0
         for contact in contacts:
             if changed := act(contact):
@@ -214,14 +219,14 @@ class ContactAdmin(ButtonAdmin):
         return count
 
 
-def _line(standing: Usage) -> str:
-    """Say how far one limit is."""
+def _line(usage: Usage) -> str:
+    """Return the line of one limit."""
     values: dict[str, Any] = {
-        "limit": LIMITS[standing.limit],
-        "number": standing.number,
-        "allowed": standing.allowed,
+        "limit": LIMITS[usage.limit],
+        "number": usage.number,
+        "allowed": usage.allowed,
     }
-    if standing.ends_at is None:
+    if usage.ends_at is None:
         return gettext("%(limit)s: %(number)d of %(allowed)d") % values
-    values["until"] = display_for_value(standing.ends_at, "")
+    values["until"] = display_for_value(usage.ends_at, "")
     return gettext("%(limit)s: %(number)d of %(allowed)d, until %(until)s") % values

@@ -1,4 +1,8 @@
-"""What was counted, by limit: how much of how much, and until when; never of whom."""
+"""
+The admin of the counters: the limit, the count and the end of each window.
+
+A counter does not contain the address that it counts, so the admin cannot show it.
+"""
 
 from typing import Any
 
@@ -16,7 +20,7 @@ from django_piggy_verify.models import Tally
 
 
 class LimitFilter(Filter):
-    """Counts by their limit."""
+    """Filters counters by their limit."""
 
     title = pgettext_lazy("counts", "limit")
     parameter_name = "limit"
@@ -25,14 +29,14 @@ class LimitFilter(Filter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Tally]
     ) -> QuerySet[Tally]:
-        """Narrow the list down, by the end of the keys."""
+        """Return the counters of the chosen limit. Their keys end with its name."""
         if not self.value():
             return queryset
         return queryset.filter(key__endswith=f":{self.value()}")
 
 
 class WindowFilter(Filter):
-    """Counts by whether their window is over."""
+    """Filters counters by whether their window has ended."""
 
     title = pgettext_lazy("counts", "window")
     parameter_name = "window"
@@ -44,7 +48,7 @@ class WindowFilter(Filter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Tally]
     ) -> QuerySet[Tally]:
-        """Narrow the list down, by the server's clock."""
+        """Return the chosen counters, by the clock of this server."""
         match self.value():
             case "running":
                 return queryset.filter(ends_at__gt=timezone.now())
@@ -55,7 +59,7 @@ class WindowFilter(Filter):
 
 @admin.register(Tally)
 class TallyAdmin(ReadOnlyAdmin):
-    """The table of counts; to delete a row is to forget what it counts."""
+    """The admin of the counters. Staff can delete a counter to clear it."""
 
     list_display = ("limit", "count", "allowed", "window_ends_at", "is_running")
     list_filter = (LimitFilter, WindowFilter)
@@ -64,28 +68,28 @@ class TallyAdmin(ReadOnlyAdmin):
 
     @admin.display(description=pgettext_lazy("counts", "limit"))
     def limit(self, tally: Tally) -> str:
-        """Answer what is counted, in words."""
+        """Return the text of the limit."""
         limit = fixed_windows.limit_of(tally.key)
         return str(LIMITS.get(limit, limit))
 
     @admin.display(description=pgettext_lazy("counts", "allowed"))
     def allowed(self, tally: Tally) -> int | None:
-        """Answer how many the settings let through now."""
+        """Return the number of attempts that the current settings allow."""
         return fixed_windows.allowed(fixed_windows.limit_of(tally.key))
 
     @admin.display(description=_("window ends at"), ordering="ends_at")
     def window_ends_at(self, tally: Tally) -> str:
-        """Answer when it ends, or has ended; nothing where a right code cleared it."""
+        """Return the end of the window, or a dash if a right code cleared it."""
         is_cleared = tally.ends_at == counters.long_ago()
         return display_for_value(None if is_cleared else tally.ends_at, "-")
 
     @admin.display(description=pgettext_lazy("counts", "running"), boolean=True)
     def is_running(self, tally: Tally) -> bool:
-        """Whether the window still runs; if not, the next try begins a new one."""
+        """Return whether the window has not ended yet."""
         return tally.ends_at > timezone.now()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Leave out codes: a used one whose row is deleted would serve again."""
+        """Leave out used codes: without its row, a used code would work again."""
         is_of_code = Q(key__endswith=":code_use") | Q(key__endswith=":code_login")
         return super().get_queryset(request).exclude(is_of_code)
 

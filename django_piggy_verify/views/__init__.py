@@ -1,4 +1,4 @@
-"""The pages: those that log in, and those for who is logged in."""
+"""The pages of the login, and the pages for members who are logged in."""
 
 from django_piggy_verify.views.base import FlowView
 from django_piggy_verify.views.contacts import AuthTokenView, PortalView

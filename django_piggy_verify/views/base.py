@@ -57,7 +57,7 @@ class FlowView(ProtectedView):
     interrupted_template_name = "piggy_verify/interrupted.html"
     messages = {
         **ProtectedView.messages,
-        "login_expired": _("There is no login to go on with. Ask for a new code."),
+        "login_expired": _("There is no login in progress. Ask for a new code."),
         "too_many_attempts": _("There were too many attempts. Try again in %(wait)s."),
         "login_refused": _("You cannot log in to this account with a code."),
     }

@@ -1,7 +1,7 @@
 """
-The pages for members who are logged in: the auth token, and the way to the portal.
+The pages for members who are logged in: the auth token and the portal.
 
-Both return a credential of the provider, and only to the member's own browser.
+Each page returns a credential of the provider to the member's own browser.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from django_piggy_verify.views.protection import ProtectedView
 
 class AuthTokenView(ProtectedView):
     """
-    Gives the logged-in contact's auth token to a script of the page.
+    Returns the auth token of the logged-in contact to a script.
 
     Returns 404 unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
     """
@@ -85,7 +85,7 @@ class PortalView(AccessMixin, FlowView):
     }
 
     def turned_away(self) -> HttpResponse | None:
-        """Ask a visitor without a login to log in, and refuse a prefetch."""
+        """Ask visitors to log in first, and refuse a prefetch."""
         if "prefetch" in self.request.headers.get("Sec-Purpose", ""):
             return HttpResponse(status=503)
         if self.request.user.is_authenticated:
@@ -128,7 +128,7 @@ class PortalView(AccessMixin, FlowView):
 
 
 class _HiddenRedirect(HttpResponse):
-    """A redirect whose target no traceback shows."""
+    """A redirect that hides its target from tracebacks."""
 
     status_code = 302
 

@@ -1,7 +1,7 @@
 """
-Content negotiation: read a form or a JSON body, and see which one is wanted back.
+Content negotiation: read forms and JSON bodies, and choose between HTML and JSON.
 
-Posted secrets are also hidden here from other code that reads the request.
+The module also hides posted secrets from other code that reads the request.
 """
 
 import json
@@ -23,8 +23,8 @@ def form_data(request: HttpRequest) -> Mapping[str, str]:
     """
     Return the fields that were posted, from a form or a JSON object.
 
-    Only texts and whole numbers of a JSON object are read. Any other JSON body has
-    no fields, so that the form names the fields that are missing.
+    Of a JSON object, only texts and whole numbers are read. Any other JSON body counts
+    as a body without fields, so the form says which fields are missing.
     """
     if request.content_type != "application/json":
         return request.POST
@@ -54,11 +54,11 @@ def cross_out(request: HttpRequest, *names: str) -> None:
 def error_response(
     status: int, code: str, message: str, fields: Mapping[str, object] | None = None
 ) -> JsonResponse:
-    """Return an error in the one JSON shape that all errors have."""
+    """Return an error as JSON. All errors have the same shape."""
     error = {"code": code, "message": message, "fields": fields or {}}
     return JsonResponse({"error": error}, status=status)
 
 
 def _text(value: str | int) -> str:
-    """Return `value` as text that every response can encode: no lone surrogates."""
+    """Return `value` as text without lone surrogates, which no response can encode."""
     return str(value).encode("utf-8", "surrogatepass").decode("utf-8", "replace")

@@ -1,7 +1,7 @@
 """
-Protect every page: CSRF check, no caching, no transaction; and word errors as JSON.
+Protect every page: CSRF check, no caching, no transaction. Return errors as JSON.
 
-The decorators wrap the view itself, so that no override of `dispatch` loses them.
+The decorators wrap the whole view. So they work even if a project overrides `dispatch`.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,15 +37,15 @@ _View = Callable[..., HttpResponseBase]
 
 def _read_as_utf_8(view: _View) -> _View:
     """
-    Read the request as UTF-8, as every form sends it.
+    Decode the request as UTF-8, which every form uses.
 
-    Django returns a bare 400 for some charsets that the headers may name, and a 500
-    for "hex".
+    Otherwise Django returns a bare 400 for some charsets in the headers, and a 500 for
+    the charset "hex".
     """
 
     @wraps(view)
     def read(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # Set only if needed: setting it discards a form that a middleware has read.
+        # Set only if it differs: Django then discards a form that is already read.
         if (request.encoding or "utf-8").lower() != "utf-8":
             request.encoding = "utf-8"
         return view(request, *args, **kwargs)
@@ -67,7 +67,7 @@ class ProtectedView(View):
 
     messages: Mapping[str, str | Promise] = {
         "csrf_failed": _("Your browser has not sent what this page needs."),
-        "method_not_allowed": _("This page cannot be asked for in this way."),
+        "method_not_allowed": _("This page does not accept this kind of request."),
         "provider_unavailable": _(
             "This does not work right now. Try again in %(wait)s."
         ),
@@ -86,8 +86,8 @@ class ProtectedView(View):
             never_cache,
             sensitive_post_parameters("email", "code", "login"),
             login_not_required,
-            # The check above shows a page of ours. The middleware would show its own
-            # bare page, even to scripts and to browsers that block cookies.
+            # The check above shows our own page or JSON. The middleware would show its
+            # bare page to scripts and to browsers that block cookies.
             csrf_exempt,
         ):
             view = guard(view)
@@ -98,7 +98,7 @@ class ProtectedView(View):
 
     @classonlymethod
     def _csrf_checked(cls, view: _View, initkwargs: dict[str, Any]) -> _View:
-        """Check the CSRF token, and show a page of ours if it fails."""
+        """Check the CSRF token. If the check fails, show our own page."""
 
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -617,7 +617,7 @@ def test_a_limit_can_be_viewed_but_not_changed(admin_client, db):
     page = admin_client.get(COUNTS).context["cl"].result_list
     url = f"{COUNTS}{quote(page[0].pk)}/change/"
 
-    assert "codes asked for by a client address" in admin_client.get(url).text
+    assert "codes requested from a client address" in admin_client.get(url).text
     assert admin_client.post(url, {"count": 0}).status_code == 403
 
 

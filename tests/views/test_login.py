@@ -242,7 +242,7 @@ def test_a_user_who_may_not_log_in_is_refused_on_a_page_of_its_own(
     response = log_in(Client(), piggy_sandbox)
 
     assert response.status_code == 403
-    assert "cannot be used with a code" in response.text
+    assert "cannot log in to this account with a code" in response.text
     assert response.cookies["piggy_verify_login"].value == ""
 
 
@@ -602,7 +602,7 @@ def test_a_limit_for_another_address_offers_no_code_form(client, contact, settin
 
     page = ask_for_code(client).text
 
-    assert "Too many codes were asked for" in page
+    assert "Too many codes were requested" in page
     assert "newest email" not in page
 
 
@@ -655,7 +655,9 @@ def test_the_page_shows_the_time_left_to_the_minute(client, contact, time_machin
     ask_for_code(client)
     time_machine.shift(271)
 
-    assert "You have about 5 minutes to enter it." in client.get("/login/code/").text
+    assert (
+        "You have about 5 minutes to enter the code." in client.get("/login/code/").text
+    )
 
 
 def test_no_time_is_shown_when_none_is_left(client, code, time_machine, piggy_sandbox):
