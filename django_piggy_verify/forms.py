@@ -1,8 +1,7 @@
 """
-What a person types: cleaning it, and the words for what is wrong with it.
+The forms for the address and the code, with their error messages.
 
-No HTTP and no session. A field's refusal costs nothing: nothing has been sent
-or counted yet.
+Forms do no HTTP and use no session. If a field is invalid, nothing is sent or counted.
 """
 
 from typing import Any
@@ -20,7 +19,7 @@ from django_piggy_verify.secret import Secret
 
 
 class RecipientField(forms.EmailField):
-    """An e-mail address, cleaned to its one spelling."""
+    """An e-mail address, cleaned by `recipients.normalise`."""
 
     default_error_messages = {
         "required": _("Enter your email address."),
@@ -32,7 +31,7 @@ class RecipientField(forms.EmailField):
         super().__init__(max_length=recipients.MAX_LENGTH, **kwargs)
 
     def to_python(self, value: Any) -> str:
-        """Answer the address as `recipients.normalise` spells it, to be validated."""
+        """Return the address in its one spelling, before the validators run."""
         typed = super().to_python(value) or ""
         try:
             return recipients.normalise(typed) if typed else typed
@@ -43,19 +42,19 @@ class RecipientField(forms.EmailField):
 
 
 class CodeField(forms.CharField):
-    """A code as people paste it, cleaned by `codes.normalise`."""
+    """A code that a person types or pastes, cleaned by `codes.normalise`."""
 
     default_error_messages = {
         "required": _("Enter the code from the email."),
         "invalid": _("Enter the code from the email, and nothing else."),
-        # The API does not tell a wrong code from a used or an expired one.
+        # The API does not say whether a code is wrong, used or expired.
         "code_rejected": _(
             "The code is wrong or has expired. Check it, or ask for a new one."
         ),
     }
 
     def to_python(self, value: Any) -> str:
-        """Answer the code as it goes to the provider; blank if nothing is left."""
+        """Return the code for the provider, or a blank text if no code was typed."""
         typed = Secret(super().to_python(value) or "")
         try:
             return codes.normalise(typed)
@@ -68,22 +67,22 @@ class CodeField(forms.CharField):
 
 
 class LoginField(forms.Field):
-    """Names the login in progress, also on a page that comes back with errors."""
+    """A hidden field that names the login in progress."""
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Answer the login that the form was made for, whatever was posted."""
+        """Return the login that the form was created for, not the posted text."""
         return initial
 
 
 class CodeInput(forms.TextInput):
-    """A text field that never shows again what was typed into it."""
+    """A text input that does not show the typed code again."""
 
     def format_value(self, value: Any) -> None:
-        """Answer nothing: a code belongs on no page."""
+        """Return None, so that no page contains a code."""
 
 
 class EmailForm(forms.Form):
-    """Asks whom to send a code to. `next` travels along unchecked."""
+    """Asks for the address to send a code to. The form does not check `next`."""
 
     email = RecipientField(
         label=_("Email address"),
@@ -102,10 +101,10 @@ class EmailForm(forms.Form):
 
 class CodeForm(forms.Form):
     """
-    Asks for the code of one login in progress, and has it checked.
+    Asks for the code of one login in progress, and checks the code.
 
-    After `is_valid` the user is in `user`. Lets TooManyAttempts, ProviderError
-    and LoginRefused through: they are no fault of the code.
+    After `is_valid`, the attribute `user` is the user. TooManyAttempts, ProviderError
+    and LoginRefused do not become errors of the field, because the code may be right.
     """
 
     code = CodeField(
@@ -132,7 +131,7 @@ class CodeForm(forms.Form):
         self.user: Any = None
 
     def clean_code(self) -> str:
-        """Trade the code for a user, through Django's own `authenticate()`."""
+        """Exchange the code for a user, with Django's `authenticate()`."""
         code: str = self.cleaned_data["code"]
         self.user = authenticate(
             self.request,
@@ -149,5 +148,5 @@ class CodeForm(forms.Form):
 
 
 def _is_blank(typed: str) -> bool:
-    """Whether only spaces and dashes were typed, so that nothing is missing else."""
+    """Return whether the text has only spaces and dashes, so that no code was typed."""
     return not typed.strip(" -\t\r\n")

@@ -1,14 +1,14 @@
 """
-Recognise characters that nobody sees in a text.
+Recognise invisible characters, and remove them around a text.
 
-Phones, messengers and copied contacts leave such characters in what people paste.
+Texts that are pasted from phones, messengers and address books contain such characters.
 """
 
 import unicodedata
 from typing import Final
 
-# Source: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode, less
-# what category Cf has already. The Braille blank is added: it looks like a space.
+# Source: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode, without
+# the characters of category Cf. The Braille blank is added: it looks like a space.
 _BLANK: Final = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))

@@ -1,8 +1,7 @@
 """
-What is stored: contacts, their encrypted tokens, and how often something was tried.
+The tables: contacts, their encrypted auth tokens, and the counters of attempts.
 
-No HTTP and no rules: who may log in is the backend's business, what counts is
-that of `limits`.
+`backends` decides who may log in. `limits` decides what is counted.
 """
 
 from typing import Any
@@ -17,16 +16,20 @@ from django_piggy_verify.db.indexes import LowerCaseIndex
 
 
 class ExactCharField(models.CharField):  # type: ignore[type-arg]
-    """Text that every database compares exactly; MariaDB folds case by default."""
+    """
+    A text that every database compares exactly.
+
+    By default, MariaDB ignores case when it compares texts.
+    """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
-        """Ask MariaDB and MySQL for a binary collation."""
+        """Set a binary collation for MariaDB and MySQL."""
         collation = {"mysql": "utf8mb4_bin"}.get(connection.vendor)
         return {**super().db_parameters(connection), "collation": collation}
 
 
 class FetchState(models.TextChoices):
-    """What is known of the last fetch of a contact's token, while it counts."""
+    """The state of the last fetch of a contact's token, valid until `fetch_until`."""
 
     IDLE = "", _("at rest")
     FETCHING = "fetching", _("under way")
@@ -36,7 +39,7 @@ class FetchState(models.TextChoices):
 
 
 class Contact(models.Model):
-    """A member of the loyalty programme, and the user who stands for it here."""
+    """A member of the loyalty programme, and the Django user of this member."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -50,7 +53,7 @@ class Contact(models.Model):
     phone = models.CharField(_("phone number"), max_length=32, blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     verified_at = models.DateTimeField(_("last verified at"))
-    # Whose turn it is to fetch the token: see `leases`.
+    # The two columns of the lease: see `leases`.
     fetch_until = models.DateTimeField(
         _("fetch state counts until"), null=True, editable=False
     )
@@ -66,7 +69,7 @@ class Contact(models.Model):
     class Meta:
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
-        # For the admin, which searches and sorts by these.
+        # The admin searches and sorts by these fields.
         indexes = (
             LowerCaseIndex(fields=("email",), name="piggy_verify_contact_email"),
             models.Index(fields=("uid",), name="piggy_verify_contact_by_uid"),
@@ -86,17 +89,17 @@ class Contact(models.Model):
 
     @property
     def binding(self) -> str:
-        """What this contact's tokens are encrypted for."""
+        """The text that the encryption binds this contact's token to."""
         return binding(self.provider, self.uid)
 
 
 def binding(provider: str, uid: str) -> str:
-    """Answer what tells a contact from all others."""
+    """Return a text that no other contact has."""
     return f"{provider}\0{uid}"
 
 
 class AuthToken(models.Model):
-    """A contact's auth token as the provider issued it, encrypted."""
+    """The encrypted auth token of a contact."""
 
     contact = models.OneToOneField(
         Contact,
@@ -117,7 +120,7 @@ class AuthToken(models.Model):
 
 
 class Tally(models.Model):
-    """How often something was tried since its window began."""
+    """A counter: the number of attempts of one subject in one window."""
 
     key = ExactCharField(_("keyed hash"), max_length=64, primary_key=True)
     count = models.PositiveIntegerField(_("count"))

@@ -50,7 +50,7 @@ def fetch(user: AbstractBaseUser | AnonymousUser) -> Secret:
     if not isinstance(provider, PortalProvider):
         raise ImproperlyConfigured(f"{conf.provider} has no portal")
     contact = _find_contact(user.pk, provider.name)
-    with cache.voided_by_refusal(contact), logged_call("portal"):
+    with cache.drop_if_refused(contact), logged_call("portal"):
         return provider.fetch_portal_url(contact.uid)
 
 

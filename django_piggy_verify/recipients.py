@@ -1,8 +1,8 @@
 """
-One spelling per address. No network, no database, no request.
+Give each address one spelling. No network, no database, no request.
 
-Every alias of an address would be a limit of its own to spend, so what cannot
-be brought to one spelling is refused.
+Limits count by address. If an address had several spellings, each of them would have
+its own counts. So an address that has no single spelling is refused.
 """
 
 import re
@@ -10,7 +10,7 @@ import re
 from django_piggy_verify.invisible import trim
 
 MAX_LENGTH = 254
-"""Characters of an address: RFC 5321 section 4.5.3.1.3 less the angle brackets."""
+"""Characters of an address (RFC 5321 section 4.5.3.1.3, without the brackets)."""
 
 _LONGEST_TYPED = 2 * MAX_LENGTH
 _AT_SIGNS = {
@@ -28,16 +28,16 @@ def normalise(typed: str) -> str:
     """
     Return `typed` in the spelling that is sent and shown.
 
-    White space and invisible characters around the address go, and so do the name of
-    ``Ann <ann@example.com>`` and the scheme of ``mailto:ann@example.com``. A full-width
-    at sign becomes a plain one. The domain becomes lower-case ASCII (UTS 46). The local
-    part keeps its case, because only the server of the mailbox may fold it
-    (RFC 5321 section 2.4).
+    White space and invisible characters around the address are removed. So are the
+    name of ``Ann <ann@example.com>`` and the scheme of ``mailto:ann@example.com``. A
+    full-width at sign becomes a plain one. The domain becomes lower-case ASCII
+    (UTS 46). The local part keeps its case, because only the server of the mailbox may
+    change it (RFC 5321 section 2.4).
 
     Raises ValueError for quoted or non-ASCII local parts, IP literals, hosts without a
     dot, a second at sign and anything longer than `MAX_LENGTH`.
     """
-    # Before anything else: the work on a text of megabytes would take seconds.
+    # Checked first, because the rest would take seconds for a text of megabytes.
     if len(typed) > _LONGEST_TYPED:
         raise ValueError("too long for an address")
     local, at, domain = _bare(typed).rpartition("@")
@@ -50,30 +50,30 @@ def normalise(typed: str) -> str:
 
 
 def key(recipient: str) -> str:
-    """Answer what all spellings of `recipient` share: what limits count by."""
+    """Return the key that all spellings of `recipient` share. Limits count by it."""
     return recipient.lower()
 
 
 def masked(recipient: str) -> str:
-    """Answer enough of `recipient` to find a log line by, and no more."""
+    """Return the first character and the domain of `recipient`, for log lines."""
     local, _, domain = recipient.rpartition("@")
     return f"{local[:1]}***@{domain}"
 
 
 def _bare(typed: str) -> str:
     """
-    Return the address without what phones and mail programs put around it.
+    Return the address without the text that phones and mail programs put around it.
 
-    A name may hold no at sign and no control character: in
-    ``a@example.com <b@example.org>``, nobody knows whom the visitor means.
+    A name must not contain an at sign or a control character. In
+    ``a@example.com <b@example.org>``, for example, either address may be meant.
     """
     text = trim(typed.translate(_AT_SIGNS))
     if found := _NAMED.fullmatch(text):
         text = trim(found["address"])
     if text[: len(_MAILTO)].lower() == _MAILTO:
         text = trim(text[len(_MAILTO) :])
-        # An escape would have to be read first (RFC 6068 section 2), and a header
-        # after the question mark may name other recipients.
+        # Percent-encoding is not decoded (RFC 6068 section 2). A header after the
+        # question mark may name other recipients.
         if "%" in text or "?" in text:
             raise ValueError("more than an address in the link")
     return text

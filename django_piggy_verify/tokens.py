@@ -111,8 +111,8 @@ def forget(contact: Contact) -> int:
     return _forget(id=contact.pk)
 
 
-def _forget(**whose: Any) -> int:
+def _forget(**lookups: Any) -> int:
     """Delete the tokens of these contacts. A fetch under way stores nothing then."""
     with transaction.atomic(using=router.db_for_write(Contact)):
-        leases.cancel(**whose)
-        return cache.drop(**{f"contact__{name}": whose[name] for name in whose})
+        leases.cancel(**lookups)
+        return cache.drop(**{f"contact__{name}": lookups[name] for name in lookups})

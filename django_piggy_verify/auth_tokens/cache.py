@@ -124,13 +124,13 @@ def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> Non
     )
 
 
-def drop(**whose: Any) -> int:
+def drop(**lookups: Any) -> int:
     """Delete the stored tokens that these look-ups find; return how many."""
-    return AuthToken.objects.filter(**whose).delete()[0]
+    return AuthToken.objects.filter(**lookups).delete()[0]
 
 
 @contextmanager
-def voided_by_refusal(contact: Contact) -> Iterator[None]:
+def drop_if_refused(contact: Contact) -> Iterator[None]:
     """Delete the contact's token if the provider's refusal makes it void."""
     try:
         yield

@@ -128,7 +128,7 @@ def _call_provider(
     provider: TokenProvider, contact: Contact, asked_at: datetime
 ) -> CachedToken:
     expires_at = asked_at + timedelta(seconds=conf.auth_token_ttl)
-    with cache.voided_by_refusal(contact), logged_call("fetch"):
+    with cache.drop_if_refused(contact), logged_call("fetch"):
         token = provider.fetch_auth_token(contact.uid)
     return CachedToken(token=token, expires_at=expires_at)
 

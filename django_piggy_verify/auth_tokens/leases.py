@@ -82,9 +82,9 @@ def take(contact: Contact) -> Lease | None:
     return Lease(contact, until) if is_ours else None
 
 
-def cancel(**whose: Any) -> None:
+def cancel(**lookups: Any) -> None:
     """End the leases on the contacts that these look-ups find."""
-    Contact.objects.filter(**whose).update(
+    Contact.objects.filter(**lookups).update(
         fetch_until=timezone.now(), fetch_state=FetchState.IDLE
     )
 

@@ -27,6 +27,6 @@ class AddIndexInUse(migrations.AddIndex):
         connection = schema_editor.connection
         model = to_state.apps.get_model(app_label, self.model_name)
         if self.allow_migrate_model(connection.alias, model):
-            is_told = connection.vendor == "postgresql"
-            options = {"concurrently": True} if is_told else {}
+            is_postgresql = connection.vendor == "postgresql"
+            options = {"concurrently": True} if is_postgresql else {}
             schema_editor.add_index(model, self.index, **options)

@@ -115,7 +115,7 @@ def auth_tokens() -> Iterator[Finding]:
     outcome = _outcome_of(lambda: _shape_of_token(provider, contact.uid))
     if isinstance(outcome, ProviderError):
         yield warning(
-            f"The auth token of the last member cannot be fetched: {_told(outcome)}.",
+            f"The auth token of the last member cannot be fetched: {_cause(outcome)}.",
             "Members can log in, but get no auth token.",
         )
     elif isinstance(outcome, ContactUnknown):
@@ -175,12 +175,12 @@ def _failure(error: ProviderError) -> Finding:
     """Return the problem. The hint depends on who must fix it."""
     if isinstance(error, ProviderRefused):
         return problem(
-            f"The API refuses the call: {_told(error)}.",
+            f"The API refuses the call: {_cause(error)}.",
             "Look at the key, the account and its Contacts Portal in the business "
             "dashboard.",
         )
     return problem(
-        f"The API cannot be used: {_told(error)}.",
+        f"The API cannot be used: {_cause(error)}.",
         _HINTS.get(
             error.status or 0,
             "Look at the network, the URL, the proxy, the certificates and "
@@ -189,7 +189,7 @@ def _failure(error: ProviderError) -> Finding:
     )
 
 
-def _told(error: ProviderError) -> str:
+def _cause(error: ProviderError) -> str:
     known = {"status": error.status, "code": error.api_code}
     numbers = ", ".join(f"{name} {each}" for name, each in known.items() if each)
     return f"{error} ({numbers})" if numbers else str(error)

@@ -88,7 +88,10 @@ def examine(
         except Exception as error:  # noqa: BLE001  any error is a finding
             make = unknown if has_problem else problem
             has_problem = True
-            yield area, make(f"Could not {_what(examination)}: {type(error).__name__}.")
+            yield (
+                area,
+                make(f"Could not {_task(examination)}: {type(error).__name__}."),
+            )
 
 
 def _flat(
@@ -99,7 +102,7 @@ def _flat(
             yield area, each
 
 
-def _what(examination: Examination) -> str:
+def _task(examination: Examination) -> str:
     """Return what the examination does: the first line of its docstring."""
     summary = str(examination.__doc__).strip().splitlines()[0].rstrip(".")
     return summary[:1].lower() + summary[1:]

@@ -44,7 +44,7 @@ def shown() -> Iterator[Finding]:
     if not routes.start():
         return
     visitor = Client(SERVER_NAME=_own_host())
-    visitor.cookies[pending.COOKIE] = str(_made_up_login())
+    visitor.cookies[pending.COOKIE] = str(_invented_login())
     for name, words in _PAGES.items():
         yield (finding := _judged(visitor, name, words))
         if finding.is_problem:
@@ -54,7 +54,7 @@ def shown() -> Iterator[Finding]:
 
 def _judged(visitor: Client, name: str, words: str) -> Finding:
     try:
-        with _silence():
+        with _tracebacks_hidden():
             response = visitor.get(reverse(f"piggy_verify:{name}"), secure=True)
         return _judgement(response.status_code, response.text, words)
     except TemplateDoesNotExist as error:
@@ -85,13 +85,13 @@ def _judgement(status: int, text: str, words: str) -> Finding:
     return good(f"{words} works.")
 
 
-def _made_up_login() -> pending.Login:
+def _invented_login() -> pending.Login:
     result = pending.SendResult(is_sent=True, resend_in=60)
     return pending.begin(HttpRequest(), "nobody@example.com", result, next_url="")
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def _tracebacks_hidden() -> Iterator[None]:
     """Hide the tracebacks of failing pages, so that the findings stay readable."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

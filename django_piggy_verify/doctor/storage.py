@@ -89,7 +89,7 @@ def tokens() -> Iterator[Finding]:
         return
     rows = locking.primary_rows(AuthToken).select_related("contact")
     rows = rows.filter(expires_at__gt=timezone.now()).order_by("-expires_at")[:SAMPLE]
-    lost = sum(not _opens(each) for each in rows)
+    lost = sum(not _can_be_decrypted(each) for each in rows)
     if lost:
         yield warning(
             f"{lost} of the {len(rows)} newest auth tokens cannot be decrypted.",
@@ -139,6 +139,6 @@ def _missing_migrations(connection: BaseDatabaseWrapper) -> Counter[str]:
     return Counter(each for each in labels if each in needed)
 
 
-def _opens(row: AuthToken) -> bool:
+def _can_be_decrypted(row: AuthToken) -> bool:
     sealed = bytes(row.ciphertext)
     return encryption.decrypt(sealed, bound_to=row.contact.binding) is not None

@@ -62,7 +62,7 @@ def call(
         with _send(method, url, bearer, timeout, body) as response:
             return Answer(status=response.status_code, body=_parse(_read(response)))
     except Exception as error:  # noqa: BLE001  the libraries leave some errors unwrapped
-        cause, is_out = _root_cause(error), _may_be_out(error)
+        cause, is_out = _root_cause(error), _may_have_been_sent(error)
     except BaseException as stop:  # noqa: BLE001  a worker is told to exit
         # Raised without its traceback, because the frames in it hold the code.
         raise stop.with_traceback(None) from None
@@ -138,7 +138,7 @@ def _not_a_number(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _may_be_out(error: Exception) -> bool:
+def _may_have_been_sent(error: Exception) -> bool:
     """Return whether the request may have been sent."""
     if progress.is_request_out is None:
         return isinstance(error, _MIDWAY)

@@ -1,5 +1,5 @@
 """
-Tell django-axes which address a login by code belongs to, and obey its lockouts.
+Tell django-axes the address of each login by code, and obey the lockouts of axes.
 
 Axes is not a dependency. It is imported only after it has locked a visitor out.
 """
@@ -23,12 +23,11 @@ def username(
     request: HttpRequest | None, credentials: Mapping[str, Any] | None = None
 ) -> Any:
     """
-    Return the name that axes counts a login under, as ``AXES_USERNAME_CALLABLE``.
+    Return the name under which axes counts a login, as ``AXES_USERNAME_CALLABLE``.
 
-    For a login by code this is the recipient, in the one spelling that all its
-    variants share, or None if it is not an address. For every other login it is the
-    name that axes would use without this setting. A callable of your own may call
-    this one.
+    For a login by code, the name is the recipient in one spelling, or None if it is
+    not an address. For every other login, it is the name that axes uses without this
+    setting. Your own callable may call this one.
 
     Source: "Customizing username lookups" in the documentation of axes.
     """
@@ -43,10 +42,10 @@ def remember_success(
     request: HttpRequest | None, user: AbstractBaseUser, recipient: str
 ) -> None:
     """
-    Note on the request whose code was right, so that axes resets the right count.
+    Store the user and the recipient on the request, so that axes resets its count.
 
-    At a login, axes resets the count of ``user.get_username()``, which is not an
-    address. Another user who logs in by the same request keeps their own name.
+    At a login, axes resets the count of ``user.get_username()``, which is not the
+    address. If another user logs in with the same request, the name does not change.
     """
     if request is not None:
         proved = (user.get_username(), recipients.key(recipient))
@@ -57,7 +56,7 @@ def raise_if_locked_out(request: HttpRequest) -> None:
     """
     Raise TooManyAttempts if axes locks this visitor out.
 
-    The visitor is not told whether the code was wrong or was not checked at all.
+    The page does not say whether the code was wrong or was not checked.
     """
     if getattr(request, "axes_locked_out", False):
         raise TooManyAttempts(limit="lockout", retry_after=_cool_off(request))
@@ -65,9 +64,9 @@ def raise_if_locked_out(request: HttpRequest) -> None:
 
 def keep_response(request: HttpRequest) -> None:
     """
-    Keep the middleware of axes from replacing our JSON response by a text.
+    Keep the middleware of axes from replacing our JSON response with a plain text.
 
-    ``AXES_LOCKOUT_CALLABLE``, if a project has set it, still words all lockouts.
+    If a project has set ``AXES_LOCKOUT_CALLABLE``, it still creates the response.
     """
     if not getattr(settings, "AXES_LOCKOUT_CALLABLE", None):
         request.axes_locked_out = False  # type: ignore[attr-defined]
@@ -89,7 +88,7 @@ def _by_default(
 
 
 def _cool_off(request: HttpRequest) -> int:
-    """Return the longest time of a lockout in seconds; a day if it never ends."""
+    """Return the longest lockout in seconds, or a day if lockouts do not end."""
     from axes.helpers import get_cool_off  # noqa: PLC0415  axes may not be there
 
     duration = get_cool_off(request)

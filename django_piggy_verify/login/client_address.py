@@ -1,7 +1,7 @@
 """
-Return the client address of a request, for the limits that count by it.
+Find the client address of a request, for the limits that count by client address.
 
-Which requests are counted is decided by `rate_limits`.
+`rate_limits` decides which requests are counted.
 """
 
 import re
@@ -21,7 +21,7 @@ from django_piggy_verify import events
 from django_piggy_verify.conf import conf
 
 UNKNOWN: Final = "unknown"
-"""The one visitor that all requests without a readable address count as."""
+"""The name for all visitors whose address cannot be read. They share their limits."""
 
 _WITH_PORT: Final = re.compile(
     r"(?:([\d.]+)|\[([^\]]+)\])(?::(\d{1,5}))?",
@@ -29,15 +29,15 @@ _WITH_PORT: Final = re.compile(
 )
 _LAST_PORT: Final = 65535
 _SHOWN: Final = 40
-"""Characters of an unreadable address that the log shows, masked."""
+"""The number of masked characters of an unreadable address in the log."""
 
 
 def of(request: HttpRequest) -> str:
     """
     Return the client address that `send_ip` and `check_ip` count.
 
-    This is an IPv4 address, or the /64 network of an IPv6 address. All requests
-    whose address cannot be read return `UNKNOWN`.
+    It is an IPv4 address, or the /64 network of an IPv6 address. It is `UNKNOWN` if
+    the address cannot be read.
     """
     source, found = _find(request)
     try:
@@ -51,7 +51,7 @@ def import_callable() -> Callable[[HttpRequest], object]:
     """
     Return the callable that ``PIGGY_VERIFY_CLIENT_ADDRESS`` names.
 
-    Raises TypeError if it is not callable, and what its import raises.
+    Raises TypeError if it is not callable. Errors of the import are not caught.
     """
     named: Any = conf.client_address
     found = import_string(named) if isinstance(named, str) else named
@@ -62,10 +62,10 @@ def import_callable() -> Callable[[HttpRequest], object]:
 
 def _find(request: HttpRequest) -> tuple[str, object]:
     """
-    Return where the address was looked up, and what was found there.
+    Return the source of the address, and the value that was found there.
 
-    With ``PIGGY_VERIFY_TRUSTED_PROXY_COUNT`` = n this is the n-th entry of
-    ``X-Forwarded-For`` from the right. Visitors can make up the entries before it.
+    With ``PIGGY_VERIFY_TRUSTED_PROXY_COUNT`` = n, the value is the n-th entry of
+    ``X-Forwarded-For`` from the right. Visitors can invent the entries before it.
     """
     if conf.client_address is not None:
         return "PIGGY_VERIFY_CLIENT_ADDRESS", _ask_project(request)
@@ -77,7 +77,7 @@ def _find(request: HttpRequest) -> tuple[str, object]:
 
 
 def _ask_project(request: HttpRequest) -> object:
-    """Return what the project's callable returns, or the error that it raises."""
+    """Return the result of the project's callable, or the exception that it raises."""
     try:
         return import_callable()(request)
     except Exception as error:  # noqa: BLE001  a project's own code may raise anything
@@ -86,11 +86,10 @@ def _ask_project(request: HttpRequest) -> object:
 
 def _parse(found: object) -> IPv4Address | IPv6Address:
     """
-    Read an address, which may have a port after it.
+    Return the address in a text that may end with a port.
 
-    Some gateways write ``203.0.113.7:51234`` and ``[2001:db8::1]:443``.
-
-    Raises ValueError.
+    Some gateways write ``203.0.113.7:51234`` and ``[2001:db8::1]:443``. Raises
+    ValueError if the text is not an address.
     """
     if not isinstance(found, str):
         raise ValueError("not a text")  # noqa: TRY004  one error for all that is unreadable
@@ -111,7 +110,7 @@ def _subject(address: IPv4Address | IPv6Address) -> str:
 
 
 def _masked(found: object) -> str:
-    """Return the shape of an unreadable address: no digit and no letter of it."""
+    """Return the shape of an unreadable address, without its digits and letters."""
     if not isinstance(found, str):
         return type(found).__name__
     return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", found.strip()[:_SHOWN]))

@@ -1,8 +1,8 @@
 """
-Clean a code that a person types or pastes. No form and no network.
+Clean a code that a person types or pastes.
 
-The vendor does not document the format of its codes. So each text of printable ASCII
-characters without a space may be a code.
+The vendor does not document the format of its codes. So any text of printable ASCII
+characters without spaces may be a code.
 """
 
 import re
@@ -13,21 +13,21 @@ from django_piggy_verify.invisible import is_invisible
 from django_piggy_verify.secret import Secret
 
 MAX_LENGTH: Final = 64
-"""Characters of a code."""
+"""The maximum number of characters of a code."""
 
 MAX_TYPED: Final = 4 * MAX_LENGTH
-"""Characters of a code as it is typed, with the spaces or words around it."""
+"""The maximum number of characters of a typed text, with spaces and words."""
 
 _PARTNERS: Final = dict(zip("\"'`()[]{}<>", "\"'`)(][}{><", strict=True))
 _QUOTES_AND_BRACKETS: Final = {"Ps", "Pe", "Pi", "Pf"}
 
 _NUMBER: Final = re.compile(r"[0-9](?:(?: *|-*)[0-9])*")
 _LENGTHS: Final = range(4, 11)
-# What may touch the number of a sentence: no letter, and no sign that belongs to it.
+# Next to the number in a sentence, there is no letter and no sign of the number.
 _CURLY: Final = r"\u00ab\u00bb\u2018-\u201f\u2039\u203a"
 _BEFORE: Final = re.compile(rf"(?:.*\s)?[\"'`(\[{{<#{_CURLY}]*", re.DOTALL)
 _AFTER: Final = re.compile(rf"[\"'`)\]}}>.,:;!?{_CURLY}]*(?:\s.*)?", re.DOTALL)
-# A letter that no code has, a label such as "PIN:", or the word "code" itself.
+# A sign of a sentence: a letter outside ASCII, a label such as "PIN:", or "code".
 _SURELY_WORDS: Final = re.compile(
     r"(?![\x00-\x7f])\w|[a-z]{2}:(?!\S)|code", re.IGNORECASE
 )
@@ -38,15 +38,16 @@ def normalise(typed: str) -> Secret:
     """
     Return the code in `typed`, hidden from tracebacks.
 
-    Unicode NFKC is applied. Digits and dashes of all scripts become plain ones. Spaces
-    and invisible characters go, and so do quotes, brackets, `#` and full stops around
-    the code. Dashes go only if all the rest are digits. Case stays. Of a sentence
-    with a single number of 4 to 10 digits, the number is the code.
+    The text is normalised to Unicode NFKC. Digits and dashes of all scripts become
+    plain ones. Spaces and invisible characters are removed. Quotes, brackets, `#` and
+    full stops are removed around the code. Dashes are removed only if all other
+    characters are digits. The case of letters stays. If the text is a sentence with
+    exactly one number of 4 to 10 digits, this number is the code.
 
-    Raises ValueError for what can be no code: blank, too long, not printable.
+    Raises ValueError if the text is blank, too long or not printable.
     """
     typed = Secret(typed.strip())
-    # Before anything else: folding a text of megabytes would take seconds.
+    # Checked first, because the rest would take seconds for a text of megabytes.
     text = _fold(typed) if len(typed) <= MAX_TYPED else Secret()
     code = _number_among_words(text) or _bare(text)
     if not code or not code.isascii() or not code.isprintable():
@@ -62,7 +63,7 @@ def _fold(typed: Secret) -> Secret:
 
 
 def _plain(character: str) -> str:
-    """Return the digit, dash or space of ASCII that it stands for, if any."""
+    """Return the ASCII digit, dash or space for a character, if there is one."""
     if is_invisible(character):
         return ""
     category = unicodedata.category(character)
@@ -94,9 +95,9 @@ def _unwrapped(code: Secret) -> Secret:
 
 
 def _is_wrapping(character: str, rest: Secret) -> bool:
-    """Return whether the first or last character is no part of the code."""
+    """Return whether this first or last character does not belong to the code."""
     if partner := _PARTNERS.get(character):
-        # The code ``a(b)`` has a bracket of its own at its end.
+        # The bracket at the end of ``a(b)`` belongs to the code.
         return partner not in rest
     category = unicodedata.category(character)
     return character in "#.。" or category in _QUOTES_AND_BRACKETS
@@ -104,10 +105,10 @@ def _is_wrapping(character: str, rest: Secret) -> bool:
 
 def _number_among_words(text: Secret) -> Secret:
     """
-    Return the digits of the only number in a sentence, or nothing.
+    Return the digits of the only number in a sentence, or a blank text.
 
-    A text without white space is no sentence, whatever it holds. So no code that is
-    typed as it was mailed is taken for one.
+    A text without white space is not a sentence. So a code that is typed as it was
+    mailed stays as it is.
     """
     around = tuple(map(Secret, _NUMBER.split(text)))
     if len(around) != 2 or not _are_words(*around):  # noqa: PLR2004
@@ -117,7 +118,7 @@ def _number_among_words(text: Secret) -> Secret:
 
 
 def _are_words(before: Secret, after: Secret) -> bool:
-    """Return whether a sentence stands around a number, and not groups of a code."""
+    """Return whether the texts around a number are words, not groups of a code."""
     if not (_BEFORE.fullmatch(before) and _AFTER.fullmatch(after)):
         return False
     words = tuple(map(Secret, f"{before} {after}".split()))

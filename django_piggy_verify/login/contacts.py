@@ -1,5 +1,5 @@
 """
-Find, fill and record the user of a contact who was proved by a code.
+Find, create and store the user of a contact whose code was right.
 
 `backends` decides the order of these steps, and calls the hooks of a project.
 """
@@ -22,7 +22,7 @@ _USERNAME_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def record(user: AbstractBaseUser, identity: Identity) -> None:
-    """Write the contact's row: its user, and the address that was just proved."""
+    """Store the contact's user, and the address that the code was mailed to."""
     rows = Contact.objects.filter(
         provider=identity.provider, uid=identity.uid, user_id=user.pk
     )
@@ -33,9 +33,9 @@ def record(user: AbstractBaseUser, identity: Identity) -> None:
 
 def add(user: AbstractBaseUser, identity: Identity) -> None:
     """
-    Insert the row of a contact whom nobody has stored yet.
+    Insert the row of a new contact.
 
-    Raises IntegrityError if another login at the same time has inserted it first.
+    Raises IntegrityError if another login inserts the row at the same time.
     """
     now = timezone.now()
     Contact.objects.create(
@@ -49,7 +49,7 @@ def add(user: AbstractBaseUser, identity: Identity) -> None:
 
 
 def atomic() -> Atomic:
-    """Return a transaction on the database that holds contacts and users."""
+    """Return a transaction on the database of the contacts and users."""
     return transaction.atomic(using=router.db_for_write(Contact))
 
 
@@ -59,7 +59,7 @@ def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
     name = model.get_email_field_name()
     if not _has_field(model, name):
         return None
-    # Some databases fold case when they compare; here only the same text counts.
+    # Some databases ignore case when they compare texts. This comparison is exact.
     matches = [
         user
         for user in model._default_manager.filter(**{name: identity.email}).exclude(
@@ -94,8 +94,8 @@ def may_stay_logged_in(user: AbstractBaseUser) -> bool:
     """Return whether a session of this user is still good."""
     if may_log_in(user):
         return True
-    # Staff who are no contact have not come in by a code: the first backend stands
-    # for all users whom a test client's `force_login` lets in.
+    # Staff without a contact did not log in by code. The `force_login` of a test
+    # client uses the first backend for every user.
     return user.is_active and not Contact.objects.filter(user_id=user.pk).exists()
 
 

@@ -1,7 +1,7 @@
 """
-Set and delete the cookies of this package, with the attributes of the session's.
+Set and delete the cookies of this package, with the attributes of the session cookie.
 
-`pending` and `devices` decide what is in the cookies, and sign it.
+`pending` and `devices` create and sign the values.
 """
 
 from typing import Literal
@@ -17,14 +17,14 @@ def keep(
     *,
     max_age: int,
 ) -> None:
-    """Set a `cookie`, name and value, for `max_age` seconds, away from scripts."""
+    """Set a `cookie` (name and value) for `max_age` seconds. Scripts cannot read it."""
     is_secure = settings.SESSION_COOKIE_SECURE or request.is_secure()
     response.set_cookie(
         *cookie,
         max_age=max_age,
         path=settings.SESSION_COOKIE_PATH,
         domain=settings.SESSION_COOKIE_DOMAIN,
-        # Browsers refuse a cookie with SameSite=None that is not Secure.
+        # With SameSite=None, browsers refuse a cookie that is not Secure.
         secure=is_secure or _samesite() == "None",
         httponly=True,
         samesite=_samesite(),
@@ -43,10 +43,10 @@ def drop(response: HttpResponseBase, name: str) -> None:
 
 def _samesite() -> Literal["Lax", "None"]:
     """
-    Return ``None`` where the session's cookie has it, for pages in a frame.
+    Return ``None`` if the session cookie has it, for pages in a frame, else ``Lax``.
 
-    Otherwise return ``Lax``. With ``Strict``, a member who follows a link to the
-    site would not be known to it.
+    With ``Strict``, the browser of a member who follows a link to the site would not
+    send the cookie.
     """
     samesite = settings.SESSION_COOKIE_SAMESITE
     is_none = isinstance(samesite, str) and samesite.lower() == "none"

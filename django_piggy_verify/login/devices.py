@@ -1,14 +1,14 @@
 """
 Remember which members have logged in with a browser before.
 
-A member's own browsers have counts of their own. So a stranger who uses up the
-counts of an address does not lock the member out of them. This is the "device
-cookie" of OWASP's page on slowing down online guessing. The cookie logs nobody
-in.
+A browser that a member has used has its own counts for this member. So a stranger who
+uses up the counts of an address does not lock the member out of that browser. OWASP
+calls this a "device cookie" on its page on slowing down online guessing. The cookie
+does not log anybody in.
 
-One browser may have many members, such as a tablet on the counter of a shop. It
-remembers the `MOST` members who logged in last, in one cookie: servers refuse
-requests with too many bytes of cookies.
+Several members may use one browser, such as a tablet on the counter of a shop. Its
+cookie remembers the `MOST` members who logged in last. The number is small, because
+servers refuse requests with long cookies.
 """
 
 import re
@@ -27,17 +27,17 @@ from django_piggy_verify.login import cookies
 
 COOKIE: Final = "piggy_verify_device"
 MAX_AGE: Final = 180 * 24 * 3600
-"""Seconds that a browser remembers a member after the member's last login."""
+"""Seconds for which a browser remembers a member after the member's last login."""
 
 MOST: Final = 5
-"""Members that one browser remembers."""
+"""The maximum number of members that one browser remembers."""
 
 _SALT: Final = "django_piggy_verify.devices"
 _EARLIER: Final = re.compile(r"piggy_verify_device_[0-9a-f]{16}")
 """The cookie names of earlier versions, which set one cookie for each member."""
 
 _DELETED: Final = 10
-"""Earlier cookies deleted at a login. Servers limit the headers of a response, too."""
+"""The maximum number of old cookies that a login deletes. Servers limit headers."""
 
 
 class _Entry(NamedTuple):
@@ -47,7 +47,7 @@ class _Entry(NamedTuple):
     """A keyed hash of the recipient. It binds the entry to that recipient."""
 
     device: str
-    """The id of this browser, for this recipient only. The limits count by it."""
+    """The id of this browser for this recipient. The limits count by this id."""
 
     at: int
     """When the member logged in last, in seconds since the epoch."""
@@ -57,8 +57,8 @@ def known(request: HttpRequest | None, recipient: str) -> str | None:
     """
     Return the id of this browser if `recipient` has logged in with it before.
 
-    Return None if the cookie is forged or another recipient's, or if the login is
-    longer ago than `MAX_AGE`.
+    Return None if the cookie is forged or belongs to another recipient, or if the last
+    login is too long ago (`MAX_AGE`).
     """
     if request is None:
         return None
@@ -68,10 +68,10 @@ def known(request: HttpRequest | None, recipient: str) -> str | None:
 
 def remember(request: HttpRequest, response: HttpResponseBase, recipient: str) -> None:
     """
-    Put `recipient` in front of the members of this browser.
+    Make `recipient` the first of the members that this browser remembers.
 
-    The browser keeps the id that it has for the recipient. A new id would be worth
-    new attempts to everybody who has kept an older cookie.
+    The browser keeps its id for the recipient. With a new id at each login, somebody
+    who keeps old cookies would get new attempts.
     """
     newest, *older = _tags(recipient)
     device = known(request, recipient) or get_random_string(22)
@@ -85,7 +85,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, recipient: str) -
 
 def _read(request: HttpRequest) -> Sequence[_Entry]:
     """
-    Return the members of this browser, the last login first.
+    Return the members that this browser remembers, the last login first.
 
     A cookie that another version of this package has signed may have other fields.
     """

@@ -1,9 +1,9 @@
 """
 Create, read and delete the login in progress.
 
-It is kept in a signed `HttpOnly` cookie, and in a field of each form. So each tab
-checks a code for the address that the tab shows. A visitor can keep an old cookie.
-So counts, which must not go back, are kept in the database instead.
+It is stored in a signed `HttpOnly` cookie and in a field of each form. So each tab
+checks a code for the address that the tab shows. Counts are stored in the database,
+because a visitor could restore an old cookie.
 """
 
 import time
@@ -26,17 +26,17 @@ FIELD: Final = "login"
 
 MAX_NEXT: Final = 2000
 """
-Characters of a percent-encoded `next`.
+The maximum number of characters of a percent-encoded `next`.
 
 With a `next` of this length and the longest address, the cookie has about 3,400
-bytes. Browsers keep 4,096 bytes, the name and the attributes included.
+bytes. Browsers store 4,096 bytes, including the name and the attributes.
 
 Source: RFC 6265, section 6.1.
 """
 
 _SALT: Final = "django_piggy_verify.pending"
 _GRACE: Final = 3600
-"""Seconds for which an expired login is remembered, so that a page can say so."""
+"""Seconds for which an expired login is remembered, to say that it has expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class SendResult:
     """The result of a request for a code."""
 
     is_sent: bool
-    """False if it was too early for a code. True for a stranger too."""
+    """False if it was too early for another code. Also True for a stranger."""
 
     resend_in: int
     """Whole seconds until another code may be sent."""
@@ -58,7 +58,7 @@ class Login:
     """Identifies the login. A resend keeps the id."""
 
     browser: str
-    """Random, and the same in all tabs of a browser. Other forms are foreign."""
+    """A random text, the same in all tabs of a browser. Other forms are refused."""
 
     recipient: str
     """The address that the code was sent to."""
@@ -94,7 +94,7 @@ class Login:
         return self.expires_in > 0
 
     def sent_again(self, result: SendResult) -> Self:
-        """Return this login with a fresh deadline."""
+        """Return this login with a new deadline, after a resend."""
         now = time.time()
         return replace(
             self,
@@ -113,7 +113,7 @@ class Login:
 def begin(
     request: HttpRequest, recipient: str, result: SendResult, *, next_url: str
 ) -> Login:
-    """Return a new login in progress for a code that was just asked for."""
+    """Return a new login in progress, after a request for a code."""
     earlier = _read(request.COOKIES.get(COOKIE, ""))
     now = time.time()
     return Login(
@@ -131,8 +131,8 @@ def find(request: HttpRequest, named: str = "") -> Login | None:
     """
     Return the login in progress of this browser, even if it has expired.
 
-    With `named`, the field of a form, return only that login: another tab may have
-    begun a newer one.
+    `named` is the value of the form field. With it, return only that login, because
+    another tab may have begun a newer one.
     """
     current = _read(request.COOKIES.get(COOKIE, ""))
     if current is None or not named:
@@ -142,7 +142,7 @@ def find(request: HttpRequest, named: str = "") -> Login | None:
 
 
 def next_of(named: str) -> str:
-    """Return the `next` of the login in a form's field, of any browser."""
+    """Return the `next` of the login in a form field, even from another browser."""
     login = _read(named)
     return login.next if login else ""
 
@@ -154,7 +154,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> 
 
 
 def close(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
-    """Let `login` expire now, unless the browser has begun another one."""
+    """Let `login` expire now, unless the browser has begun another login."""
     current = _read(request.COOKIES.get(COOKIE, ""))
     if current and current.id == login.id:
         remember(request, response, replace(login, sent_at=0))
@@ -166,12 +166,12 @@ def forget(response: HttpResponseBase) -> None:
 
 
 def attach(request: HttpRequest, login: Login) -> None:
-    """Note on `request` which login its code belongs to, for the backend."""
+    """Store `login` on `request`, so that the backend knows the login of the code."""
     request._piggy_verify_login = login  # type: ignore[attr-defined]
 
 
 def attached_to(request: HttpRequest | None) -> Login | None:
-    """Return the login that `attach` noted on the request, if any."""
+    """Return the login that `attach` has stored on the request, if any."""
     return getattr(request, "_piggy_verify_login", None)
 
 

@@ -1,7 +1,7 @@
 """
-Tell whether a redirect leads to a login page that redirects again.
+Find out whether a redirect leads to a login page that redirects again.
 
-The views use this to find redirect loops, and so does a system check.
+The views and a system check use this module to find redirect loops.
 """
 
 from typing import Final
@@ -11,7 +11,7 @@ from django.urls import Resolver404, get_script_prefix, resolve
 
 _APP: Final = ["piggy_verify"]
 _PAGES: Final = {"email", "code"}
-"""The names of the pages that a redirect can lead to: they have a GET."""
+"""The names of the pages that a redirect can lead to, because they have a GET."""
 
 _OPTION: Final = "redirect_authenticated_user"
 
@@ -20,7 +20,7 @@ def sends_on(url: str) -> bool:
     """
     Return whether `url` is a login page that redirects a visitor who is logged in.
 
-    Only the path counts. The caller knows whether the host is this site.
+    Only the path is compared. The caller has to compare the host.
     """
     path = unquote(urlsplit(url).path).removeprefix(get_script_prefix())
     try:
@@ -35,5 +35,5 @@ def sends_on(url: str) -> bool:
 
 
 def next_in(url: str) -> str:
-    """Return the `next` in the query of `url`, or nothing."""
+    """Return the `next` in the query of `url`, or a blank text."""
     return dict(parse_qsl(urlsplit(url).query)).get("next", "")

@@ -22,31 +22,31 @@ class Stopped(CommandError):
 
 
 @contextmanager
-def heeded() -> Iterator[list[int]]:
+def first_signal() -> Iterator[list[int]]:
     """
-    Yield a list. The first signal during the block is added to the list.
+    Yield a list, and append the first signal of the block to this list.
 
-    So the current statement can end. An exception in the middle would undo it. A second
-    signal acts as usual. If a signal is already ignored or has a handler, it stays so:
-    Ctrl-C must not stop a job in the background, and a worker that runs the command
-    stops in its own way. Python receives signals in the main thread only. In any other
-    thread, the list stays empty.
+    The command reads the list between two statements, so that no statement is undone. A
+    second signal stops the command at once. A signal that is already ignored or has a
+    handler is not changed. So Ctrl-C does not stop a job in the background, and a
+    worker that runs the command stops in its own way. Python receives signals in the
+    main thread only. In any other thread, the list stays empty.
     """
-    heard: list[int] = []
+    received: list[int] = []
     if current_thread() is not main_thread():
-        yield heard
+        yield received
         return
     usual = {each: signal.getsignal(each) for each in _SIGNALS}
     usual = {each: usual[each] for each in usual if usual[each] in _USUAL}
 
-    def hear(number: int, _frame: Any) -> None:
-        heard.append(number)
+    def receive(number: int, _frame: Any) -> None:
+        received.append(number)
         _restore(usual)
 
     for each in usual:
-        signal.signal(each, hear)
+        signal.signal(each, receive)
     try:
-        yield heard
+        yield received
     finally:
         _restore(usual)
 

@@ -5,9 +5,9 @@ from django_piggy_verify.db.operations import AddIndexInUse
 
 
 class Migration(migrations.Migration):
-    """Add what the admin needs to list and search a million contacts."""
+    """Add the indexes that the admin needs for a million contacts."""
 
-    # PostgreSQL creates no index beside writes within a transaction.
+    # In a transaction, PostgreSQL cannot create an index without blocking writes.
     atomic = False
 
     dependencies = [

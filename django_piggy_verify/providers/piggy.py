@@ -1,5 +1,5 @@
 """
-Piggy (now Leat): its paths, fields and error numbers, and nothing else.
+The provider for Piggy (now Leat), with the vendor's paths, fields and error numbers.
 
 Source: Contact Verification and Contacts Portal, Piggy API v3,
 https://docs.piggy.eu/v3/oauth/contact-verification
@@ -36,8 +36,8 @@ CODE_NOT_FOUND: Final = 13010  # "Passcode not found": wrong, used or expired
 CONTACT_NOT_FOUND: Final = 55031  # "Contact not found"
 PORTAL_NOT_FOUND: Final = 55032  # "User app not found"
 
-# Of a code, when one was typed; out of place where none was.
-_VERDICTS: Final[Mapping[int, str]] = {
+# Errors about a code. In a call without a code, they are refusals.
+_CODE_ERRORS: Final[Mapping[int, str]] = {
     INVALID_INPUT: "the input is invalid",
     CODE_NOT_FOUND: "the code is not found",
 }
@@ -50,22 +50,23 @@ _REFUSALS: Final[Mapping[int, str]] = {
     PORTAL_NOT_FOUND: "the account has no Contacts Portal",
 }
 
-# The documentation's own sample, 123abc-lmnopq-3242a-8899aa, is no RFC 4122 UUID. So
+# The sample in the documentation, 123abc-lmnopq-3242a-8899aa, is no RFC 4122 UUID. So
 # an id is any text of the characters that a URL never escapes (RFC 3986 section 2.3).
-# An id of dots alone would be a step up in the path (RFC 3986 section 5.2.4).
+# An id of dots alone would change the path (RFC 3986 section 5.2.4).
 _UID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._~-]{1,64}")
 
-# Opaque, but printable: a lone surrogate, say, could not even be stored. The
-# vendor's are base64 of about 300 to 400 characters.
+# The vendor's tokens are base64 of about 300 to 400 characters. Any printable text is
+# accepted. Other texts may be impossible to store: a lone surrogate is an example.
 _TOKEN = re.compile(r"[!-~]{1,8192}")
 
-# No user info, and no backslash: browsers read a slash there, and so another host.
+# No user info, and no backslash: browsers read a backslash as a slash, and may then
+# find another host in the URL.
 _URL = re.compile(
     r"(?P<scheme>https?)://"
     r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
     r"(?:[/?#][!-\[\]-~]*)?"
 )
-_LONGEST_URL: Final = 4000  # servers and proxies pass on as much in one header
+_LONGEST_URL: Final = 4000  # servers and proxies accept headers of this length
 
 _SEND: Final = "contact-verification/send"
 _VERIFY: Final = "contact-verification/verify"
@@ -75,10 +76,10 @@ _PORTAL_URL: Final = "contacts-portal/auth-url?contact_uuid={uid}"
 
 class PiggyProvider:
     """
-    The Contact Verification calls of the Piggy API, and the way to its portal.
+    Calls Contact Verification and the Contacts Portal of the Piggy API.
 
-    `name` keeps the contacts of several accounts apart: give each account its
-    own through ``PIGGY_VERIFY_PROVIDER_OPTIONS``.
+    `name` keeps the contacts of several accounts apart. Give each account its own name
+    in ``PIGGY_VERIFY_PROVIDER_OPTIONS``.
     """
 
     def __init__(self, *, name: str = "piggy") -> None:
@@ -86,10 +87,10 @@ class PiggyProvider:
 
     def send_code(self, recipient: str) -> Challenge:
         """
-        Have a code mailed to the contact with this address.
+        Ask the API to mail a code to the contact with this address.
 
-        Raises ContactUnknown for API error 55031, ProviderUnavailable or
-        ProviderRefused when no mail can have been ordered.
+        Raises ContactUnknown for API error 55031. Raises ProviderUnavailable or
+        ProviderRefused if the API did not confirm the mail.
 
         Source: POST contact-verification/send, Piggy API v3.
         """
@@ -100,12 +101,12 @@ class PiggyProvider:
 
     def check_code(self, challenge: Challenge, code: str) -> Identity:
         """
-        Trade a code for the identity it was mailed to.
+        Exchange a code for the identity of the contact that it was mailed to.
 
-        `code` is as typed, stripped. `Identity.uid` is the contact's UUID, opaque.
-        Raises CodeRejected for API errors 13010 and 1003: the API does not tell
-        a wrong code from a used or expired one.
-        Raises ProviderUnavailable or ProviderRefused when nobody was judged.
+        `code` is the cleaned code. `Identity.uid` is the contact's UUID. Raises
+        CodeRejected for API errors 13010 and 1003. The API does not say whether a
+        code is wrong, used or expired. Raises ProviderUnavailable or ProviderRefused
+        if the code was not checked.
 
         Source: POST contact-verification/verify, Piggy API v3.
         """
@@ -116,20 +117,20 @@ class PiggyProvider:
         except ContactUnknown:
             raise CodeRejected from None
         except ProviderRefused as error:
-            if error.api_code in _VERDICTS:
+            if error.api_code in _CODE_ERRORS:
                 raise CodeRejected from None
             raise
         uid = data.get("uuid") if isinstance(data, dict) else None
         if not isinstance(uid, str) or not _UID.fullmatch(uid):
-            raise _unreadable("the uuid is none that can be used")
+            raise _unreadable("it has no valid uuid")
         return Identity(provider=self.name, uid=str(uid), email=challenge.recipient)
 
     def fetch_auth_token(self, uid: str) -> Secret:
         """
-        Answer a new auth token for the contact: opaque, without readable expiry.
+        Return a new auth token of the contact. The API does not say when it expires.
 
-        Repeated once, within the time-out, after a failed connection or, with
-        client credentials, a refused bearer token.
+        The call is repeated once, within the time-out, if the connection failed. With
+        client credentials, it is also repeated if the bearer token was refused.
         Raises ContactUnknown for API error 55031.
 
         Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
@@ -137,41 +138,42 @@ class PiggyProvider:
         return _auth_token(self._fetch(_AUTH_TOKEN, uid))
 
     def examine_auth_token(self, uid: str) -> str:
-        """Fetch an auth token, and answer in a word how the API wraps it up."""
+        """Fetch an auth token, and return the shape of the response in one word."""
         data = self._fetch(_AUTH_TOKEN, uid)
         _auth_token(data)
         return "nested" if isinstance(data, dict) else "bare"
 
     def fetch_portal_url(self, uid: str) -> Secret:
         """
-        Answer a link that opens the Contacts Portal with the contact logged in.
+        Return a link that opens the Contacts Portal with the contact logged in.
 
-        Repeated like `fetch_auth_token`. Raises ContactUnknown for API error 55031.
+        The call is repeated as in `fetch_auth_token`. Raises ContactUnknown for API
+        error 55031.
 
         Source: GET contacts-portal/auth-url, Piggy API v3.
         """
         data = self._fetch(_PORTAL_URL, uid)
         url = data.get("url") if isinstance(data, dict) else None
-        if not isinstance(url, str) or not _may_be_led_to(Secret(url)):
-            raise _unreadable("there is no link to the portal in it")
+        if not isinstance(url, str) or not _is_safe_target(Secret(url)):
+            raise _unreadable("it has no link to the portal")
         return Secret(url)
 
     def _fetch(self, path: str, uid: str) -> object:
         """
-        Answer what `path` has for the contact `uid`, perhaps at the second try.
+        Return the data at `path` for the contact `uid`, after at most two requests.
 
-        Only for what may be asked for twice: a request whose answer is lost may
-        have had its effect.
+        Use this only for calls that are safe to repeat. A request can take effect even
+        if its response is lost.
         """
         if not _UID.fullmatch(uid):
-            raise ContactUnknown("no contact has such an id")
+            raise ContactUnknown("this is not the id of a contact")
         path = path.format(uid=quote(uid, safe=""))
         deadline = monotonic() + conf.timeout
         try:
             return _data(self._call("GET", path))
         except ProviderError as error:
             left = deadline - monotonic()
-            if left <= 0 or not _is_worth_another_try(error):
+            if left <= 0 or not _can_be_repeated(error):
                 raise
             return _data(self._call("GET", path, timeout=left))
 
@@ -195,28 +197,29 @@ class PiggyProvider:
 
 
 def _auth_token(data: object) -> Secret:
-    # The documentation nests the token, the vendor's PHP SDK has it bare.
+    # In the documentation, the token is a member of `data`. In the vendor's PHP SDK,
+    # `data` is the token.
     token = data.get("auth_token") if isinstance(data, dict) else data
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise _unreadable("there is no auth token in it")
+        raise _unreadable("it has no auth token")
     return Secret(token)
 
 
-def _may_be_led_to(url: Secret) -> bool:
-    """Whether a browser may be led to `url`: https, and nothing before the host."""
-    # Not with `urlsplit`: its parts, in a cache as well, would show themselves.
+def _is_safe_target(url: Secret) -> bool:
+    """Return whether a browser may be redirected to `url`: https, no user info."""
+    # `urlsplit` would leave parts of the URL unhidden, in its cache too.
     found = _URL.fullmatch(url) if len(url) <= _LONGEST_URL else None
     return bool(found and (found["scheme"] == "https" or settings.DEBUG))
 
 
-def _is_worth_another_try(error: ProviderError) -> bool:
+def _can_be_repeated(error: ProviderError) -> bool:
     if isinstance(error, ProviderUnavailable):
         return error.status is None and not error.may_depend_on_contact
     return error.status == 401 and credentials.is_renewable()  # noqa: PLR2004
 
 
 def _data(answer: client.Answer) -> object:
-    """Answer the ``data`` of a success, or raise what the answer stands for."""
+    """Return the ``data`` of a success, or raise the exception for an error."""
     body = answer.body if isinstance(answer.body, dict) else {}
     code = body.get("code")
     if isinstance(code, int):
@@ -224,21 +227,21 @@ def _data(answer: client.Answer) -> object:
     if not 200 <= answer.status < 300:  # noqa: PLR2004
         raise _error_for_status(answer.status)
     if "data" not in body:
-        raise _unreadable("there is no data in it", status=answer.status)
+        raise _unreadable("it has no data", status=answer.status)
     return body["data"]
 
 
 def _error_for_code(code: int, status: int) -> PiggyVerifyError:
     """
-    Sort an error by the vendor's number, which goes before the HTTP status.
+    Return the exception for an error number of the vendor.
 
-    The vendor's texts are never used: they are Dutch or English, and repeat
-    the address.
+    The number is more exact than the HTTP status. The vendor's texts are not used,
+    because they are Dutch or English and contain the address.
     """
     if code == CONTACT_NOT_FOUND:
         return ContactUnknown()
-    if code in _VERDICTS:
-        return ProviderRefused(_VERDICTS[code], status=status, api_code=code)
+    if code in _CODE_ERRORS:
+        return ProviderRefused(_CODE_ERRORS[code], status=status, api_code=code)
     if code in _REFUSALS:
         return ProviderRefused(
             _REFUSALS[code],
@@ -254,7 +257,7 @@ def _error_for_status(status: int, code: int | None = None) -> ProviderError:
     if status in {401, 403}:
         return credentials.refusal("the key is refused", status=status)
     return ProviderUnavailable(
-        "no answer that can be used",
+        "the answer is an error",
         status=status,
         api_code=code,
         may_depend_on_contact=status not in {429, 502, 503, 504},

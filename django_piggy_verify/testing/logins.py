@@ -56,8 +56,8 @@ def login_contact(
     identity = identity_of(uid or _uid_of(email), email)
     user = backend.admit(request, identity)
     if auth_token is not None:
-        whose = {"provider": identity.provider, "uid": identity.uid}
-        _store(Contact.objects.get(**whose), Secret(auth_token))
+        key = {"provider": identity.provider, "uid": identity.uid}
+        _store(Contact.objects.get(**key), Secret(auth_token))
     client.force_login(user, backend=path)  # type: ignore[arg-type]
     return user
 

@@ -319,7 +319,7 @@ def test_an_invalid_id_is_an_outage_and_no_login(
     assert response.status_code == 503
     assert not is_logged_in(visitor)
     assert not django_user_model.objects.exists()
-    assert "the uuid is none that can be used" in blames()[0][1]
+    assert "it has no valid uuid" in blames()[0][1]
 
 
 @hypothesis_settings(
@@ -390,7 +390,7 @@ ERRORS = {
     3000: (UNAVAILABLE, UNAVAILABLE, "the token is expired"),
     7002: (UNAVAILABLE, UNAVAILABLE, "the account is inactive"),
     7011: (UNAVAILABLE, UNAVAILABLE, "the key has no access to this account"),
-    99999: (SENT, UNAVAILABLE, "no answer that can be used"),
+    99999: (SENT, UNAVAILABLE, "the answer is an error"),
 }
 EACH_CODE = pytest.mark.parametrize("code", ERRORS)
 

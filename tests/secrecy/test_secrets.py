@@ -348,7 +348,7 @@ CRASHES = {
         django_piggy_verify.portal.fetch
         django_piggy_verify.providers.piggy.PiggyProvider.fetch_portal_url
         django_piggy_verify.providers.piggy._data
-        django_piggy_verify.providers.piggy._may_be_led_to
+        django_piggy_verify.providers.piggy._is_safe_target
         django_piggy_verify.http.client.call
         django_piggy_verify.views.contacts.PortalView.send_to
         django_piggy_verify.views.contacts._HiddenRedirect
@@ -491,7 +491,7 @@ reported = crashing(
         "see_token": "django_piggy_verify.auth_tokens.encryption.decrypt",
         "open_portal": """
             django.middleware.clickjacking.XFrameOptionsMiddleware.process_response
-            django_piggy_verify.providers.piggy._may_be_led_to
+            django_piggy_verify.providers.piggy._is_safe_target
             django_piggy_verify.views.contacts.PortalView.send_to
         """,
     }

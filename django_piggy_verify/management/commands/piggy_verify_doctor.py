@@ -87,7 +87,7 @@ class Command(BaseCommand):
         recipient = _recipient(address) if address else None
         findings = list(examine(AREAS))
         if options["live"] or recipient:
-            findings += _asked_live(findings, recipient)
+            findings += _with_live_findings(findings, recipient)
         figures = statistics.figures() if options["stats"] else None
         if options["json"]:
             self._dump(findings, figures)
@@ -131,7 +131,7 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(report, indent=2))
 
 
-def _asked_live(findings: _Findings, recipient: str | None) -> _Findings:
+def _with_live_findings(findings: _Findings, recipient: str | None) -> _Findings:
     if any(area == "Settings" for area, each in findings if each.is_problem):
         return [
             ("API", unknown("The API was not called: the settings have a problem."))

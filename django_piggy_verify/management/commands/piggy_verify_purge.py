@@ -54,7 +54,7 @@ class Command(BaseCommand):
         """Delete from both tables, and print the number of rows."""
         now, is_rehearsal = timezone.now(), options["dry_run"]
         line = progress.Line(self.stdout, is_wanted=options["verbosity"] > 0)
-        with interrupts.heeded() as heard:
+        with interrupts.first_signal() as received:
             for name, (model, field) in _TABLES.items():
                 rows, is_spent = (
                     locking.primary_rows(model),
@@ -66,16 +66,16 @@ class Command(BaseCommand):
                     if is_rehearsal
                     else _delete(rows, is_spent, field, chunk)
                 )
-                number = _add_up(steps, name, line, heard)
+                number = _add_up(steps, name, line, received)
                 if options["verbosity"]:
                     done = "to be deleted" if is_rehearsal else "deleted"
                     self.stdout.write(f"{number} expired {name} {done}")
-                if heard:
-                    raise interrupts.Stopped(heard[0])
+                if received:
+                    raise interrupts.Stopped(received[0])
 
 
 def _add_up(
-    steps: Iterator[int], name: str, line: progress.Line, heard: list[int]
+    steps: Iterator[int], name: str, line: progress.Line, received: list[int]
 ) -> int:
     """Return the number of deleted rows. Stop after a signal."""
     total = 0
@@ -83,7 +83,7 @@ def _add_up(
         for number in steps:
             total += number
             line.show(f"{total} expired {name} so far")
-            if heard:
+            if received:
                 break
     finally:
         line.clear()
