@@ -1,8 +1,7 @@
 """
-The authentication backend: from a right code to a Django user.
+The authentication backend, which returns the Django user for a right code.
 
-Which user that is, is decided here and in the five hooks; the code itself is
-judged in `verification`.
+The five hooks decide which user a contact gets. `verification` checks the code.
 """
 
 from typing import Any, cast
@@ -27,11 +26,11 @@ _ATTEMPTS = 3
 
 class PiggyBackend(BaseBackend):
     """
-    Log contacts in by the provider's stable id, never by their address.
+    Finds the user of a contact by the provider's stable id, not by the address.
 
-    Override `find_user`, `create_user`, `adopt_user`, `update_user` and
-    `can_log_in` to make the mapping your own; they run after the code was proved
-    right. It keeps no permissions: leave `ModelBackend` beside it.
+    To choose users in your own way, override `find_user`, `create_user`,
+    `adopt_user`, `update_user` and `can_log_in`. They run after the code was checked.
+    The backend has no permissions, so keep `ModelBackend` in the settings too.
     """
 
     def authenticate(  # type: ignore[override]
@@ -43,13 +42,14 @@ class PiggyBackend(BaseBackend):
         username: str | None = None,
     ) -> AbstractBaseUser | None:
         """
-        Answer the user of the contact whom `secret_code` was mailed to.
+        Return the user of the contact that `secret_code` was mailed to.
 
-        `secret_code` is so named because Django masks only such names in
-        `user_login_failed`. `username` is ignored. A wrong code answers None.
+        Returns None for a wrong code. The argument has the name `secret_code` because
+        Django masks only names with "secret" and the like in `user_login_failed`. The
+        backend ignores `username`.
 
-        Raises TooManyAttempts, LoginRefused, ProviderUnavailable and
-        ProviderRefused: none of them is a failed login. On the code page it also
+        Raises TooManyAttempts, LoginRefused, ProviderUnavailable and ProviderRefused.
+        None of them counts as a failed login in Django. On the code page, it also
         raises CodeRepeated.
         """
         secret_code = Secret(secret_code)
@@ -74,11 +74,11 @@ class PiggyBackend(BaseBackend):
         self, request: HttpRequest | None, identity: Identity
     ) -> AbstractBaseUser:
         """
-        Answer the user of the contact who was proved to be `identity`.
+        Return the user of the contact with this `identity`, whose code was right.
 
-        The second half of `authenticate`: the hooks run, the contact's row is
-        written, `contact_verified` is sent. Nothing is proved here, and nobody
-        is logged in. Raises LoginRefused.
+        This is the second half of `authenticate`. The hooks run, the contact is
+        stored, and the signal `contact_verified` is sent. The method checks no code and
+        logs nobody in. Raises LoginRefused.
         """
         try:
             user, is_new = self._find_or_make(request, identity)
@@ -97,7 +97,7 @@ class PiggyBackend(BaseBackend):
     def get_user(  # type: ignore[override]
         self, user_id: Any
     ) -> AbstractBaseUser | None:
-        """Answer the user of a session, unless they have become inactive or staff."""
+        """Return the user of a session, or None for a user who is inactive or staff."""
         user = get_user_model()._default_manager.filter(pk=user_id).first()
         return user if user and contacts.may_stay_logged_in(user) else None
 
@@ -107,10 +107,10 @@ class PiggyBackend(BaseBackend):
         identity: Identity,
     ) -> AbstractBaseUser | None:
         """
-        Answer the user whom this identity belongs to, or None.
+        Return the user of the contact with this identity, or None.
 
-        The id decides, never the address: see ``PIGGY_VERIFY_LINK_BY_EMAIL`` for
-        the one exception, which is made after this.
+        The default compares the id, not the address. If the hook returns None,
+        ``PIGGY_VERIFY_LINK_BY_EMAIL`` may find a user by the address.
         """
         contact = (
             Contact.objects.filter(provider=identity.provider, uid=identity.uid)
@@ -125,10 +125,11 @@ class PiggyBackend(BaseBackend):
         identity: Identity,
     ) -> AbstractBaseUser:
         """
-        Make the user of a contact seen for the first time, and answer it saved.
+        Create, save and return the user of a new contact.
 
-        It has an unusable password, and a random username unless the user
-        model logs in by e-mail. Runs in a transaction with the contact's row.
+        The default sets an unusable password and a random username. If the user model
+        logs in by e-mail, it sets the address instead. The hook runs in the
+        transaction that stores the contact.
         """
         user = get_user_model()(**contacts.initial_values(identity))
         user.set_unusable_password()
@@ -142,14 +143,14 @@ class PiggyBackend(BaseBackend):
         identity: Identity,
     ) -> None:
         """
-        Close the doors through which an adopted user could be entered before.
+        Remove the other ways to log in as an adopted user.
 
         Called once, when ``PIGGY_VERIFY_LINK_BY_EMAIL`` has linked the user to the
         contact, in the transaction that stores the link. A stranger may have
-        registered with the member's address. By default the password becomes
-        unusable, which also ends the sessions that the user has. Everything else
-        that lets somebody in, such as linked accounts, API tokens and passkeys, is
-        for the project to delete. LoginRefused undoes the link.
+        registered with the member's address. The default makes the password unusable,
+        which also ends the sessions of the user. The project has to delete all other
+        credentials, such as linked accounts, API tokens and passkeys. If the hook
+        raises LoginRefused, the user and the contact are not linked.
         """
         user.set_unusable_password()
         user.save(update_fields=["password"])
@@ -161,10 +162,10 @@ class PiggyBackend(BaseBackend):
         identity: Identity,
     ) -> None:
         """
-        Copy to the user what changed upstream; called at every login.
+        Copy changes of the contact, such as a new address, to the user.
 
-        By default nothing: the new address is in the contact's row already, and
-        a user's own e-mail may be what passwords are reset through.
+        Called at every login. The default does nothing. The contact has the new address
+        already, and your project may use the user's address to reset passwords.
         """
 
     def can_log_in(
@@ -173,17 +174,18 @@ class PiggyBackend(BaseBackend):
         user: AbstractBaseUser,
     ) -> bool:
         """
-        Whether this user may log in by code; asked at every login.
+        Return whether this user may log in by code.
 
-        Inactive users never; staff and superusers only with
-        ``PIGGY_VERIFY_ALLOW_STAFF``. A refusal rolls a new user back.
+        Called at every login. The default refuses inactive users. It accepts staff and
+        superusers only with ``PIGGY_VERIFY_ALLOW_STAFF``. If a new user is refused, the
+        user is not stored.
         """
         return contacts.may_log_in(user)
 
     def _find_or_make(
         self, request: HttpRequest | None, identity: Identity
     ) -> tuple[AbstractBaseUser, bool]:
-        """Answer the user and whether it is new, with the contact's row written."""
+        """Return the user and whether the user is new. Store the contact."""
         for _attempt in range(_ATTEMPTS):
             user = self.find_user(request, identity)
             try:
@@ -193,12 +195,12 @@ class PiggyBackend(BaseBackend):
                     return user, False
                 return self._adopt_or_create(request, identity)
             except IntegrityError as error:
-                # Another first login of the contact came first, or a random
-                # username was taken: look again.
+                # Another first login of the contact was faster, or the random
+                # username exists already. So try again.
                 conflict = error
         raise LoginRefused(
-            "the user cannot be stored: another row has the name or address, "
-            "or a field wants a value, which is for `create_user` to set"
+            "the user cannot be stored: another user has the name or the address, "
+            "or `create_user` does not set a required field"
         ) from conflict
 
     def _adopt_or_create(
@@ -208,7 +210,7 @@ class PiggyBackend(BaseBackend):
             contacts.only_user_with_email(identity) if conf.link_by_email else None
         )
         if adopted is None and not conf.create_users:
-            raise LoginRefused("no user for this contact, and none may be created")
+            raise LoginRefused("the contact has no user, and no users are created")
         with contacts.atomic():
             user = adopted or self.create_user(request, identity)
             self._require_admission(request, user)
@@ -221,14 +223,14 @@ class PiggyBackend(BaseBackend):
         self, request: HttpRequest | None, user: AbstractBaseUser
     ) -> None:
         if not self.can_log_in(request, user):
-            raise LoginRefused("the user may not log in this way")
+            raise LoginRefused("the user may not log in by code")
 
 
 def identity_of(uid: str, email: str) -> Identity:
     """
-    Answer whom a right code would prove: contact `uid` of the configured provider.
+    Return the identity of the contact `uid` at the configured provider.
 
-    Raises ValueError if `email` is not an address that a code could be mailed to.
+    Raises ValueError if `email` is not a valid address.
     """
     email = recipients.normalise(email)
     return Identity(provider=get_provider().name, uid=uid, email=email)

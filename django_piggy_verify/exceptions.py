@@ -8,7 +8,7 @@ The exceptions of this package, sorted by who must act.
     +-- ContactUnknown           nobody: answer as if sent
     +-- TooManyAttempts          the person: wait .retry_after seconds
     +-- LoginRefused             nobody: this user may not log in this way
-    +-- CodeRepeated             nobody: lead on as the first request did
+    +-- CodeRepeated             nobody: redirect as for the first request
     +-- ProviderError            .status .api_code; str() is safe to log
         +-- ProviderUnavailable  time: no connection, time-out, 5xx, unreadable
         +-- ProviderRefused      an operator: bad key, inactive account, no portal
@@ -27,11 +27,12 @@ class CodeRejected(PiggyVerifyError):
 
 class CodeRepeated(PiggyVerifyError):
     """
-    The same code was posted again for the same login in progress, as by two clicks.
+    The same login in progress has posted the same code again, as two clicks do.
 
-    Nothing was checked, called or counted, and nobody may be logged in for this
-    request. `was_right` says that the first request has proved a user. Otherwise it
-    is still under way. ``authenticate()`` raises this only on the code page.
+    The code was not checked or counted again. Do not log anybody in for this request.
+    `was_right` is True if the code of the first request was right. It is False if the
+    first request is still running. ``authenticate()`` raises this only on the code
+    page.
     """
 
     def __init__(self, *, was_right: bool) -> None:

@@ -111,7 +111,7 @@ def test_a_refused_login_is_logged_with_its_reason(client, code, settings, told)
 
     assert told(events.LOGIN_REFUSED) == {
         "recipient": MASKED,
-        "reason": "no user for this contact, and none may be created",
+        "reason": "the contact has no user, and no users are created",
     }
 
 

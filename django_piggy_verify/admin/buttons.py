@@ -14,10 +14,10 @@ from django_piggy_verify.admin.base import ReadOnlyAdmin
 
 class ButtonAdmin(ReadOnlyAdmin):
     """
-    An admin whose page of one object has buttons.
+    An admin with buttons on the page of one object.
 
-    A button asks for the same permission as its action. It posts to a URL of its own,
-    so that it needs no script.
+    A button requires the same permission as its action. It posts to its own URL, so it
+    needs no script.
     """
 
     buttons: tuple[str, ...] = ()

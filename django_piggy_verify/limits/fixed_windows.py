@@ -119,7 +119,7 @@ def allowed(limit: str) -> int | None:
 
 class Exhausted(Exception):
     """
-    Nothing was counted, since some limits are reached.
+    Nothing was counted, because at least one limit is reached.
 
     `waits` has the seconds to wait, and `numbers` has the counts, both by limit.
     """
@@ -179,7 +179,7 @@ def settle(
     Uncount the claims in `give_back` and reset those in `clear`, in one statement.
 
     A claim is uncounted only in the window that it was counted in. A cleared window
-    is over. The claims in `put` get the count beside them, in the same window.
+    is over. Each claim in `put` gets the given count, in the same window.
     """
     cleared = [counters.clear(each.key) for each in clear]
     returned = [counters.give_back(each.key, windows[each.key]) for each in give_back]

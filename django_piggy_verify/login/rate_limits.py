@@ -1,7 +1,7 @@
 """
-Say which rate limits a send or a check counts under, and for whom.
+Choose the rate limits and the subjects that a send or a check counts under.
 
-`limits` does the counting. `verification` decides when to count.
+`limits` counts. `verification` decides when to count.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ def of_send(recipient: str, request: HttpRequest | None) -> list[Claim]:
     """Return the claims of one send. The first one is the cooldown."""
     names = ("send_recipient", "send_recipient_day")
     return [
-        # All browsers share the cooldown, so that they cannot flood the mailbox.
+        # All browsers share the cooldown. It protects the mailbox from too many codes.
         fixed_windows.claim("send_cooldown", recipients.key(recipient)),
         *_by_recipient(names, recipient, request),
         *_by_client_address("send_ip", recipient, request),
@@ -51,7 +51,7 @@ def of_login(login: Login) -> Claim:
         "check_login",
         login.id,
         rate=Rate(int(conf.rate_limits["check_login"]), _DAY),
-        # A visitor without attempts left begins a new login, and does not wait.
+        # A visitor without attempts left can begin a new login at once.
         retry_after=login.resend_in,
     )
 
@@ -60,17 +60,17 @@ def of_code(
     recipient: str, code: Secret, request: HttpRequest | None
 ) -> tuple[Claim, list[Claim]]:
     """
-    Return the claim that lets a code be right only once, and how to know it again.
+    Return two claims of a code: for its single use, and for this login in progress.
 
-    All spellings that the provider could take for one code share a claim. Nobody
-    knows whether the provider looks at the case and at dashes.
+    The first claim makes a code valid only once. Spellings of a code that differ in
+    case and dashes share a claim, because the provider may accept all of them.
 
-    The second one is a list with a claim of the code in this login in progress. Its
-    count says what came of the code there. Without a login the list is empty.
+    The second claim is in a list, which is empty without a login in progress. Its
+    count is the outcome of the code in this login.
     """
     spelling = Secret(code.replace("-", "").casefold())
     subject = Secret(f"{recipients.key(recipient)}\0{spelling}")
-    # They are counted before the call, and have to last for `login_ttl` after it.
+    # The claims are counted before the call, and must last for `login_ttl` after it.
     rate = Rate(1, conf.login_ttl + ceil(conf.timeout))
     use = fixed_windows.claim("code_use", subject, rate=rate)
     login = pending.attached_to(request)
@@ -87,16 +87,16 @@ def unlock(recipient: str) -> int:
 
 def usage_of(recipient: str) -> list[Usage]:
     """
-    Return how far `recipient` is under every limit that counts by address.
+    Return the counts of `recipient` under every limit that counts by address.
 
-    Browsers that the member has logged in with before have counts of their own,
-    which are not included.
+    Browsers that the member has logged in with before have their own counts. They are
+    not included.
     """
     return fixed_windows.usage(_of_recipient(recipient))
 
 
 def usage_of_unknown_visitor() -> list[Usage]:
-    """Return what is counted for all visitors whose address cannot be read."""
+    """Return the counts of all visitors whose address cannot be read."""
     names = ("send_ip", "check_ip")
     claims = [fixed_windows.claim(name, client_address.UNKNOWN) for name in names]
     return fixed_windows.usage(claims)
@@ -110,7 +110,7 @@ def _by_recipient(
     names: Iterable[str], recipient: str, request: HttpRequest | None
 ) -> list[Claim]:
     """
-    Return the claims of all browsers together, or of one known browser alone.
+    Return the claims of a known browser, or the claims that all other browsers share.
 
     Strangers cannot use up the counts of a browser that the member has logged in
     with before.
@@ -124,9 +124,9 @@ def _by_client_address(
     name: str, recipient: str, request: HttpRequest | None
 ) -> list[Claim]:
     """
-    Return the claim of the client address, unless the browser is a known one.
+    Return the claim of the client address, unless the member has used the browser.
 
-    A shop's Wi-Fi or a mobile carrier puts hundreds of members behind one address.
+    In a shop's Wi-Fi or behind a mobile carrier, hundreds of members share one address.
     """
     if request is None or devices.known(request, recipient):
         return []

@@ -1,8 +1,7 @@
 """
-The two use cases: have a code sent, have a code checked.
+Send a code, and check a code.
 
-Limits, replay and the silence about strangers are decided here. No template, no
-view, no vendor's word.
+This module applies the limits, refuses used codes, and hides who is a member.
 """
 
 import time
@@ -32,22 +31,24 @@ from django_piggy_verify.secret import Secret
 
 _NOTHING, _UNDER_WAY, _PROVED, _REFUSED = range(4)
 """
-What came of a code in a login in progress: the count of its row.
+The outcome of a code in a login in progress, stored as the count of its row.
 
-A wrong code and an outage leave nothing, so that the code can be posted again.
+After a wrong code or an outage, no outcome is stored. So the code can be posted again.
 """
 
 
 def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResult:
     """
-    Have a code mailed, and return whether it was sent, and when the next one may be.
+    Send a code. Return whether it was sent, and when the next one may be sent.
 
-    Within the cooldown nothing is sent. A stranger, and a failure that may
-    depend on the contact, end like a success, after the same time at least.
-    A send that a limit refuses, or that the cooldown holds back, ends at once.
+    Within the cooldown, no code is sent. The result for a stranger is the same as for
+    a contact, and so is the minimum duration. This also holds for a failure that may
+    depend on the contact. A send that a limit refuses, or that the cooldown holds
+    back, ends at once.
 
-    Raises TooManyAttempts; ProviderError for failures that hit everybody alike;
-    ContactUnknown with ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False`` only.
+    Raises TooManyAttempts. Raises ProviderError for failures that affect every address
+    in the same way. Raises ContactUnknown only with
+    ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False``.
     """
     cooldown, *_ = claims = rate_limits.of_send(recipient, request)
     try:
@@ -57,7 +58,7 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
             raise _too_many(refusal.waits, recipient, request) from None
         events.SEND_HELD_BACK.log(recipient=recipient)
         return SendResult(is_sent=False, resend_in=refusal.waits[cooldown.limit])
-    with _lasting_at_least(conf.send_floor), _given_back(windows, claims):
+    with _lasting_at_least(conf.send_floor), _uncounted_if_shown(windows, claims):
         _send(recipient, request)
         return SendResult(is_sent=True, resend_in=_wait_after_send(cooldown))
 
@@ -67,13 +68,13 @@ def checked_code(
     recipient: str, code: Secret, *, request: HttpRequest | None = None
 ) -> Iterator[Identity]:
     """
-    Have a code checked that was mailed to `recipient`, and yield whom it proved.
+    Check a code that was mailed to `recipient`, and yield the contact's identity.
 
-    The block finds the user. The counts of a right code are settled when it ends, so
-    that one statement also notes what came of the code in this login in progress.
+    The block finds the user. At its end, one statement settles the counts of a right
+    code and stores the outcome of the code in this login in progress.
 
-    A code that was right once is refused here for ``PIGGY_VERIFY_LOGIN_TTL``
-    seconds, whatever the provider would say.
+    A used code is refused for ``PIGGY_VERIFY_LOGIN_TTL`` seconds, even if the provider
+    would accept it.
 
     Raises CodeRejected, CodeRepeated, LoginRefused, TooManyAttempts,
     ProviderUnavailable, ProviderRefused.
@@ -111,8 +112,8 @@ def require_attempts_left(request: HttpRequest) -> None:
     """
     Raise TooManyAttempts if the login in progress has no attempts left.
 
-    Asked after a wrong code, since a form could not be used any more, and before
-    a resend, since the new code could not be checked.
+    After a wrong code, the page would otherwise show a form that cannot succeed.
+    Before a resend, the login would otherwise get a code that cannot be checked.
     """
     login = pending.attached_to(request)
     if login and (waits := fixed_windows.waits([rate_limits.of_login(login)])):
@@ -129,8 +130,8 @@ def _send(recipient: str, request: HttpRequest | None) -> None:
         if not conf.hide_unknown_contacts:
             raise
     except ProviderError as error:
-        # Telling the visitor of any other would tell contacts from strangers, and
-        # the e-mail may well be on its way.
+        # A failure that depends on the contact would show who is a contact. The mail
+        # may also have been sent.
         if not error.may_depend_on_contact:
             raise
     else:
@@ -148,8 +149,8 @@ def _wait_after_send(cooldown: Claim) -> int:
 
 
 @contextmanager
-def _given_back(windows: Windows, claims: list[Claim]) -> Iterator[None]:
-    """Uncount a failed send, as far as the visitor is told of the failure."""
+def _uncounted_if_shown(windows: Windows, claims: list[Claim]) -> Iterator[None]:
+    """Uncount a failed send if the page shows the failure to the visitor."""
     try:
         yield
     except ContactUnknown:
@@ -166,7 +167,7 @@ def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identit
         with logged_call("check"):
             return get_provider().check_code(Challenge(recipient=recipient), code)
     except CodeRejected:
-        _tell_rejection(recipient, request)
+        _report_rejection(recipient, request)
         raise
 
 
@@ -187,20 +188,21 @@ def _take_for_check(
         waits.pop(each.limit, None)
     if waits.pop(use.limit, None) is None or waits:
         raise _too_many(waits, recipient, request)
-    # Right once before, so wrong now; whoever repeats it is counted all the same.
+    # The code was used before, so it is wrong now. It counts like any wrong code.
     with suppress(Exhausted):
         fixed_windows.take(claims)
-    _tell_rejection(recipient, request)
+    _report_rejection(recipient, request)
     raise CodeRejected
 
 
 def _raise_if_repeated(in_login: Claim, refusal: Exhausted) -> None:
-    """Raise what came of the same code when this login in progress had it first."""
+    """Raise the exception for a code that this login in progress has posted before."""
     outcome = refusal.numbers.get(in_login.limit, _NOTHING)
     if outcome == _REFUSED:
         raise LoginRefused("the same code was refused in the same login in progress")
     age = in_login.rate.period - refusal.waits.get(in_login.limit, 0)
-    # A process that dies leaves its request under way for ever: then it is wrong.
+    # If a process dies, the stored outcome stays "under way". After this time, the
+    # code is treated as wrong.
     if outcome == _PROVED or (outcome == _UNDER_WAY and age <= 2 * conf.timeout):
         raise CodeRepeated(was_right=outcome == _PROVED)
 
@@ -223,7 +225,7 @@ def _too_many(
     return refusal
 
 
-def _tell_rejection(recipient: str, request: HttpRequest | None) -> None:
+def _report_rejection(recipient: str, request: HttpRequest | None) -> None:
     events.CODE_REJECTED.log(recipient=recipient)
     signals.code_rejected.send_robust(
         type(get_provider()), recipient=recipient, request=request

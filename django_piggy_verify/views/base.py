@@ -1,8 +1,7 @@
 """
-What all pages of the flow have in common: their outcomes.
+The base of the login pages. Each outcome of a request is one method of `FlowView`.
 
-Every outcome is one method of `FlowView`, in HTML and in JSON; none of them
-decides anything.
+Each of these methods returns a response in HTML or in JSON.
 """
 
 import re
@@ -36,7 +35,7 @@ from django_piggy_verify.views.negotiation import form_data, prefers_json
 from django_piggy_verify.views.protection import ProtectedView
 
 _NOWHERE: Final = re.compile(r"\s*[/\\]{2}\s*([?#]|\Z)")
-"""An address of another host whose name is blank: browsers stay where they are."""
+"""A URL with a blank host. Browsers do not follow it, and stay on the page."""
 
 _LOOP: Final = (
     "Redirection loop for authenticated user detected. LOGIN_REDIRECT_URL, or"
@@ -48,7 +47,11 @@ RETRY_AFTER_OUTAGE: Final = 30
 
 
 class FlowView(ProtectedView):
-    """A page of the flow: sends on who is logged in, and words every failure."""
+    """
+    A page of the login.
+
+    It redirects visitors who are logged in, and shows a page for every failure.
+    """
 
     redirect_authenticated_user = True
     limited_template_name = "piggy_verify/limited.html"
@@ -65,9 +68,11 @@ class FlowView(ProtectedView):
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """Handle the request; failures of the use cases become pages."""
+        """Handle the request, and show a page for each failure."""
         try:
-            response = self._instead() or super().dispatch(request, *args, **kwargs)
+            response = self._early_response() or super().dispatch(
+                request, *args, **kwargs
+            )
         except TooManyAttempts as refusal:
             response = self.limited(refusal)
             if prefers_json(request):
@@ -79,23 +84,23 @@ class FlowView(ProtectedView):
         patch_vary_headers(response, ["Accept"])
         return response
 
-    def _instead(self) -> HttpResponse | None:
-        """Ask `turned_away`, but not where the page is asked about itself."""
-        return self.turned_away() if self._is_asked_for() else None
+    def _early_response(self) -> HttpResponse | None:
+        """Call `turned_away`, except for OPTIONS and methods that the page lacks."""
+        return self.turned_away() if self._is_shown() else None
 
-    def _is_asked_for(self) -> bool:
+    def _is_shown(self) -> bool:
         method = str(self.request.method).lower()
         return method != "options" and method in self.http_method_names
 
     def turned_away(self) -> HttpResponse | None:
-        """Answer what a visitor gets instead of this page, if anything."""
+        """Return the response for a visitor who must not see this page, or None."""
         if self.redirect_authenticated_user and self.request.user.is_authenticated:
             return self.send_on(self._next_out_of_the_flow())
         return None
 
     def _next_out_of_the_flow(self) -> str:
         """
-        Return the `next` for a visitor who is logged in, past all login pages.
+        Return the `next` of a visitor who is logged in, without login pages in between.
 
         Raises ValueError if every redirect would lead to a login page again.
 
@@ -109,80 +114,81 @@ class FlowView(ProtectedView):
         raise ValueError(_LOOP)
 
     def _sends_on(self, url: str) -> bool:
-        """Whether `url` is a login page of this site that sends on this visitor."""
+        """Return whether `url` is a login page of this site that redirects again."""
         url = urljoin(self.request.path, url)
         is_here = urlsplit(url).netloc in {"", self.request.get_host()}
         return is_here and redirects.sends_on(url)
 
     def csrf_failed(self) -> HttpResponse:
         """
-        Send on a visitor who is logged in, as the page itself would do.
+        Redirect a visitor who is logged in, as the page itself does.
 
-        A login changes the CSRF token. So the forms that were open before it fail
-        the check: a second click on the code form, or the login page in another tab.
+        A login changes the CSRF token. So forms that were open before the login fail
+        the check. Examples are a second click on the code form, and the login page in
+        another tab.
         """
-        # A subclass may do more in `turned_away` than a forged request should.
-        sent_on = FlowView.turned_away(self) if self._is_asked_for() else None
-        return sent_on or super().csrf_failed()
+        # The method of a subclass may do more, which a forged request must not cause.
+        redirect = FlowView.turned_away(self) if self._is_shown() else None
+        return redirect or super().csrf_failed()
 
     @cached_property
     def data(self) -> Any:
-        """Answer the fields that were posted, from a form or a JSON body."""
+        """Return the posted fields, from a form or a JSON body."""
         data: Any = form_data(self.request)
         if "code" in data:
-            # Forms keep what they get, in frames of Django's, ours and a project's.
+            # Tracebacks show the data of forms, so hide the code in it.
             data = data.copy()
             data["code"] = Secret(data["code"])
         return data
 
     def get_next(self) -> str:
-        """Answer where the visitor wants to go, unchecked; blank for the default."""
+        """Return the posted or requested `next`, unchecked, or a blank text."""
         return self.data.get("next") or self.request.GET.get("next", "")
 
     def get_safe_next(self) -> str:
-        """Answer `get_next` if it stays on this site, else nothing."""
+        """Return `get_next` if it stays on this site, else a blank text."""
         next_url = self.get_next()
         return next_url if _is_safe(next_url, self.request) else ""
 
     def get_target_url(self, next_url: str) -> str:
-        """Answer `next_url` if it stays on this site, else ``LOGIN_REDIRECT_URL``."""
+        """Return `next_url` if it stays on this site, else ``LOGIN_REDIRECT_URL``."""
         if _is_safe(next_url, self.request):
             return next_url
         return resolve_url(settings.LOGIN_REDIRECT_URL)
 
     def get_page_url(self, name: str) -> str:
-        """Answer the URL of another page of the flow."""
+        """Return the URL of another login page, by its name."""
         match = self.request.resolver_match
         return reverse(
             f"piggy_verify:{name}", current_app=match.namespace if match else None
         )
 
     def get_start_url(self, next_url: str, **query: str) -> str:
-        """Answer the URL of the e-mail page, with `next_url` kept."""
+        """Return the URL of the e-mail page, with `next_url` in its query."""
         if _is_safe(next_url, self.request):
             query["next"] = next_url
         url = self.get_page_url("email")
         return f"{url}?{urlencode(query)}" if query else url
 
     def get_retry_url(self) -> str:
-        """Answer where to try again once the provider is back."""
+        """Return the URL of the link "Try again" after an outage."""
         return self.get_start_url(self.get_next())
 
     def send_on(self, next_url: str) -> HttpResponse:
-        """Lead a visitor who is logged in to where they wanted to go."""
+        """Redirect a visitor who is logged in to `next_url`, if it is safe."""
         url = self.get_target_url(next_url)
         if prefers_json(self.request):
             return JsonResponse({"redirect_to": url})
         return HttpResponseRedirect(url)
 
     def waiting_for_code(self, login: Login) -> HttpResponse:
-        """Lead to the code page, and keep the login in progress."""
+        """Redirect to the code page, and store the login in progress."""
         response = self.lead_to_code_page(login)
         pending.remember(self.request, response, login)
         return response
 
     def lead_to_code_page(self, login: Login) -> HttpResponse:
-        """Lead to the code page, or tell a script the state of `login`."""
+        """Redirect to the code page, or return the state of `login` to a script."""
         if prefers_json(self.request):
             return JsonResponse(state(login), status=202)
         return HttpResponseRedirect(self.get_page_url("code"))
@@ -207,14 +213,14 @@ class FlowView(ProtectedView):
             code_url=self.get_page_url("code") if can_go_on else "",
         )
         if login and can_go_on:
-            # The link leads to this page's address, whatever another tab asked for.
+            # The link is for this login. Another tab may have begun another one.
             pending.remember(self.request, response, login)
         elif login and refusal.limit == "check_login":
             pending.close(self.request, response, login)
         return response
 
     def unavailable(self) -> HttpResponse:
-        """Say that nobody can be logged in right now; the login stays in progress."""
+        """Say that nobody can log in right now. The login stays in progress."""
         return self._failure(
             503,
             "provider_unavailable",
@@ -223,13 +229,13 @@ class FlowView(ProtectedView):
         )
 
     def refused(self) -> HttpResponse:
-        """Say that the code was right, but that this account is not let in."""
+        """Say that the code was right, but that this user may not log in by code."""
         response = self._failure(403, "login_refused", self.refused_template_name)
         pending.forget(response)
         return response
 
     def interrupted(self, status: int, code: str) -> HttpResponse:
-        """Lead back to the start whoever came here in a way that no page leads."""
+        """Refuse a request that no page of this package makes, with a link to start."""
         return self._failure(status, code, self.interrupted_template_name)
 
     def _failure(
@@ -254,7 +260,7 @@ class FlowView(ProtectedView):
 
 
 def state(login: Login) -> dict[str, Any]:
-    """Answer what a page or a script may know of a login in progress."""
+    """Return the parts of a login in progress that a page or a script may know."""
     return {
         "recipient": login.recipient,
         "expires_in": login.expires_in,
@@ -264,8 +270,8 @@ def state(login: Login) -> dict[str, Any]:
 
 
 def _is_safe(url: str, request: HttpRequest) -> bool:
-    # Browsers drop tabs and line breaks before they read an address, and so make
-    # another host of "/\t/evil.example" in a script that follows `redirect_to`.
+    # Browsers ignore tabs and line breaks in a URL. For a script that follows
+    # `redirect_to`, "/\t/evil.example" would be another host.
     return (
         url.isprintable()
         and not _NOWHERE.match(url)

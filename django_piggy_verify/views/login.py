@@ -1,9 +1,9 @@
 """
 The pages of the flow: e-mail, code, resend, cancel.
 
-Each view reads what was posted, calls one use case and hands over to an outcome
-of `flow`. Class attributes are for template authors, ``get_...`` and the
-methods named after outcomes for programmers.
+Each view reads the posted fields, calls one function of `login`, and returns the
+response of a method of `FlowView`. Template authors can change the class attributes.
+Programmers can also override the methods.
 """
 
 from typing import Any, cast
@@ -42,10 +42,10 @@ class FormPage(FlowView, FormView):  # type: ignore[type-arg]
 
     http_method_names = ["get", "head", "post", "options"]
     invalid_status = 200
-    """The status of a form that comes back with errors, in HTML."""
+    """The HTTP status of an HTML page that shows a form with errors."""
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Feed the form from a JSON body as well."""
+        """Add the posted fields, from a form or a JSON body."""
         kwargs = super().get_form_kwargs()
         if self.request.method == "POST":
             kwargs["data"] = self.data
@@ -68,23 +68,23 @@ _OWN_ERROR_CODES = {"code_rejected", "unknown_contact"}
 
 class EmailView(FormPage):
     """
-    Asks for an address and has a code sent to it.
+    Asks for an address and sends a code to it.
 
     Context of the template: `form`, `is_expired` (whether an earlier login in
-    progress is gone).
+    progress has ended).
     """
 
     form_class = EmailForm
     template_name = "piggy_verify/email.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the form, or hand a script what its POSTs need."""
+        """Show the form, or return the CSRF token to a script."""
         if prefers_json(request):
             return JsonResponse({"csrf_token": get_token(request)})
         return super().get(request, *args, **kwargs)
 
     def get_initial(self) -> dict[str, Any]:
-        """Fill in `next`, and after an expired login the address once more."""
+        """Fill in `next`. After an expired login, fill in its address too."""
         initial = {**super().get_initial(), "next": self.get_next()}
         login = pending.find(self.request) if self.request.method != "POST" else None
         if login and not login.is_open:
@@ -92,7 +92,7 @@ class EmailView(FormPage):
         return initial
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add whether to explain that the login in progress is gone."""
+        """Add whether to say that the login in progress has ended."""
         is_expired = "expired" in self.request.GET and self.request.method != "POST"
         return super().get_context_data(is_expired=is_expired, **kwargs)
 
@@ -115,7 +115,7 @@ class EmailView(FormPage):
         return self.waiting_for_code(login)
 
     def unknown(self, form: Form) -> HttpResponse:
-        """Say that the address is no contact's, where the project allows it."""
+        """Say that no contact has this address, if the settings allow it."""
         message = form.fields["email"].error_messages["unknown_contact"]
         form.add_error("email", ValidationError(message, code="unknown_contact"))
         return self.form_invalid(form)
@@ -123,10 +123,10 @@ class EmailView(FormPage):
 
 class LoginPage(FlowView):
     """
-    A page that needs a login in progress: the one that its form names.
+    A page that needs a login in progress. A field of the form names this login.
 
-    A script names it by the `recipient` that it shows, since another tab may
-    have begun another login since.
+    A script can post `recipient`, the address that it shows. The page then refuses a
+    login for another address, which another tab may have begun meanwhile.
     """
 
     login: Login | None = None
@@ -139,57 +139,57 @@ class LoginPage(FlowView):
         self.login = login if login and login.recipient == shown else None
         if self.login is not None:
             pending.attach(request, self.login)
-        # The form gets `data`, which was read above; nobody else needs these.
+        # The form gets `data`, which was read above. Other code needs no secrets.
         cross_out(request, "code", pending.FIELD)
 
     def get_next(self) -> str:
-        """Answer where the visitor wanted to go when the login began."""
+        """Return the `next` that the visitor had when the login began."""
         if self.login:
             return self.login.next or super().get_next()
         return pending.next_of(self.data.get(pending.FIELD, "")) or super().get_next()
 
     def get_retry_url(self) -> str:
-        """Answer the code page: an outage leaves the login in progress."""
+        """Return the URL of the code page, because an outage does not end the login."""
         return self.get_page_url("code")
 
     def turned_away(self) -> HttpResponse | None:
-        """Ask for a new login where this one is too old, foreign or missing."""
-        answer = super().turned_away()
-        if answer is None and (self.login is None or not self.login.is_open):
-            answer = self.expired()
-        return answer
+        """Redirect to the e-mail page if the login is missing or has expired."""
+        response = super().turned_away()
+        if response is None and (self.login is None or not self.login.is_open):
+            response = self.expired()
+        return response
 
     @property
     def open_login(self) -> Login:
-        """The login in progress, once `turned_away` has let the visitor through."""
+        """The login in progress. After `turned_away`, it exists and is open."""
         return cast("Login", self.login)
 
 
 class CodeView(LoginPage, FormPage):
     """
-    Asks for the code, checks it, and logs in.
+    Asks for the code, checks it, and logs the user in.
 
     Context of the template: `form`, `recipient`, `resend_in` and `expires_in`
-    (seconds), `is_resent` and `is_held_back` (what came of last asking for another
-    code), `login` (for the hidden field of that name in further forms).
+    (seconds), `is_resent` and `is_held_back` (the result of the last request for
+    another code), `login` (for the hidden field of this name in other forms).
     """
 
     form_class = CodeForm
     template_name = "piggy_verify/code.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the form, or as JSON the state of the login in progress."""
+        """Show the form, or return the state of the login in progress as JSON."""
         if prefers_json(request):
             return JsonResponse(state(self.open_login))
         return super().get(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Tell the form whose code it asks for."""
+        """Add the request and the login in progress."""
         kwargs = super().get_form_kwargs()
         return {**kwargs, "request": self.request, "login": self.open_login}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add what the page says about the login in progress."""
+        """Add the state of the login in progress."""
         login = self.open_login
         is_news = self.request.method != "POST"
         return super().get_context_data(
@@ -201,7 +201,7 @@ class CodeView(LoginPage, FormPage):
         )
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Check the code, unless the same login in progress has just posted it."""
+        """Check the code, unless the same login has posted it before."""
         try:
             return super().post(request, *args, **kwargs)
         except CodeRepeated as repetition:
@@ -209,17 +209,17 @@ class CodeView(LoginPage, FormPage):
 
     def repeated(self, repetition: CodeRepeated) -> HttpResponse:
         """
-        Lead on as the first request with this code does, and log nobody in.
+        Redirect like the first request with this code, without another login.
 
-        The browser has the session of the first request, or is about to get it. No
-        cookie is set, since it might arrive after those of the first request.
+        The browser has the session of the first request, or will get it soon. The
+        response sets no cookie, because it could replace a cookie of the first one.
         """
         if repetition.was_right:
             return self.send_on(self.get_next())
         return self.lead_to_code_page(self.open_login)
 
     def form_valid(self, form: Form) -> HttpResponse:
-        """Log the user in, fetch the auth token, and lead on."""
+        """Log the user in, fetch the auth token, and redirect."""
         user = cast("CodeForm", form).user
         self.log_in(user)
         tokens.fetch_at_login(user)
@@ -231,15 +231,15 @@ class CodeView(LoginPage, FormPage):
     def log_in(self, user: Any) -> None:
         """Log `user` in, always with a new session key."""
         if SESSION_KEY in self.request.session:
-            # Django keeps the key of a session that names the same user already.
-            # `request.user` does not tell: it is anonymous if no backend vouches
-            # for that user any more.
+            # Django keeps the key of a session that already belongs to the same user.
+            # `request.user` is not compared, because it is anonymous if the backend of
+            # that session is no longer in the settings.
             self.request.session.cycle_key()
         log_in(self.request, user)
 
 
 class ResendView(LoginPage):
-    """Sends another code for the login in progress; the count of wrong ones stays."""
+    """Sends another code for the login in progress. The count of wrong codes stays."""
 
     http_method_names = ["post", "options"]
 
@@ -250,7 +250,7 @@ class ResendView(LoginPage):
         try:
             result = verification.send_code(login.recipient, request=request)
         except ContactUnknown:
-            # Said on the e-mail page; whoever got here was a contact then.
+            # The contact was deleted meanwhile. The e-mail page says so.
             return self.expired()
         return self.waiting_for_code(login.sent_again(result))
 
@@ -261,7 +261,7 @@ class CancelView(FlowView):
     http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Go back to the e-mail page, with `next` kept."""
+        """Redirect to the e-mail page, and keep `next`."""
         login = pending.find(request)
         response: HttpResponse
         if prefers_json(request):
