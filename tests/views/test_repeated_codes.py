@@ -291,7 +291,7 @@ def test_a_login_that_was_refused_is_refused_again(
     response = type_code(twin, code)
 
     assert response.status_code == 403
-    assert "cannot be used with a code" in response.text
+    assert "cannot log in to this account with a code" in response.text
     assert counts() == before
     assert calls(piggy_sandbox) == ["send", "verify"]
 
