@@ -445,6 +445,27 @@ def test_a_used_code_stays_used_for_as_long_as_a_login_is_open(
     assert authenticate(None, **proof) == user
 
 
+@pytest.mark.parametrize("fault", [None, Fault.OUTAGE], ids=["wrong", "outage"])
+def test_an_attempt_before_does_not_shorten_the_time_that_a_code_stays_used(
+    contact, piggy_sandbox, time_machine, fault
+):
+    """A guess was wrong, or an outage came, and later the code was right."""
+    piggy_sandbox.switches.reuse_codes, piggy_sandbox.code_lifetime = True, 9999.0
+    time_machine.move_to(0, tick=False)
+    proof = {"recipient": ADDRESS, "secret_code": "a1b2"}
+    piggy_sandbox.switches.fault = fault
+    with suppress(ProviderUnavailable):
+        authenticate(None, **proof)
+    piggy_sandbox.switches.fault = None
+    time_machine.shift(500)
+    get_provider().send_code(ADDRESS)
+    piggy_sandbox.mails[0].code = "a1b2"
+
+    assert authenticate(None, **proof)
+    time_machine.shift(600)
+    assert authenticate(None, **proof) is None
+
+
 def test_a_code_that_another_member_used_is_accepted(prove, piggy_sandbox):
     piggy_sandbox.add_contact("bob@example.com")
     prove()

@@ -63,6 +63,11 @@ def give_back(key: str, window: datetime) -> Change:
     return Change(key, "ends_at = %s", [window], "count - 1", window)
 
 
+def release(key: str, window: datetime) -> Change:
+    """Set the count to zero and end the window, if it is the window that was read."""
+    return Change(key, "ends_at = %s", [window], "0", long_ago())
+
+
 def put(key: str, window: datetime, *, number: int) -> Change:
     """Set the count to `number` in the window that was read."""
     return Change(key, "ends_at = %s", [window], str(number), window)

@@ -173,20 +173,23 @@ def settle(
     *,
     give_back: Iterable[Claim] = (),
     clear: Iterable[Claim] = (),
+    release: Iterable[Claim] = (),
     put: Iterable[tuple[Claim, int]] = (),
 ) -> None:
     """
     Uncount the claims in `give_back` and reset those in `clear`, in one statement.
 
     A claim is uncounted only in the window that it was counted in. A cleared window
-    is over. Each claim in `put` gets the given count, in the same window.
+    is over. Each claim in `put` gets the given count, in the same window. The window
+    of each claim in `release` is over too, unless another window has begun since.
     """
     cleared = [counters.clear(each.key) for each in clear]
     returned = [counters.give_back(each.key, windows[each.key]) for each in give_back]
+    released = [counters.release(each.key, windows[each.key]) for each in release]
     numbered = [
         counters.put(each.key, windows[each.key], number=number) for each, number in put
     ]
-    counters.change(cleared + returned + numbered)
+    counters.change(cleared + returned + released + numbered)
 
 
 @retries.retry_on_conflict

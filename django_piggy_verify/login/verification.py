@@ -87,10 +87,10 @@ def checked_code(
     try:
         identity = _check(recipient, code, request)
     except CodeRejected:
-        fixed_windows.settle(windows, give_back=[use, *in_login])
+        fixed_windows.settle(windows, release=[use, *in_login])
         raise
     except ProviderError:
-        fixed_windows.settle(windows, give_back=[*counted, use, *in_login])
+        fixed_windows.settle(windows, give_back=counted, release=[use, *in_login])
         raise
     outcome = _NOTHING
     try:

@@ -272,6 +272,27 @@ def test_limits_are_exact_inside_a_transaction():
             fixed_windows.take([claim(count=1)])
 
 
+def test_an_attempt_after_a_release_begins_a_window(db, time_machine):
+    time_machine.move_to(0, tick=False)
+    fixed_windows.settle(fixed_windows.take([claim()]), release=[claim()])
+    time_machine.shift(59)
+
+    fixed_windows.take([claim(count=1)])
+
+    assert fixed_windows.waits([claim(count=1)]) == {claim().limit: 60}
+
+
+def test_no_later_window_is_released(db, time_machine):
+    time_machine.move_to(0, tick=False)
+    windows = fixed_windows.take([claim()])
+    time_machine.shift(60)
+    fixed_windows.take([claim()])
+
+    fixed_windows.settle(windows, release=[claim()])
+
+    assert fixed_windows.usage([claim()])[0].number == 1
+
+
 def test_a_count_can_be_put_in_the_window_it_was_taken_in(db):
     windows = fixed_windows.take([claim()])
     fixed_windows.settle(windows, put=[(claim(), 7)])

@@ -156,10 +156,11 @@ class Model:
                 self._take([*recipient, *visitor])
             return Promise(self._not_checked(full, login, use[1]))
         if self.trouble.check is Outcome.UNAVAILABLE:
-            self._give_back([*recipient, *visitor, *use])
+            self._give_back([*recipient, *visitor])
+            self._release(use)
             return Promise(Outcome.UNAVAILABLE, self._reached("verify"))
         if self.trouble.check is Outcome.REJECTED or uid is None:
-            self._give_back(use)
+            self._release(use)
             return Promise(self._rejected(login), ["verify"])
         self._give_back(visitor)
         for each in recipient:
@@ -210,3 +211,7 @@ class Model:
     def _give_back(self, subjects):
         for each in subjects:
             self._counts[each] = self._counts[each][0], self._counts[each][1] - 1
+
+    def _release(self, subjects):
+        for each in subjects:
+            del self._counts[each]

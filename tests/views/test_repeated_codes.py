@@ -221,6 +221,22 @@ def test_after_an_outage_the_code_is_checked_again(
     assert is_logged_in(twin)
 
 
+def test_half_a_minute_after_an_outage_the_code_may_be_posted_twice(
+    client, code, meanwhile, piggy_sandbox, time_machine
+):
+    """The page of the outage asks the visitor to wait for so long."""
+    time_machine.move_to(time.time(), tick=False)
+    piggy_sandbox.switches.fault = Fault.OUTAGE
+    type_code(client, code)
+    piggy_sandbox.switches.fault = None
+    time_machine.shift(30)
+    results = meanwhile(lambda: type_code(twin_of(client), code))
+
+    first = type_code(client, code)
+
+    assert (first.url, results[0].url) == (NEXT, CODE_PAGE)
+
+
 def test_a_request_that_died_is_not_under_way_for_ever(
     client, code, twin, monkeypatch, time_machine
 ):
