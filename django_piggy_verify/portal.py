@@ -26,9 +26,9 @@ def get_portal_url(user: AbstractBaseUser | AnonymousUser) -> str:
     """
     Return a URL that opens the portal with the contact of `user` logged in.
 
-    Anybody who has the URL is logged in by it. Redirect the contact's own browser to
-    it, as `PortalView` does. Do not store, log or mail it. Each call fetches a new
-    URL, with one query and one request, outside any transaction but the caller's.
+    The URL logs in anybody who has it. Redirect the contact's own browser to it, as
+    `PortalView` does. Do not store, log or mail it. Each call fetches a new URL, with
+    one query and one request. It opens no transaction.
 
     Raises ContactUnknown if the user is not a contact, or not any more; the cached
     auth token is then deleted. Raises ProviderRefused or ProviderUnavailable if the

@@ -2,7 +2,7 @@
 A text whose `repr` is hidden.
 
 Tracebacks, debug pages and error reporters print the `repr` of every local variable.
-A secret that is wrapped where it enters the program stays out of all of them.
+They do not show a secret that the program wraps as soon as it gets the secret.
 """
 
 

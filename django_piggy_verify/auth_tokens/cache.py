@@ -24,7 +24,7 @@ from django_piggy_verify.models import AuthToken, Contact, binding
 from django_piggy_verify.secret import Secret
 
 REFRESH_AHEAD: Final = 30
-"""Seconds before its expiry at which a token is refreshed, or a tenth of its life."""
+"""A token is refreshed this many seconds before its expiry, or a tenth of its life."""
 
 
 class Freshness(TextChoices):
@@ -47,7 +47,7 @@ class CachedToken:
     """When the cache stops using it. The provider names no expiry."""
 
     at_rest_from: datetime | None = field(default=None, compare=False)
-    """When a fetch that is under way or has just failed stops blocking others."""
+    """Until when no other fetch may begin, after a running or failed one."""
 
     @property
     def is_due(self) -> bool:
@@ -144,7 +144,7 @@ def drop_if_refused(contact: Contact) -> Iterator[None]:
 
 
 def _due_until(now: datetime) -> datetime:
-    """Return the expiry up to which a token is refreshed now."""
+    """Return the time up to which expiring tokens are refreshed now."""
     ahead = min(REFRESH_AHEAD, conf.auth_token_ttl / 10)
     return now + timedelta(seconds=ahead)
 
@@ -154,7 +154,7 @@ def _rows() -> QuerySet[AuthToken, Any]:
     """
     Return the query that `find` filters. It is never evaluated itself.
 
-    Building it anew, or making instances, would take as long as the database does.
+    To build the query each time, or to create instances, takes as long as the database.
     """
     return AuthToken.objects.values_list(
         "ciphertext", "expires_at", "contact__uid", "contact__fetch_until"

@@ -38,7 +38,7 @@ def decrypt(sealed: bytes, *, bound_to: str) -> Secret | None:
 
 
 def is_current(sealed: bytes, *, bound_to: str) -> bool:
-    """Return whether the newest key decrypts it, so that older keys may go."""
+    """Return whether the newest key decrypts the text. If so, it needs no older key."""
     return _open(sealed, bound_to, _ciphers()[:1]) is not None
 
 

@@ -43,7 +43,7 @@ def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> CachedT
     try:
         if _in_transaction():
             return _fetch_in_transaction(provider, contact, key)
-        # Another process may take one timeout, and this process another one.
+        # Two timeouts: one for the call of another process, and one for our own call.
         return _fetches.join(
             key,
             lambda: _fetch_in_turn(provider, contact, is_renewal=is_renewal),
@@ -111,8 +111,8 @@ def _fetch_in_transaction(
     """
     Fetch without a lease: inside a transaction, a lease would lock the row.
 
-    Threads share the call only. A thread that waited for the storing as well could
-    hold a lock that the other thread needs.
+    Threads share only the call, not the storing. A thread that waits for the storing
+    could hold a lock that the other thread needs.
     """
     asked_at = timezone.now()
     served, is_own = _calls.join(

@@ -1,10 +1,10 @@
 """
 Lease the right to fetch a contact's token to one caller of all processes and hosts.
 
-A lease is two columns of the contact's row, written by compare-and-set, so that no
-database lock is held during the call. If the holder dies, the lease expires. A
-failure is remembered in the same columns for a few seconds, so that a provider that
-is down is not called again and again.
+A lease is two columns of the contact's row. They are written by compare-and-set, so no
+database lock is held during the call. If the holder dies, the lease expires. The same
+columns remember a failure for a few seconds. So a provider that is down is not called
+again and again.
 """
 
 from collections.abc import Iterator
@@ -52,17 +52,17 @@ class Lease:
 
 
 def is_free(contact: Contact) -> bool:
-    """Return whether no fetch is under way or has just failed, as far as was read."""
+    """Return whether a fetch may begin, according to the row that was read."""
     return not _is_running(contact)
 
 
 def is_busy(contact: Contact) -> bool:
-    """Return whether a fetch is under way, as far as was read."""
+    """Return whether a fetch is running, according to the row that was read."""
     return _is_running(contact) and contact.fetch_state == FetchState.FETCHING
 
 
 def raise_remembered(contact: Contact) -> None:
-    """Raise the last fetch's failure again while it is too early for another try."""
+    """Raise the failure of the last fetch again, if it is too early for another one."""
     error = _ERRORS.get(FetchState(contact.fetch_state))
     if error and _is_running(contact):
         raise error(_JUST_NOW)
@@ -72,8 +72,8 @@ def take(contact: Contact) -> Lease | None:
     """
     Return the lease, or None if the row has changed since `contact` was read.
 
-    A token that was read together with the contact is then unchanged as well,
-    because storing a token ends a lease.
+    Storing a token ends a lease. So with the lease, a token that was read
+    together with the contact has not changed either.
     """
     until = timezone.now() + timedelta(seconds=conf.timeout)
     is_ours = _change(

@@ -10,9 +10,9 @@ from django.db.models.functions import Lower
 
 class LowerCaseIndex(models.Index):
     """
-    An index of text fields that finds a value whatever its case: see `lowered`.
+    An index of text fields for comparisons that ignore case: see `lowered`.
 
-    Django's own index of an expression makes it warn about MariaDB (models.W043).
+    With Django's own index of an expression, Django warns about MariaDB (models.W043).
     """
 
     def create_sql(

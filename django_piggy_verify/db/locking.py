@@ -1,7 +1,7 @@
 """
 Read and lock rows so that no two processes block each other.
 
-`retries` repeats what a conflict has undone all the same.
+If a conflict still happens, `retries` repeats the work.
 """
 
 from collections.abc import Iterable, Iterator

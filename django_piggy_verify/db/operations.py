@@ -10,10 +10,10 @@ class AddIndexInUse(migrations.AddIndex):
     """
     Add an index while the table stays readable and writable.
 
-    PostgreSQL needs to be told so, outside any transaction. MariaDB does so anyway.
+    PostgreSQL needs an option for this, and no transaction. MariaDB always does this.
     """
 
-    # Django's AddIndexConcurrently knows PostgreSQL alone.
+    # Django's AddIndexConcurrently works on PostgreSQL only.
     atomic = False
 
     def database_forwards(

@@ -9,10 +9,10 @@ from typing import Final, ParamSpec, TypeVar
 from django.db import OperationalError, connections
 
 PATIENCE: Final = 10
-"""Seconds after which work is not retried any more, once it was tried `TRIES` times."""
+"""Work that was tried `TRIES` times is retried for at most this many seconds."""
 
 TRIES: Final = 10
-"""The least number of tries: on a busy database, one lock may take all the time."""
+"""The minimum number of tries. On a busy database, one try may take very long."""
 
 _LONGEST_PAUSE: Final = 0.02
 """
@@ -23,7 +23,7 @@ Each pause is random, so that the same two processes do not collide again.
 
 _CODES: Final = frozenset({"40001", "40P01", 1020, 1213})
 """
-The error codes of a database that has undone one side to end a conflict.
+The error codes of a transaction that the database has undone to end a conflict.
 
 PostgreSQL: serialization_failure, deadlock_detected.
 MariaDB: ER_CHECKREAD, ER_LOCK_DEADLOCK.
@@ -34,15 +34,15 @@ _R = TypeVar("_R")
 
 
 class Conflict(Exception):
-    """Another process changed the rows between two statements; nothing was written."""
+    """Another process changed the rows between two statements. Nothing was written."""
 
 
 def retry_on_conflict(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """
-    Call `function` again, for `PATIENCE` seconds, when a conflict undid its work.
+    Call `function` again, for `PATIENCE` seconds, if a conflict has undone its work.
 
-    Inside a caller's transaction the conflict undoes the whole transaction, so the
-    error is raised to the caller.
+    Inside a transaction of the caller, the conflict undoes the whole transaction. The
+    caller then gets the error.
     """
 
     @wraps(function)

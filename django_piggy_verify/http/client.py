@@ -20,11 +20,11 @@ from django_piggy_verify.http.connections import progress, session
 from django_piggy_verify.secret import Secret
 
 MAX_BODY = 1024 * 1024
-"""Bytes of an answer that are read, counted after decompression."""
+"""The maximum number of bytes of an answer, counted after decompression."""
 
 _CHUNK = 16 * 1024
 _MIDWAY = (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError)
-_LEAST = 0.001  # urllib3 takes no time-out that is over already
+_LEAST = 0.001  # urllib3 accepts only positive time-outs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +66,8 @@ def call(
     except BaseException as stop:  # noqa: BLE001  a worker is told to exit
         # Raised without its traceback, because the frames in it hold the code.
         raise stop.with_traceback(None) from None
-    # Raised outside the handler: the exceptions of the libraries hold the request
-    # with its bearer header, and would become the __context__ of this one.
+    # Raised outside the handler, so that it has no __context__. The exceptions of the
+    # libraries hold the request with its bearer header.
     raise ProviderUnavailable(cause, may_depend_on_contact=is_out)
 
 
@@ -90,7 +90,7 @@ def _send(
     if bearer is not None:
         headers["Authorization"] = Secret(f"Bearer {bearer}")
     proxies = {"http": conf.proxy, "https": conf.proxy} if conf.proxy else {}
-    # `Session.request` would merge settings of the session, of which there are none.
+    # `Session.request` would also merge the settings of the session. It has none.
     prepared = requests.Request(method, url, headers=headers, **body).prepare()
     return session().send(
         prepared,

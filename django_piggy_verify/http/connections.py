@@ -25,13 +25,13 @@ MAX_IDLE = 20.0
 """
 Seconds after which an idle connection is not used any more.
 
-Servers close idle connections without notice, and a code that was sent on a closed
-connection cannot be sent again. Common servers wait 60 seconds or longer.
+Servers close idle connections without notice. Common servers do so after 60 seconds or
+later. A code that was sent on a closed connection cannot be sent again.
 """
 
 MAX_ANSWER = 2 * 1024 * 1024
 """
-Bytes of one answer on the connection, including its head and chunk sizes.
+The maximum number of bytes of one answer on the connection, with its head.
 
 `http.client` skips any number of interim answers, and reads a negative chunk size
 as "everything".
@@ -39,7 +39,7 @@ as "everything".
 
 
 class _Progress(threading.local):
-    """How far the current call of this thread has come."""
+    """The progress of the current call of this thread."""
 
     is_request_out: bool | None = None
 
@@ -53,10 +53,10 @@ connection was tried, as in tests that replace the adapter of `requests`.
 
 class _UntilDeadline(io.RawIOBase):
     """
-    Reads a socket until `MAX_ANSWER` bytes or until the first time-out is over.
+    Reads at most `MAX_ANSWER` bytes of a socket, and only until the first time-out.
 
-    `requests` and `http.client` start their time-out again at every byte, so that
-    a slow server could hold a worker for hours.
+    `requests` and `http.client` start their time-out again at every byte. So a slow
+    server could hold a worker for hours.
     """
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:

@@ -1,8 +1,8 @@
 """
 Read and write the rate-limit counters. `fixed_windows` decides what is counted.
 
-The update is written in SQL. It runs three times a login, and the ORM takes several
-times as long to compile it as a database takes to run it.
+The update is written in SQL, because each login runs it three times. To compile it, the
+ORM would take several times as long as the database takes to run it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,12 +74,12 @@ def put(key: str, window: datetime, *, number: int) -> Change:
 
 
 def clear(key: str) -> Change:
-    """Set the count to zero and end the window, whichever window it is."""
+    """Set the count to zero and end the window, even if a new window has begun."""
     return Change(key, "1 = 1", [], "0", long_ago())
 
 
 def long_ago() -> datetime:
-    """Return the window end of a cleared row: naive with ``USE_TZ = False``."""
+    """Return the window's end for a cleared row. It is naive if ``USE_TZ`` is off."""
     return datetime(1970, 1, 1, tzinfo=timezone.now().tzinfo)
 
 

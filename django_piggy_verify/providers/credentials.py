@@ -73,10 +73,10 @@ def forget(bearer: Secret, *, timeout: float) -> None:
     """
     Drop the granted token if it is still `bearer`, which was refused.
 
-    A second token is not dropped within `PAUSE`. Otherwise all workers would fetch
-    tokens without end where each new token is refused as well, or where each new
-    token ends another worker's. `timeout` is in seconds, and limits the wait for a
-    thread that is fetching a token at this moment.
+    A second token is not dropped within `PAUSE`. Each new token may be refused too, or
+    may end the token of another worker. Without the pause, all workers would then fetch
+    tokens without end. `timeout` is the number of seconds to wait for another thread
+    that is fetching a token.
     """
     if not _lock.acquire(timeout=max(0.0, timeout)):
         return

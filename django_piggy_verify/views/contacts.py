@@ -63,8 +63,9 @@ class PortalView(AccessMixin, FlowView):
     """
     Redirects the logged-in contact to the provider's portal, without another login.
 
-    The package does not route it: ``path("portal/", PortalView.as_view())``. A
-    visitor who is not logged in goes to ``LOGIN_URL`` first, and comes back.
+    The URLs of the package do not include this view. Add it yourself, for example with
+    ``path("portal/", PortalView.as_view())``. A visitor who is not logged in goes to
+    ``LOGIN_URL`` first, and comes back.
 
     The URL of the portal logs in anybody who has it. A redirect shows it to the
     browser alone: a script that follows a redirect to another site cannot read it.

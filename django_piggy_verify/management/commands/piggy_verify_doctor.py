@@ -54,7 +54,7 @@ _Findings = Sequence[tuple[str, Finding]]
 
 class Command(BaseCommand):
     """
-    The command creates a session and a count of its own, and deletes both.
+    The command creates a session and a counter for itself, and deletes both.
 
     The exit status is 1 if there is a problem. Otherwise it is 0.
     """
