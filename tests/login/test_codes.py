@@ -241,6 +241,11 @@ def test_a_code_with_letters_comes_through_in_groups(mailed, data):
     assert codes.normalise(written) == mailed
 
 
+@pytest.mark.parametrize("typed", ["abcd 1234", "1234 abcd", "abcd-efgh 1234"])
+def test_one_group_of_small_letters_beside_a_number_is_no_sentence(typed):
+    assert codes.normalise(typed) == typed.replace(" ", "")
+
+
 @given(NUMBERS, st.data())
 def test_a_number_comes_through_in_groups(number, data):
     written = data.draw(filled(number, st.text(SPACES + DASHES, max_size=2)))
