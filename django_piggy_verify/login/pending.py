@@ -113,14 +113,14 @@ class Login:
 def begin(
     request: HttpRequest, recipient: str, result: SendResult, *, next_url: str
 ) -> Login:
-    """Return a new login in progress, after a request for a code."""
+    """Return a new login in progress, after a request for a code. `next_url` fits."""
     earlier = _read(request.COOKIES.get(COOKIE, ""))
     now = time.time()
     return Login(
         id=get_random_string(22),
         browser=earlier.browser if earlier else get_random_string(22),
         recipient=recipient,
-        next=_kept_next(next_url),
+        next=iri_to_uri(next_url),
         sent_at=int(now),
         resend_at=now + result.resend_in,
         is_held_back=not result.is_sent,
@@ -145,6 +145,16 @@ def next_of(named: str) -> str:
     """Return the `next` of the login in a form field, even from another browser."""
     login = _read(named)
     return login.next if login else ""
+
+
+def fits(next_url: str) -> bool:
+    """Return whether the cookie has room for `next_url`. Log it if not."""
+    length = len(next_url)
+    if length <= MAX_NEXT:
+        length = len(iri_to_uri(next_url))
+    if length > MAX_NEXT:
+        events.NEXT_TOO_LONG.log(length=length, maximum=MAX_NEXT)
+    return length <= MAX_NEXT
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
@@ -173,15 +183,6 @@ def attach(request: HttpRequest, login: Login) -> None:
 def attached_to(request: HttpRequest | None) -> Login | None:
     """Return the login that `attach` has stored on the request, if any."""
     return getattr(request, "_piggy_verify_login", None)
-
-
-def _kept_next(next_url: str) -> str:
-    """Return `next_url` percent-encoded, or nothing if it is too long."""
-    encoded = iri_to_uri(next_url)
-    if len(encoded) <= MAX_NEXT:
-        return encoded
-    events.NEXT_TOO_LONG.log(length=len(encoded), maximum=MAX_NEXT)
-    return ""
 
 
 def _read(signed: str) -> Login | None:

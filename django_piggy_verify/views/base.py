@@ -146,9 +146,15 @@ class FlowView(ProtectedView):
         return self.data.get("next") or self.request.GET.get("next", "")
 
     def get_safe_next(self) -> str:
-        """Return `get_next` if it stays on this site, else a blank text."""
+        """
+        Return `get_next` if it is short and stays on this site, else a blank text.
+
+        Django itself says of a very long one that it leaves the site. So the length
+        comes first, or the log would not name it.
+        """
         next_url = self.get_next()
-        return next_url if _is_safe(next_url, self.request) else ""
+        is_kept = pending.fits(next_url) and _is_safe(next_url, self.request)
+        return next_url if is_kept else ""
 
     def get_target_url(self, next_url: str) -> str:
         """Return `next_url` if it stays on this site, else ``LOGIN_REDIRECT_URL``."""

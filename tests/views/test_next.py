@@ -123,15 +123,22 @@ def test_the_longest_address_fits_into_the_cookie(client, contact):
     assert len(header) <= 4096 - 500
 
 
-def test_an_address_that_is_too_long_is_dropped_and_logged(client, code, caplog):
+@pytest.mark.parametrize(
+    ("tail", "length"),
+    [("a" * 1992, 2001), ("\u4e2d" * 222, 2007), ("a" * 2100, 2109)],
+    ids=["a letter too much", "by its encoding", "too long for Django"],
+)
+def test_an_address_that_is_too_long_is_dropped_and_logged(
+    client, code, caplog, tail, length
+):
     caplog.set_level("WARNING", logger=LOGGER)
-    ask_for_code(client, next="/?secret=" + "a" * 1992)
+    ask_for_code(client, next=f"/?secret={tail}")
 
     response = type_code(client, code)
 
     assert response["Location"] == "/members/"
     [record] = [each for each in caplog.records if each.name == LOGGER]
-    assert (record.event_name, record.length) == ("next_too_long", 2001)
+    assert (record.event_name, record.length) == ("next_too_long", length)
     assert "secret" not in str(vars(record))
 
 
