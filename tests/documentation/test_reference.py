@@ -54,6 +54,8 @@ PARTS = {
     "models": {"FetchState", "ExactCharField", "binding"},
     # The view passes these on and does not show them.
     "portal": {"fetch"},
+    # The checks and the doctor examine each account.
+    "providers": {"each_account"},
     # The pages, the admin and the log-out use these.
     "tokens": {"get_with_expiry", "fetch_at_login", "forget_at_logout", "forget"},
 }
