@@ -15,10 +15,10 @@ class Row:
     """One line of the table."""
 
     measure: str
-    """What was measured, such as "login: CPU time"."""
+    """The name of the measurement, such as "login: CPU time"."""
 
     against: str
-    """What it was compared with, such as "hand-written floor". Blank for a count."""
+    """The other side of the comparison, such as "hand-written floor", or blank."""
 
     value: float
     """The median ratio, or the count."""
@@ -31,7 +31,7 @@ class Row:
 
     @property
     def is_missed(self) -> bool:
-        """Whether there is a goal and the value is above it."""
+        """Whether the row has a goal, and its value is above the goal."""
         return self.goal is not None and self.value > self.goal
 
 

@@ -49,7 +49,7 @@ _context: Final = get_context("spawn")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one caller got."""
+    """The result of one caller."""
 
     began: float
     """When the caller asked. All processes share this clock."""

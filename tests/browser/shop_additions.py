@@ -1,4 +1,4 @@
-"""What the browser tests add to the example: a strict policy and refused members."""
+"""The additions of the browser tests: a strict policy and refused members."""
 
 from shop.backends import ShopBackend
 

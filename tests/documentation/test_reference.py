@@ -59,7 +59,7 @@ PARTS = {
     # The pages, the admin and the log-out use these.
     "tokens": {"get_with_expiry", "fetch_at_login", "forget_at_logout", "forget"},
 }
-"""What is in a public module and not public, and why."""
+"""The names in public modules that are not public, with the reasons."""
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,7 @@ def section(title: str) -> nodes.section:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """What the reader sees after each section of the tutorial."""
+    """The pages that the reader sees after each section of the tutorial."""
     reader = Reader(tmp_path_factory.mktemp("tutorial"))
     seen = {}
     for title in ("Install", "Set it up"):

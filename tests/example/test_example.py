@@ -40,7 +40,7 @@ def browser() -> Iterator[requests.Session]:
 
 @pytest.fixture(scope="module")
 def members_page(browser: requests.Session, demo: Demo) -> requests.Response:
-    """What a newcomer sees after logging in with the printed address and code."""
+    """The page that a newcomer sees after a login with the printed code."""
     member = demo.wait_for(r"Members: +([^\s,]+)")
     page = submit(browser, get(browser, f"{demo.url()}members/"), email=member)
     code = demo.wait_for(rf"code for {re.escape(member)}: (\S+)")

@@ -72,7 +72,7 @@ ANSWERS = st.tuples(
     | st.integers(200, 599),
     st.sampled_from(["application/json", "text/html", "a/b; charset=utf-7", ""]),
 )
-"""What may come back: a body, an HTTP status and a media type, in any combination."""
+"""The possible responses: any combination of a body, a status and a media type."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ def filled(written, fillers):
 
 
 def is_plain_inside(code):
-    """Whether a code ends in no quote or bracket, and is no number with dashes."""
+    """Whether cleaning keeps a code: no quote or bracket, no number with dashes."""
     has_letter = not code.replace("-", "").isdecimal() and code.strip("-")
     return code[0] not in AROUND and code[-1] not in AROUND and has_letter
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("unlimited")
 
 @pytest.fixture
 def overheard():
-    """What receivers of Django's login signals see in ``request.POST``."""
+    """The fields that receivers of Django's login signals see in ``request.POST``."""
     posted = []
 
     def listen(request, **kwargs):

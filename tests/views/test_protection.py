@@ -151,7 +151,7 @@ def test_an_old_form_sends_on_who_is_logged_in(strict, old_form, page, piggy_san
 
 
 def state_of(browser):
-    """What a login changes: the counts, the session and the cookies."""
+    """Everything that a login changes: the counts, the session and the cookies."""
     counts = list(Tally.objects.order_by("key").values_list())
     return counts, dict(browser.session), browser.cookies.output()
 
