@@ -30,8 +30,8 @@ def get_portal_url(user: AbstractBaseUser | AnonymousUser) -> str:
     `PortalView` does. Do not store, log or mail it. Each call fetches a new URL, with
     one query and one request. It opens no transaction.
 
-    Raises ContactUnknown if the user is not a contact, or not any more; the cached
-    auth token is then deleted. Raises ProviderRefused or ProviderUnavailable if the
+    Raises ContactUnknown if the user is not a contact, or not any more. The cached auth
+    token is then deleted. Raises ProviderRefused or ProviderUnavailable if the
     provider gives no URL. Raises ImproperlyConfigured if it has no portal.
 
     Source: GET contacts-portal/auth-url, Piggy API v3.

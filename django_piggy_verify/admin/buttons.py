@@ -1,4 +1,4 @@
-"""Offer actions of the list on the page of one object as well, each as a button."""
+"""Show the actions of the list as buttons on the page of one object."""
 
 from functools import partial
 from typing import Any

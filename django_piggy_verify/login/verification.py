@@ -112,8 +112,8 @@ def require_attempts_left(request: HttpRequest) -> None:
     """
     Raise TooManyAttempts if the login in progress has no attempts left.
 
-    After a wrong code, the page would otherwise show a form that cannot succeed.
-    Before a resend, the login would otherwise get a code that cannot be checked.
+    Called after a wrong code, so that no page shows a form that cannot succeed. Called
+    before a resend, because the new code could not be checked.
     """
     login = pending.attached_to(request)
     if login and (waits := fixed_windows.waits([rate_limits.of_login(login)])):

@@ -24,7 +24,7 @@ class Stopped(CommandError):
 @contextmanager
 def first_signal() -> Iterator[list[int]]:
     """
-    Yield a list, and append the first signal of the block to this list.
+    Yield a list. During the block, the first signal appends its number to the list.
 
     The command reads the list between two statements, so that no statement is undone. A
     second signal stops the command at once. A signal that is already ignored or has a

@@ -19,10 +19,10 @@ from django_piggy_verify.http import client
 from django_piggy_verify.secret import Secret
 
 MARGIN = 30.0
-"""Seconds before its expiry from which a granted token is not used any more."""
+"""A granted token is not used for this number of seconds before its expiry."""
 
 PAUSE = 3.0
-"""Seconds in which this process drops only one refused token."""
+"""A process drops at most one refused token in this number of seconds."""
 
 _FOREVER = 10**9  # seconds; JSON has integers that are too large for a float
 

@@ -149,8 +149,8 @@ class FlowView(ProtectedView):
         """
         Return `get_next` if it is short and stays on this site, else a blank text.
 
-        Django itself says of a very long one that it leaves the site. So the length
-        comes first, or the log would not name it.
+        Django says that a very long URL leaves the site. So the length is compared
+        first, and the log says that the `next` was too long.
         """
         next_url = self.get_next()
         is_kept = pending.fits(next_url) and _is_safe(next_url, self.request)
