@@ -26,7 +26,7 @@ from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.models import Contact
 
 GUESSES: Final = 100
-"""The highest number of wrong codes a day for one address without a warning."""
+"""The doctor warns if one address may have more wrong codes than this in a day."""
 
 _DAY: Final = 86400
 _TOLD_ELSEWHERE: Final = {check_backend, check_urls}

@@ -54,7 +54,7 @@ def atomic() -> Atomic:
 
 
 def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
-    """Return the one user with exactly this address who is not a contact yet."""
+    """Return the user with exactly this address and no contact, if only one has it."""
     model = get_user_model()
     name = model.get_email_field_name()
     if not _has_field(model, name):

@@ -73,7 +73,7 @@ class Sandbox:
 
         Without a `uid`, an existing contact with this address stays. With another
         `uid`, the address moves to that contact. If a contact with this `uid` exists,
-        it loses its old address. In both cases, codes that were mailed become invalid.
+        it loses its old address. A change of address makes mailed codes invalid.
         """
         with self._lock:
             known = self._contacts.get(key_of(email))

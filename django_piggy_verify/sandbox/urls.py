@@ -1,8 +1,8 @@
 """
 The URLs of the sandbox: the mailbox page, the portal, and the API.
 
-If a project includes them at `sandbox/`, the URL of the API is
-`/sandbox/api/v3/oauth/clients`, and that of the token endpoint `/sandbox/oauth/token`.
+If a project includes these URLs at `sandbox/`, the API is at
+`/sandbox/api/v3/oauth/clients`. The token endpoint is at `/sandbox/oauth/token`.
 """
 
 from django.urls import path

@@ -67,9 +67,9 @@ class PortalView(AccessMixin, FlowView):
     ``path("portal/", PortalView.as_view())``. A visitor who is not logged in goes to
     ``LOGIN_URL`` first, and comes back.
 
-    The URL of the portal logs in anybody who has it. A redirect shows it to the
-    browser alone: a script that follows a redirect to another site cannot read it.
-    So a request of a script gets 404, unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
+    The URL of the portal logs in anybody who has it. In a redirect, only the browser
+    sees this URL. A script that follows a redirect to another site cannot read it. So
+    a request of a script gets 404, unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
     A script should send the browser to this page instead. A prefetch gets no link,
     and there is no HEAD.
 
