@@ -22,15 +22,18 @@ from benchmarks.rows import Row, emit
 from benchmarks.upstream import Upstream
 
 LOGIN: Final[Mapping[str, Sequence[str]]] = {
-    "the calls to the API": ["transport.py:call"],
-    "counting": ["limits.py:take", "limits.py:settle"],
+    "the calls to the API": ["http/client.py:call"],
+    "counting": ["fixed_windows.py:take", "fixed_windows.py:settle"],
     "pages and fields": ["template/response.py:render"],
     "Django's login and session": [
         "contrib/auth/__init__.py:login",
         "sessions/middleware.py:process_response",
     ],
     "the contact's row and user": ["backends.py:_find_or_make"],
-    "lease and token, without the call": ["fetching.py:fetch", "-fetching.py:_ask"],
+    "lease and token, without the call": [
+        "fetching.py:fetch",
+        "-fetching.py:_call_provider",
+    ],
     "commits, a part of the above": ["method 'commit'"],
 }
 CACHED_READ: Final[Mapping[str, Sequence[str]]] = {
