@@ -178,11 +178,14 @@ class Model:
         return self._rejected(login) if full == ["code_use"] else Outcome.LIMITED
 
     def _rejected(self, login):
-        is_last = self._is_full("check_login", login.id)
-        return Outcome.LIMITED if is_last else Outcome.REJECTED
+        return Outcome.LIMITED if self.is_used_up(login) else Outcome.REJECTED
+
+    def is_used_up(self, login):
+        """Return whether `login` has no attempts left."""
+        return self._is_full("check_login", login.id)
 
     def resend(self, login, *, ip, device):
-        if self._is_full("check_login", login.id):
+        if self.is_used_up(login):
             return Promise(Outcome.LIMITED)
         return self.send(login.key, ip=ip, device=device)
 

@@ -108,8 +108,8 @@ class Visits:
         response = self.post(browser, "code/", fields, promise, login.recipient)
         if promise.outcome is Outcome.REJECTED:
             self.shows(name, response, login)
-        if promise == Promise(Outcome.LIMITED, ["verify"]):
-            self.is_closed(browser, login)
+        if promise.outcome is Outcome.LIMITED:
+            self.is_limited(name, login, closes=bool(promise.calls))
         if promise.outcome is Outcome.REFUSED:
             assert not browser.cookie(LOGIN)
         if promise.outcome is Outcome.SENT_ON:
@@ -131,6 +131,8 @@ class Visits:
         response = self.post(browser, "code/resend/", named, promise, recipient)
         if promise.outcome is Outcome.SENT:
             self.is_waiting(name, response, replace(login, sent_at=time.time()))
+        if promise.outcome is Outcome.LIMITED:
+            self.is_limited(name, login)
 
     def cancel(self, name):
         browser = self.browsers[name]
@@ -190,10 +192,20 @@ class Visits:
         page = response if browser.is_script else browser.get("/login/code/")
         self.shows(name, page, login)
 
-    def is_closed(self, browser, login):
-        """The cookie stands for a login that is too old, unless there is another."""
-        cookie = browser.cookie(LOGIN)
-        self.model.logins.setdefault(cookie, replace(login, sent_at=0))
+    def is_limited(self, name, login, *, closes=False):
+        """Check that the login is open, unless its own attempts are used up."""
+        cookie = self.browsers[name].cookie(LOGIN)
+        if cookie in self.model.logins:
+            return
+        page = self.browsers[name].get("/login/code/")
+        self.saw(page)
+        if page.status_code == 200 and not closes:
+            self.model.logins[cookie] = login
+            self.shows(name, page, login)
+        else:
+            assert outcome(page) is Outcome.EXPIRED
+            assert self.model.is_used_up(login)
+            self.model.logins[cookie] = replace(login, sent_at=0)
 
     def shows(self, name, response, login):
         """Check that a page names the login whose address it shows."""
