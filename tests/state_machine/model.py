@@ -163,8 +163,7 @@ class Model:
             self._release(use)
             return Promise(self._rejected(login), ["verify"])
         self._give_back(visitor)
-        for each in recipient:
-            self._counts[each] = self._counts[each][0], 0
+        self._release(recipient)
         if self.users.get(uid) in self.barred:
             self._outcomes[use[1]] = Outcome.REFUSED
             return Promise(Outcome.REFUSED, ["verify"])
