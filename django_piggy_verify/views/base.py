@@ -4,7 +4,6 @@ The base of the login pages. Each outcome of a request is one method of `FlowVie
 Each of these methods returns a response in HTML or in JSON.
 """
 
-import re
 from typing import Any, Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -20,7 +19,6 @@ from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify.exceptions import (
@@ -33,9 +31,6 @@ from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.views.negotiation import form_data, prefers_json
 from django_piggy_verify.views.protection import ProtectedView
-
-_NOWHERE: Final = re.compile(r"\s*[/\\]{2}\s*([?#]|\Z)")
-"""A URL with a blank host. Browsers do not follow it, and stay on the page."""
 
 _LOOP: Final = (
     "Redirection loop for authenticated user detected. LOGIN_REDIRECT_URL, or"
@@ -153,12 +148,12 @@ class FlowView(ProtectedView):
         first, and the log says that the `next` was too long.
         """
         next_url = self.get_next()
-        is_kept = pending.fits(next_url) and _is_safe(next_url, self.request)
+        is_kept = pending.fits(next_url) and redirects.is_safe(next_url, self.request)
         return next_url if is_kept else ""
 
     def get_target_url(self, next_url: str) -> str:
         """Return `next_url` if it stays on this site, else ``LOGIN_REDIRECT_URL``."""
-        if _is_safe(next_url, self.request):
+        if redirects.is_safe(next_url, self.request):
             return next_url
         return resolve_url(settings.LOGIN_REDIRECT_URL)
 
@@ -171,7 +166,7 @@ class FlowView(ProtectedView):
 
     def get_start_url(self, next_url: str, **query: str) -> str:
         """Return the URL of the e-mail page, with `next_url` in its query."""
-        if _is_safe(next_url, self.request):
+        if redirects.is_safe(next_url, self.request):
             query["next"] = next_url
         url = self.get_page_url("email")
         return f"{url}?{urlencode(query)}" if query else url
@@ -273,15 +268,3 @@ def state(login: Login) -> dict[str, Any]:
         "resend_in": login.resend_in,
         "sent": not login.is_held_back,
     }
-
-
-def _is_safe(url: str, request: HttpRequest) -> bool:
-    # Browsers ignore tabs and line breaks in a URL. For a script that follows
-    # `redirect_to`, "/\t/evil.example" would be another host.
-    return (
-        url.isprintable()
-        and not _NOWHERE.match(url)
-        and url_has_allowed_host_and_scheme(
-            url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-        )
-    )
