@@ -249,7 +249,8 @@ class FlowView(ProtectedView):
         **context: Any,
     ) -> HttpResponse:
         if prefers_json(self.request):
-            return self.error(status, code, retry_after=retry_after)
+            limit = context.get("limit", "")
+            return self.error(status, code, retry_after=retry_after, limit=limit)
         context["start_url"] = self.get_start_url(self.get_next())
         context["retry_url"] = self.get_retry_url()
         if not retry_after:

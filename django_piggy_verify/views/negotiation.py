@@ -52,10 +52,14 @@ def cross_out(request: HttpRequest, *names: str) -> None:
 
 
 def error_response(
-    status: int, code: str, message: str, fields: Mapping[str, object] | None = None
+    status: int,
+    code: str,
+    message: str,
+    fields: Mapping[str, object] | None = None,
+    **details: object,
 ) -> JsonResponse:
-    """Return an error as JSON. All errors have the same shape."""
-    error = {"code": code, "message": message, "fields": fields or {}}
+    """Return an error as JSON. All errors have the same shape; some have `details`."""
+    error = {"code": code, "message": message, "fields": fields or {}, **details}
     return JsonResponse({"error": error}, status=status)
 
 

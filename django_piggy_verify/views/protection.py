@@ -145,11 +145,15 @@ class ProtectedView(View):
         """Refuse a request that no page of this package makes."""
         return self.error(status, code)
 
-    def error(self, status: int, code: str, *, retry_after: int = 0) -> HttpResponse:
-        """Return an error as JSON, with the seconds to wait, if any."""
+    def error(
+        self, status: int, code: str, *, retry_after: int = 0, limit: str = ""
+    ) -> HttpResponse:
+        """Return an error as JSON, with the seconds to wait and the limit, if any."""
         wait = durations.in_words(retry_after)
         message = str(self.messages[code]).replace("%(wait)s", wait)
-        response = error_response(status, code, message)
+        details = {"retry_after": retry_after, "limit": limit}
+        known: dict[str, Any] = {name: each for name, each in details.items() if each}
+        response = error_response(status, code, message, **known)
         if retry_after:
             response["Retry-After"] = str(retry_after)
         return response

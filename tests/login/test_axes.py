@@ -258,7 +258,8 @@ def test_a_lockout_has_the_shape_of_every_limit_in_json(
         assert answer.status_code == 429
         error = answer.json()["error"]
         assert error.pop("message").startswith("There were too many attempts.")
-        assert error == {"code": "too_many_attempts", "fields": {}}
+        assert error.pop("retry_after") == int(answer["Retry-After"])
+        assert error == {"code": "too_many_attempts", "fields": {}, "limit": "lockout"}
     assert calls(piggy_sandbox) == ["send", "verify", "verify"]
 
 

@@ -252,7 +252,9 @@ def test_a_limit_is_reported_with_the_wait(client, in_progress, settings):
     response = post(client, CODE, {"code": "wrong"})
 
     assert error_of(response) == (429, "too_many_attempts")
-    assert int(response["Retry-After"]) > 3590
+    error = response.json()["error"]
+    assert int(response["Retry-After"]) == error["retry_after"] > 3590
+    assert error["limit"] == "check_ip"
 
 
 def test_an_outage_is_reported(client, contact, piggy_sandbox):
@@ -261,7 +263,9 @@ def test_an_outage_is_reported(client, contact, piggy_sandbox):
     response = post(client, LOGIN, {"email": ADDRESS})
 
     assert error_of(response) == (503, "provider_unavailable")
-    assert int(response["Retry-After"]) > 0
+    error = response.json()["error"]
+    assert int(response["Retry-After"]) == error["retry_after"] > 0
+    assert "limit" not in error
 
 
 def test_a_refused_login_is_reported(client, in_progress, piggy_sandbox, settings):
