@@ -5,11 +5,13 @@ The views use this module. A system check uses it to find redirect loops.
 """
 
 import re
+from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest
-from django.urls import Resolver404, get_script_prefix, resolve
+from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 
 _APP: Final = ["piggy_verify"]
@@ -41,12 +43,8 @@ def sends_on(url: str) -> bool:
 
     Only the path is compared. The caller has to compare the host.
     """
-    path = unquote(urlsplit(url).path).removeprefix(get_script_prefix())
-    try:
-        match = resolve(f"/{path}")
-    except Resolver404:
-        return False
-    if match.app_names != _APP or match.url_name not in _PAGES:
+    match = _resolve(unquote(urlsplit(url).path).removeprefix(get_script_prefix()))
+    if match is None or match.app_names != _APP or match.url_name not in _PAGES:
         return False
     page = getattr(match.func, "view_class", None)
     options = getattr(match.func, "view_initkwargs", {})
@@ -56,3 +54,11 @@ def sends_on(url: str) -> bool:
 def next_in(url: str) -> str:
     """Return the `next` in the query of `url`, or a blank text."""
     return dict(parse_qsl(urlsplit(url).query)).get("next", "")
+
+
+def _resolve(path: str) -> ResolverMatch | None:
+    """Return the view of `path`, or of the path that ``APPEND_SLASH`` redirects to."""
+    for each in [path, f"{path}/"] if settings.APPEND_SLASH else [path]:
+        with suppress(Resolver404):
+            return resolve(f"/{each}")
+    return None

@@ -361,7 +361,14 @@ def test_django_refuses_the_origin_that_such_a_policy_sends(
 
 @pytest.mark.parametrize(
     "target",
-    ["/login/", "/login/code/", "piggy_verify:code", "./", "/login/?next=/login/"],
+    [
+        "/login/",
+        "/login",
+        "/login/code/",
+        "piggy_verify:code",
+        "./",
+        "/login/?next=/login/",
+    ],
 )
 def test_a_page_after_the_login_that_leads_back_is_named(settings, target):
     settings.LOGIN_REDIRECT_URL = target

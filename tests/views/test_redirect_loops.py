@@ -8,7 +8,14 @@ from django_piggy_verify import urls as login_urls
 from django_piggy_verify.views import CodeView, EmailView
 from tests.steps import ADDRESS, JSON, ask_for_code, log_in
 
-LOOPS = ["/login/", "/login/code/", "piggy_verify:email", "./", "/login/?next=/login/"]
+LOOPS = [
+    "/login/",
+    "/login",
+    "/login/code/",
+    "piggy_verify:email",
+    "./",
+    "/login/?next=/login/",
+]
 PAGES = ["/login/", "/login/code/"]
 
 
@@ -52,6 +59,7 @@ def test_a_default_page_that_names_the_next_one_is_no_loop(client, member, setti
     [
         ("/login/", "/members/"),
         ("/login/code/?a=1", "/members/"),
+        ("/login/code", "/members/"),
         ("http://testserver/login/", "/members/"),
         ("/login/?next=/portal/", "/portal/"),
         ("/login/" + "?next=/login/" * 20, "/members/"),
@@ -76,6 +84,13 @@ def test_a_page_of_the_same_path_on_another_host_is_no_loop(client, member, sett
     settings.LOGIN_REDIRECT_URL = "https://members.example/login/"
 
     assert client.get("/login/").url == "https://members.example/login/"
+
+
+def test_a_page_that_does_not_exist_is_no_loop(client, member, settings):
+    settings.APPEND_SLASH = False
+    settings.LOGIN_REDIRECT_URL = "/login"
+
+    assert client.get("/login/").url == "/login"
 
 
 @pytest.fixture
