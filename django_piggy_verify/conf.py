@@ -102,19 +102,32 @@ class Conf:
         """
         Seconds for one whole call, from the connection to the last byte.
 
-        A worker waits at most this long for each call. The POST of a right code makes
-        two calls. The time for the DNS lookup is not included.
+        The POST of a code waits at most this long. The time for the DNS lookup is not
+        included.
         """
         return cast("float", _read("TIMEOUT", 10.0))
 
     @property
+    def background(self) -> bool:
+        """
+        Whether threads of the process do the work after a response.
+
+        This work sends codes and fetches auth tokens. If this is off, the worker does
+        the work itself, after it has sent the response. Meanwhile the worker is busy,
+        and the next request on the same connection waits. So set
+        ``PIGGY_VERIFY_SEND_FLOOR`` above the time that the API takes on a bad day.
+        Django's test client always works in this way, and so does a database in memory.
+        """
+        return cast("bool", _read("BACKGROUND", True))
+
+    @property
     def send_floor(self) -> float:
         """
-        The minimum number of seconds for a POST that sends a code.
+        The minimum number of seconds for a send without a thread of its own.
 
-        The duration is the same for contacts and strangers. So set it above the time
-        that the API takes on a bad day. The worker sleeps until the floor is over. A
-        POST that a limit refuses, or that the cooldown holds back, does not sleep.
+        Without ``PIGGY_VERIFY_BACKGROUND``, the end of the connection shows how long a
+        send takes. This minimum hides whether the address belongs to a contact. In a
+        thread, and where nothing is sent, there is no minimum.
         """
         return cast("float", _read("SEND_FLOOR", 1.0))
 

@@ -96,6 +96,7 @@ def check_flags() -> Iterator[CheckMessage]:
     A text from the environment, such as ``"False"``, would count as true.
     """
     flags = {
+        "BACKGROUND": conf.background,
         "CREATE_USERS": conf.create_users,
         "LINK_BY_EMAIL": conf.link_by_email,
         "ALLOW_STAFF": conf.allow_staff,

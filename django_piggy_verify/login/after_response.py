@@ -1,0 +1,225 @@
+"""
+Run a function after the response to a request has been sent.
+
+The function runs in a small pool of threads of the process. So the next request on the
+same connection does not wait for it. Where there are no threads, it runs in the
+request's own thread, in ``request.close``.
+"""
+
+import atexit
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
+from queue import SimpleQueue
+from threading import BoundedSemaphore, Event, Lock, Thread
+from typing import Final, TypeAlias
+
+from django.db import close_old_connections, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest
+from django.utils import translation
+
+from django_piggy_verify import events
+from django_piggy_verify.conf import conf
+
+THREADS: Final = 8
+"""The maximum number of jobs of a process that run at the same time."""
+
+WAITING: Final = 64
+"""The maximum number of further jobs of a process that wait for a thread."""
+
+PATIENCE: Final = 2
+"""
+Seconds after which a job runs although Django has not closed the request.
+
+Under ASGI, Django does not close the request of a visitor who has disconnected.
+"""
+
+Job: TypeAlias = Callable[[], None]
+
+
+def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
+    """
+    Run `job` once the response to `request` has been sent, whatever response it is.
+
+    The job runs exactly once, in the language of the request. An error of the job is
+    logged. Return False if too many jobs wait already. The job does not run then.
+
+    In the request's own thread, the job takes at least `lasting` seconds. The end of
+    the connection shows its duration there.
+    """
+    job = partial(_run_logged, job, translation.get_language())
+    if not _has_threads(request):
+        opened = connections.all(initialized_only=True)
+        _at_close(request, partial(_run_here, job, lasting, opened))
+        return True
+    is_sent = Event()
+    if not _current_pool().put(partial(_run_when, is_sent, job)):
+        events.BACKLOG_FULL.log(maximum=THREADS + WAITING)
+        return False
+    _at_close(request, is_sent.set)
+    return True
+
+
+def _at_close(request: HttpRequest, act: Callable[[], object]) -> None:
+    """
+    Call `act` when Django closes `request`, after the server has sent the response.
+
+    Django adds ``request.close`` to the response that leaves the last middleware.
+    """
+    close, acts = request.close, [act]
+
+    def close_and_act() -> None:
+        close()
+        while acts:
+            acts.pop()()
+
+    request.close = close_and_act  # type: ignore[method-assign]
+
+
+def _run_when(is_sent: Event, job: Job) -> None:
+    is_sent.wait(PATIENCE)
+    # As Django does before and after a request: see `close_old_connections`.
+    close_old_connections()
+    try:
+        job()
+    finally:
+        close_old_connections()
+
+
+def _run_here(job: Job, lasting: float, opened: Sequence[BaseDatabaseWrapper]) -> None:
+    started = time.monotonic()
+    with ExitStack() as stack:
+        for each in opened:
+            stack.enter_context(_used_here(each))
+        job()
+    time.sleep(max(0.0, lasting - (time.monotonic() - started)))
+
+
+@contextmanager
+def _used_here(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """
+    Use the database connection of the view in this thread too.
+
+    The AsyncClient of Django closes requests in another thread. The job would not see
+    the transaction of a test there.
+    """
+    here = connections[connection.alias]
+    connection.inc_thread_sharing()
+    connections[connection.alias] = connection
+    try:
+        yield
+    finally:
+        connections[connection.alias] = here
+        connection.dec_thread_sharing()
+
+
+def _run_logged(job: Job, language: str | None) -> None:
+    with translation.override(language):
+        try:
+            job()
+        except Exception:  # noqa: BLE001  the visitor has got the response already
+            events.JOB_FAILED.log(exc_info=True)
+
+
+def _has_threads(request: HttpRequest) -> bool:
+    """
+    Return whether the jobs of `request` may run in threads.
+
+    The tests of a project see the work of a job when the request of Django's test
+    client returns. Only the test clients set this attribute of the request.
+    """
+    is_test = hasattr(request, "_dont_enforce_csrf_checks")
+    return (
+        conf.background
+        and not is_test
+        and _server_has_threads()
+        and not any(map(_is_in_memory, connections.all(initialized_only=True)))
+    )
+
+
+def _is_in_memory(connection: object) -> bool:
+    """Return whether a database is in memory: threads do not wait for its locks."""
+    return getattr(connection, "is_in_memory_db", bool)()
+
+
+@cache
+def _server_has_threads() -> bool:
+    """
+    Return False under uWSGI without threads, where no other thread ever runs.
+
+    Source: the options enable-threads and threads in the documentation of uWSGI.
+    """
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is None or {"enable-threads", "threads"} & set(uwsgi.opt):
+        return True
+    events.THREADS_MISSING.log()
+    return False
+
+
+class _Pool:
+    """Daemon threads that run jobs. They start when the first jobs come."""
+
+    def __init__(self) -> None:
+        self._room = BoundedSemaphore(THREADS + WAITING)
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+        self._lock = Lock()
+
+    def put(self, job: Job) -> bool:
+        """Run `job` in a thread. Return False if there is no room for it."""
+        if not self._room.acquire(blocking=False):
+            return False
+        self._jobs.put(job)
+        with self._lock:
+            if len(self._threads) < THREADS:
+                thread = Thread(target=self._work, name=__name__, daemon=True)
+                thread.start()
+                self._threads.append(thread)
+        return True
+
+    def finish(self) -> None:
+        """Run all jobs that wait, and end the threads."""
+        for _thread in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while job := self._jobs.get():
+            try:
+                job()
+            finally:
+                self._room.release()
+
+
+_lock = Lock()
+_pool: _Pool | None = None
+
+
+def _current_pool() -> _Pool:
+    """Return the pool of this process."""
+    global _pool  # noqa: PLW0603  one pool for each process
+    with _lock:
+        if _pool is None:
+            _pool = _Pool()
+        return _pool
+
+
+def _forget_pool() -> None:
+    """Forget the pool in a child process, which has none of the threads."""
+    global _lock, _pool
+    _lock, _pool = Lock(), None
+
+
+def _finish_pool() -> None:
+    if _pool is not None:
+        _pool.finish()
+
+
+os.register_at_fork(after_in_child=_forget_pool)
+# When the process ends, Python stops daemon threads only after this.
+atexit.register(_finish_pool)
