@@ -57,6 +57,25 @@ CODE_SENT = Event("code_sent", INFO, "A code was sent to %(recipient)s")
 SEND_HELD_BACK = Event(
     "send_held_back", INFO, "No code was sent to %(recipient)s because of the cooldown"
 )
+SEND_STOPPED = Event(
+    "send_stopped", INFO, "No code was sent to %(recipient)s: the circuit is open"
+)
+CIRCUIT_OPENED = Event(
+    "circuit_opened", WARNING, "No codes are sent for %(seconds)s s after a failed send"
+)
+CIRCUIT_CLOSED = Event("circuit_closed", INFO, "Codes are sent again")
+BACKLOG_FULL = Event(
+    "backlog_full",
+    WARNING,
+    "The limit of %(maximum)d jobs after responses is reached. Is the provider slow?",
+)
+JOB_FAILED = Event("job_failed", ERROR, "A job after a response has failed")
+THREADS_MISSING = Event(
+    "threads_missing",
+    WARNING,
+    "uWSGI runs no threads, so work after a response holds up the worker."
+    " Set enable-threads.",
+)
 CONTACT_UNKNOWN = Event(
     "contact_unknown", INFO, "No contact has the address %(recipient)s"
 )

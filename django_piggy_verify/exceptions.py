@@ -11,6 +11,7 @@ The exceptions of this package, sorted by who must act.
     +-- CodeRepeated             nobody: redirect as for the first request
     +-- ProviderError            .status .api_code; str() is safe to log
         +-- ProviderUnavailable  time: no connection, time-out, 5xx, unreadable
+        |   +-- CodeNotSent      time: ask for another code
         +-- ProviderRefused      an operator: bad key, inactive account, no portal
 
 A wrong setting raises Django's ``ImproperlyConfigured``, which is outside this tree.
@@ -95,6 +96,20 @@ class ProviderError(PiggyVerifyError):
 
 class ProviderUnavailable(ProviderError):
     """No connection, a time-out or an unreadable answer: it ends by itself."""
+
+
+class CodeNotSent(ProviderUnavailable):
+    """
+    The last code of the login in progress could not be sent, so none can be checked.
+
+    The failure became known after the response to the request for the code. It affects
+    every address in the same way. ``authenticate()`` raises this only on the code page.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the last code of this login could not be sent", may_depend_on_contact=False
+        )
 
 
 class ProviderRefused(ProviderError):

@@ -73,6 +73,11 @@ def put(key: str, window: datetime, *, number: int) -> Change:
     return Change(key, "ends_at = %s", [window], str(number), window)
 
 
+def fill(key: str, ends_at: datetime, *, number: int) -> Change:
+    """Set the count to `number`, in a window that lasts until `ends_at`."""
+    return Change(key, "1 = 1", [], str(number), ends_at)
+
+
 def clear(key: str) -> Change:
     """Set the count to zero and end the window, even if a new window has begun."""
     return Change(key, "1 = 1", [], "0", long_ago())

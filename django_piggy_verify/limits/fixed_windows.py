@@ -131,9 +131,11 @@ class Exhausted(Exception):
 
 
 @retries.retry_on_conflict
-def take(claims: Sequence[Claim]) -> Windows:
+def take(claims: Sequence[Claim], *, unless: Sequence[Claim] = ()) -> Windows:
     """
     Count every claim or none, and return the windows that they are counted in.
+
+    Nothing is counted if a claim in `unless` is exhausted. These claims are only read.
 
     A refusal only reads, so that refused attempts do not fill the table. Otherwise
     missing rows are inserted and existing rows are counted in one conditional
@@ -142,9 +144,10 @@ def take(claims: Sequence[Claim]) -> Windows:
     Raises Exhausted.
     """
     now = timezone.now()
-    rows = counters.find(_keys(claims))
-    if exhausted := _waits(claims, rows, now):
-        full = (each for each in claims if each.limit in exhausted)
+    read = [*claims, *unless]
+    rows = counters.find(_keys(read))
+    if exhausted := _waits(read, rows, now):
+        full = (each for each in read if each.limit in exhausted)
         numbers = {each.limit: rows[each.key].number for each in full}
         raise Exhausted(exhausted, numbers)
     new = {each.key: _end(each, now) for each in claims if each.key not in rows}
@@ -190,6 +193,23 @@ def settle(
         counters.put(each.key, windows[each.key], number=number) for each, number in put
     ]
     counters.change(cleared + returned + released + numbered)
+
+
+@retries.retry_on_conflict
+def exhaust(
+    claims: Sequence[Claim], *, windows: Windows, give_back: Sequence[Claim]
+) -> None:
+    """Exhaust `claims` for one period from now, and uncount those in `give_back`."""
+    now = timezone.now()
+    ends = {each.key: _end(each, now) for each in claims}
+    filled = [
+        counters.fill(each.key, ends[each.key], number=each.rate.count)
+        for each in claims
+    ]
+    returned = [counters.give_back(each.key, windows[each.key]) for each in give_back]
+    with transaction.atomic(using=router.db_for_write(Tally)):
+        counters.make(ends)
+        counters.change(filled + returned)
 
 
 @retries.retry_on_conflict

@@ -49,6 +49,9 @@ class SendResult:
     resend_in: int
     """Whole seconds until another code may be sent."""
 
+    send_id: str = ""
+    """Identifies the send. Blank if nothing was sent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
@@ -78,6 +81,9 @@ class Login:
     is_held_back: bool = False
     """Whether the last request sent no code, because it was too early."""
 
+    send_id: str = ""
+    """Identifies the last send. If it fails, the failure is stored under this id."""
+
     @property
     def expires_in(self) -> int:
         """Whole seconds until the login expires, or 0."""
@@ -87,6 +93,12 @@ class Login:
     def resend_in(self) -> int:
         """Whole seconds until another code may be sent, rounded up."""
         return max(0, ceil(self.resend_at - time.time()))
+
+    @property
+    def is_send_recent(self) -> bool:
+        """Whether the last send may be under way, so that its failure is not known."""
+        is_young = time.time() < self.sent_at + 2 * conf.timeout
+        return bool(self.send_id) and is_young
 
     @property
     def is_open(self) -> bool:
@@ -102,6 +114,7 @@ class Login:
             resend_at=now + result.resend_in,
             is_resent=result.is_sent,
             is_held_back=not result.is_sent,
+            send_id=result.send_id or self.send_id,
         )
 
     def __str__(self) -> str:
@@ -115,6 +128,10 @@ def begin(
 ) -> Login:
     """Return a new login in progress, after a request for a code. `next_url` fits."""
     earlier = _read(request.COOKIES.get(COOKIE, ""))
+    send_id = result.send_id
+    if earlier and earlier.recipient == recipient:
+        # If this request was too early, the last send is that of the earlier login.
+        send_id = send_id or earlier.send_id
     now = time.time()
     return Login(
         id=get_random_string(22),
@@ -124,6 +141,7 @@ def begin(
         sent_at=int(now),
         resend_at=now + result.resend_in,
         is_held_back=not result.is_sent,
+        send_id=send_id,
     )
 
 

@@ -80,6 +80,16 @@ def of_code(
     return use, [fixed_windows.claim("code_login", subject, rate=rate)]
 
 
+def of_failed_send(login: Login | None) -> list[Claim]:
+    """Return the claim that is exhausted if the last send of `login` has failed."""
+    return [of_send_id(login.send_id)] if login and login.send_id else []
+
+
+def of_send_id(send_id: str) -> Claim:
+    """Return the claim that is exhausted if the send with this id has failed."""
+    return fixed_windows.claim("send_failed", send_id, rate=Rate(1, conf.login_ttl))
+
+
 def unlock(recipient: str) -> int:
     """Delete the counts of `recipient`; return how many limits had a count."""
     return fixed_windows.forget(_of_recipient(recipient))

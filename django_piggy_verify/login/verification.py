@@ -4,26 +4,30 @@ Send a code, and check a code.
 This module applies the limits, refuses used codes, and hides who is a member.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
 
 from django.http import HttpRequest
+from django.utils.crypto import get_random_string
 
 from django_piggy_verify import events, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
+    CodeNotSent,
     CodeRejected,
     CodeRepeated,
     ContactUnknown,
     LoginRefused,
     ProviderError,
+    ProviderUnavailable,
     TooManyAttempts,
 )
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
-from django_piggy_verify.login import pending, rate_limits
-from django_piggy_verify.login.pending import SendResult
+from django_piggy_verify.login import after_response, circuit, pending, rate_limits
+from django_piggy_verify.login.pending import Login, SendResult
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.providers.calls import logged_call
@@ -41,26 +45,38 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
     """
     Send a code. Return whether it was sent, and when the next one may be sent.
 
-    Within the cooldown, no code is sent. The result for a stranger is the same as for
-    a contact, and so is the minimum duration. This also holds for a failure that may
-    depend on the contact. A send that a limit refuses, or that the cooldown holds
-    back, ends at once.
+    With a request, the code is sent after the response. So the duration of the response
+    does not depend on the provider. If the send fails then, the circuit opens, and
+    `require_sent` raises CodeNotSent. Within the cooldown, no code is sent. The result
+    for a stranger is the same as for a contact.
 
-    Raises TooManyAttempts. Raises ProviderError for failures that affect every address
-    in the same way. Raises ContactUnknown only with
+    Three kinds of sends are made at once: without a request, as the probe of an open
+    circuit, and with ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False``.
+
+    Raises TooManyAttempts. Raises ProviderUnavailable if the circuit is open, or if too
+    many sends wait. A send that is made at once raises ProviderError for a failure that
+    affects every address in the same way. It raises ContactUnknown only with
     ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False``.
     """
     cooldown, *_ = claims = rate_limits.of_send(recipient, request)
     try:
-        windows = fixed_windows.take(claims)
+        windows, is_probe = circuit.take(claims)
     except Exhausted as refusal:
         if cooldown.limit not in refusal.waits:
             raise _too_many(refusal.waits, recipient, request) from None
         events.SEND_HELD_BACK.log(recipient=recipient)
         return SendResult(is_sent=False, resend_in=refusal.waits[cooldown.limit])
-    with _lasting_at_least(conf.send_floor), _uncounted_if_shown(windows, claims):
-        _send(recipient, request)
-        return SendResult(is_sent=True, resend_in=_wait_after_send(cooldown))
+    except ProviderUnavailable:
+        events.SEND_STOPPED.log(recipient=recipient)
+        raise
+    send = _Send(recipient, request, claims, windows, is_probe)
+    if request is None or is_probe or not conf.hide_unknown_contacts:
+        send.at_once()
+    elif not after_response.run(request, send.later, lasting=conf.send_floor):
+        fixed_windows.settle(windows, give_back=claims)
+        raise ProviderUnavailable("too many sends wait", may_depend_on_contact=False)
+    wait = _wait_after_send(cooldown)
+    return SendResult(is_sent=True, resend_in=wait, send_id=send.id)
 
 
 @contextmanager
@@ -76,7 +92,7 @@ def checked_code(
     A used code is refused for ``PIGGY_VERIFY_LOGIN_TTL`` seconds, even if the provider
     would accept it.
 
-    Raises CodeRejected, CodeRepeated, LoginRefused, TooManyAttempts,
+    Raises CodeRejected, CodeRepeated, CodeNotSent, LoginRefused, TooManyAttempts,
     ProviderUnavailable, ProviderRefused.
     """
     by_recipient = rate_limits.of_check_by_recipient(recipient, request)
@@ -108,6 +124,16 @@ def checked_code(
         )
 
 
+def require_sent(login: Login) -> None:
+    """
+    Raise CodeNotSent if the last send of this login in progress has failed.
+
+    A failure that may depend on the contact is not stored.
+    """
+    if fixed_windows.waits(rate_limits.of_failed_send(login)):
+        raise CodeNotSent
+
+
 def require_attempts_left(request: HttpRequest) -> None:
     """
     Raise TooManyAttempts if the login in progress has no attempts left.
@@ -120,7 +146,50 @@ def require_attempts_left(request: HttpRequest) -> None:
         raise _too_many(waits, login.recipient, request)
 
 
-def _send(recipient: str, request: HttpRequest | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Send:
+    """A send that is counted already."""
+
+    recipient: str
+    request: HttpRequest | None
+    claims: list[Claim]
+    windows: Windows
+    is_probe: bool
+    id: str = field(default_factory=partial(get_random_string, 22))
+
+    def at_once(self) -> None:
+        """Send. Uncount a failed send if the page shows the failure to the visitor."""
+        try:
+            is_accepted = _send(self.recipient, self.request)
+        except ContactUnknown:
+            cooldown, *_ = self.claims
+            fixed_windows.settle(self.windows, give_back=[cooldown])
+            self._close_circuit()
+            raise
+        except ProviderError:
+            failed = rate_limits.of_send_id(self.id)
+            circuit.open_after(failed, windows=self.windows, give_back=self.claims)
+            raise
+        if is_accepted:
+            self._close_circuit()
+
+    def later(self) -> None:
+        """Send as a job. The failure is in the log, and the code page will show it."""
+        with suppress(ProviderError):
+            self.at_once()
+
+    def _close_circuit(self) -> None:
+        if self.is_probe:
+            circuit.close()
+
+
+def _send(recipient: str, request: HttpRequest | None) -> bool:
+    """
+    Have the provider send a code. Return False if nobody knows whether it did.
+
+    A failure that depends on the contact would show who is a contact. The mail may also
+    have been sent.
+    """
     provider = get_provider()
     try:
         with logged_call("send"):
@@ -130,15 +199,15 @@ def _send(recipient: str, request: HttpRequest | None) -> None:
         if not conf.hide_unknown_contacts:
             raise
     except ProviderError as error:
-        # A failure that depends on the contact would show who is a contact. The mail
-        # may also have been sent.
         if not error.may_depend_on_contact:
             raise
+        return False
     else:
         events.CODE_SENT.log(recipient=recipient)
         signals.code_sent.send_robust(
             type(provider), recipient=recipient, request=request
         )
+    return True
 
 
 def _wait_after_send(cooldown: Claim) -> int:
@@ -146,20 +215,6 @@ def _wait_after_send(cooldown: Claim) -> int:
     if cooldown.rate.count == 1:
         return cooldown.rate.period
     return fixed_windows.waits([cooldown]).get(cooldown.limit, 0)
-
-
-@contextmanager
-def _uncounted_if_shown(windows: Windows, claims: list[Claim]) -> Iterator[None]:
-    """Uncount a failed send if the page shows the failure to the visitor."""
-    try:
-        yield
-    except ContactUnknown:
-        cooldown, *_ = claims
-        fixed_windows.settle(windows, give_back=[cooldown])
-        raise
-    except ProviderError:
-        fixed_windows.settle(windows, give_back=claims)
-        raise
 
 
 def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identity:
@@ -178,9 +233,12 @@ def _take_for_check(
     asked: tuple[str, HttpRequest | None],
 ) -> Windows:
     recipient, request = asked
+    failed = rate_limits.of_failed_send(pending.attached_to(request))
     try:
-        return fixed_windows.take([*claims, use, *in_login])
+        return fixed_windows.take([*claims, use, *in_login], unless=failed)
     except Exhausted as refusal:
+        if any(each.limit in refusal.waits for each in failed):
+            raise CodeNotSent from None
         for each in in_login:
             _raise_if_repeated(each, refusal)
         waits = {**refusal.waits}
@@ -230,12 +288,3 @@ def _report_rejection(recipient: str, request: HttpRequest | None) -> None:
     signals.code_rejected.send_robust(
         type(get_provider()), recipient=recipient, request=request
     )
-
-
-@contextmanager
-def _lasting_at_least(seconds: float) -> Iterator[None]:
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        time.sleep(max(0.0, seconds - (time.monotonic() - started)))

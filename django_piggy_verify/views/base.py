@@ -22,6 +22,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify.exceptions import (
+    CodeNotSent,
     LoginRefused,
     ProviderError,
     TooManyAttempts,
@@ -51,6 +52,7 @@ class FlowView(ProtectedView):
     redirect_authenticated_user = True
     limited_template_name = "piggy_verify/limited.html"
     unavailable_template_name = "piggy_verify/unavailable.html"
+    unsent_template_name = "piggy_verify/unsent.html"
     refused_template_name = "piggy_verify/refused.html"
     interrupted_template_name = "piggy_verify/interrupted.html"
     messages = {
@@ -72,6 +74,8 @@ class FlowView(ProtectedView):
             response = self.limited(refusal)
             if prefers_json(request):
                 axes.keep_response(request)
+        except CodeNotSent:
+            response = self.unsent()
         except ProviderError:
             response = self.unavailable()
         except LoginRefused:
@@ -227,6 +231,16 @@ class FlowView(ProtectedView):
             "provider_unavailable",
             self.unavailable_template_name,
             retry_after=RETRY_AFTER_OUTAGE,
+        )
+
+    def unsent(self) -> HttpResponse:
+        """Say that no code could be sent. The login stays in progress."""
+        return self._failure(
+            503,
+            "provider_unavailable",
+            self.unsent_template_name,
+            retry_after=RETRY_AFTER_OUTAGE,
+            login=pending.attached_to(self.request),
         )
 
     def refused(self) -> HttpResponse:

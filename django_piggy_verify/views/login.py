@@ -171,14 +171,20 @@ class CodeView(LoginPage, FormPage):
 
     Context of the template: `form`, `recipient`, `resend_in` and `expires_in`
     (seconds), `is_resent` and `is_held_back` (the result of the last request for
-    another code), `login` (for the hidden field of this name in other forms).
+    another code), `is_send_recent` (whether a script should ask if it has failed),
+    `login` (for the hidden field of this name in other forms).
     """
 
     form_class = CodeForm
     template_name = "piggy_verify/code.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the form, or return the state of the login in progress as JSON."""
+        """
+        Show the form, or return the state of the login in progress as JSON.
+
+        If the code could not be sent, show this instead.
+        """
+        verification.require_sent(self.open_login)
         if prefers_json(request):
             return JsonResponse(state(self.open_login))
         return super().get(request, *args, **kwargs)
@@ -196,6 +202,7 @@ class CodeView(LoginPage, FormPage):
             **state(login),
             is_resent=login.is_resent and is_news,
             is_held_back=login.is_held_back and is_news,
+            is_send_recent=login.is_send_recent,
             login=login,
             **kwargs,
         )

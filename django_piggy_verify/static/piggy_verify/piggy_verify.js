@@ -1,7 +1,9 @@
-// Optional: counts down the wait for a new code, and keeps a form from being sent twice.
+// Optional: counts down the wait for a new code, keeps a form from being sent twice, and
+// shows that a code could not be sent.
 "use strict";
 {
   const PATIENCE = 30_000; // Milliseconds: two calls of the API take less.
+  const QUESTIONS = [4_000, 12_000]; // Milliseconds: most failures are known by then.
 
   const inWords = (number, unit) =>
     new Intl.NumberFormat(document.documentElement.lang || undefined, {
@@ -29,6 +31,19 @@
         over.hidden = false;
       }
     }, 1000);
+  }
+
+  for (const form of document.querySelectorAll("form[data-piggy-verify-watch]")) {
+    const askWhetherSent = async () => {
+      const headers = { Accept: "application/json" };
+      const { status } = await fetch(form.action, { headers });
+      const isBusy = document.querySelector("[aria-disabled]");
+      if (status === 503 && !isBusy) location.assign(form.action);
+    };
+    for (const wait of QUESTIONS) {
+      // Without an answer, the next press of a button shows the failure.
+      setTimeout(() => askWhetherSent().catch(() => {}), wait);
+    }
   }
 
   addEventListener("submit", (event) => {
