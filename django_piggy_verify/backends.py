@@ -4,24 +4,36 @@ The authentication backend, which returns the Django user for a right code.
 The five hooks decide which user a contact gets. `verification` checks the code.
 """
 
-from typing import Any, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import IntegrityError
 from django.http import HttpRequest
 
 from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
-from django_piggy_verify.login import axes, codes, contacts, verification
+from django_piggy_verify.login import (
+    axes,
+    codes,
+    contacts,
+    decisions,
+    verification,
+)
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.secret import Secret
 
-_ATTEMPTS = 3
+
+class _Admitted(NamedTuple):
+    """The user of a right code."""
+
+    user: AbstractBaseUser
+    is_new: bool
 
 
 class PiggyBackend(BaseBackend):
@@ -29,7 +41,9 @@ class PiggyBackend(BaseBackend):
     Finds the user of a contact by the provider's stable id, not by the address.
 
     To choose users in your own way, override `find_user`, `create_user`,
-    `adopt_user`, `update_user` and `can_log_in`. They run after the code was checked.
+    `adopt_user`, `update_user` and `can_log_in`. They run after the code was checked,
+    in the transaction that stores the contact. If another process stores the same
+    contact at the same time, the transaction is undone, and they run again.
     The backend has no permissions, so keep `ModelBackend` in the settings too.
     """
 
@@ -50,7 +64,7 @@ class PiggyBackend(BaseBackend):
 
         Raises TooManyAttempts, LoginRefused, ProviderUnavailable and ProviderRefused.
         None of them counts as a failed login in Django. On the code page, it also
-        raises CodeRepeated.
+        raises CodeRepeated and CodeNotSent.
         """
         secret_code = Secret(secret_code)
         try:
@@ -61,12 +75,10 @@ class PiggyBackend(BaseBackend):
         except ValueError:
             return None
         try:
-            with verification.checked_code(
-                recipient, code, request=request
-            ) as identity:
-                user = self.admit(request, identity)
+            checked = verification.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
+        user = self._decide(request, checked.identity, checked.settle)
         axes.remember_success(request, user, recipient)
         return user
 
@@ -80,19 +92,7 @@ class PiggyBackend(BaseBackend):
         stored, and the signal `contact_verified` is sent. The method checks no code and
         logs nobody in. Raises LoginRefused.
         """
-        try:
-            user, is_new = self._find_or_make(request, identity)
-        except LoginRefused as refusal:
-            events.LOGIN_REFUSED.log(recipient=identity.email, reason=str(refusal))
-            raise
-        self.update_user(request, user, identity)
-        events.CONTACT_VERIFIED.log(
-            recipient=identity.email, user_id=user.pk, is_new=is_new
-        )
-        signals.contact_verified.send_robust(
-            type(self), user=user, identity=identity, is_new=is_new, request=request
-        )
-        return user
+        return self._decide(request, identity, contacts.lock)
 
     def get_user(  # type: ignore[override]
         self, user_id: Any
@@ -128,8 +128,7 @@ class PiggyBackend(BaseBackend):
         Create, save and return the user of a new contact.
 
         The default sets an unusable password and a random username. If the user model
-        logs in by e-mail, it sets the address instead. The hook runs in the
-        transaction that stores the contact.
+        logs in by e-mail, it sets the address instead.
         """
         user = get_user_model()(**contacts.initial_values(identity))
         user.set_unusable_password()
@@ -146,11 +145,11 @@ class PiggyBackend(BaseBackend):
         Remove the other ways to log in as an adopted user.
 
         Called once, when ``PIGGY_VERIFY_LINK_BY_EMAIL`` has linked the user to the
-        contact, in the transaction that stores the link. A stranger may have
-        registered with the member's address. The default makes the password unusable,
-        which also ends the sessions of the user. The project has to delete all other
-        credentials, such as linked accounts, API tokens and passkeys. If the hook
-        raises LoginRefused, the user and the contact are not linked.
+        contact. A stranger may have registered with the member's address. The default
+        makes the password unusable, which also ends the sessions of the user. The
+        project has to delete all other credentials, such as linked accounts, API
+        tokens and passkeys. If the hook raises LoginRefused, the user and the contact
+        are not linked.
         """
         user.set_unusable_password()
         user.save(update_fields=["password"])
@@ -182,42 +181,73 @@ class PiggyBackend(BaseBackend):
         """
         return contacts.may_log_in(user)
 
-    def _find_or_make(
-        self, request: HttpRequest | None, identity: Identity
-    ) -> tuple[AbstractBaseUser, bool]:
-        """Return the user and whether the user is new. Store the contact."""
-        for _attempt in range(_ATTEMPTS):
-            user = self.find_user(request, identity)
-            try:
-                if user is not None:
-                    self._require_admission(request, user)
-                    contacts.record(user, identity)
-                    return user, False
-                return self._adopt_or_create(request, identity)
-            except IntegrityError as error:
-                # Another first login of the contact was faster, or the random
-                # username exists already. So try again.
-                conflict = error
-        raise LoginRefused(
-            "the user cannot be stored: another user has the name or the address, "
-            "or `create_user` does not set a required field"
-        ) from conflict
+    def _decide(
+        self,
+        request: HttpRequest | None,
+        identity: Identity,
+        settle: Callable[[BaseException | None], None],
+    ) -> AbstractBaseUser:
+        """Store the contact of a right code, and settle the counts of the code."""
 
-    def _adopt_or_create(
-        self, request: HttpRequest | None, identity: Identity
-    ) -> tuple[AbstractBaseUser, bool]:
-        adopted = (
-            contacts.only_user_with_email(identity) if conf.link_by_email else None
-        )
-        if adopted is None and not conf.create_users:
-            raise LoginRefused("the contact has no user, and no users are created")
-        with contacts.atomic():
-            user = adopted or self.create_user(request, identity)
+        def work() -> _Admitted:
+            # The first statement has to be a write: see `contacts.lock`.
+            settle(None)
+            return self._admit(request, identity)
+
+        try:
+            admitted: _Admitted = decisions.write(
+                work,
+                committed=partial(self._announce, request, identity),
+                undone=settle,
+                request=request,
+            )
+        except LoginRefused as refusal:
+            events.LOGIN_REFUSED.log(recipient=identity.email, reason=str(refusal))
+            raise
+        return admitted.user
+
+    def _admit(self, request: HttpRequest | None, identity: Identity) -> _Admitted:
+        """Find or create the user, and store the contact."""
+        columns, is_new = decisions.columns(request), False
+        user = self.find_user(request, identity)
+        if user is not None:
             self._require_admission(request, user)
-            contacts.add(user, identity)
-            if adopted is not None:
-                self.adopt_user(request, adopted, identity)
-        return user, adopted is None
+            contacts.record(user, identity, columns)
+        elif user := self._user_to_adopt(identity):
+            self._require_admission(request, user)
+            contacts.add(user, identity, columns)
+            self.adopt_user(request, user, identity)
+        else:
+            user, is_new = self.create_user(request, identity), True
+            self._require_admission(request, user)
+            contacts.add(user, identity, columns)
+        self.update_user(request, user, identity)
+        return _Admitted(user, is_new)
+
+    def _user_to_adopt(self, identity: Identity) -> AbstractBaseUser | None:
+        """
+        Return the existing user to link to a new contact, if there is one.
+
+        Raises LoginRefused if there is none, and no user may be created.
+        """
+        user: AbstractBaseUser | None = None
+        if conf.link_by_email:
+            user = contacts.only_user_with_email(identity)
+        if user is None and not conf.create_users:
+            raise LoginRefused("the contact has no user, and no users are created")
+        return user
+
+    def _announce(
+        self, request: HttpRequest | None, identity: Identity, admitted: _Admitted
+    ) -> None:
+        """Log and signal a right code, after everything was stored."""
+        user, is_new = admitted
+        events.CONTACT_VERIFIED.log(
+            recipient=identity.email, user_id=user.pk, is_new=is_new
+        )
+        signals.contact_verified.send_robust(
+            type(self), user=user, identity=identity, is_new=is_new, request=request
+        )
 
     def _require_admission(
         self, request: HttpRequest | None, user: AbstractBaseUser

@@ -4,7 +4,9 @@ Get the auth token of a contact, from the cache or from the provider.
 `auth_tokens` does the work. This module decides when a token is fetched.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -12,12 +14,14 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router, transaction
+from django.http import HttpRequest
 
 from django_piggy_verify import events
 from django_piggy_verify.auth_tokens import cache, fetching, leases
 from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
+from django_piggy_verify.login import after_response
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import TokenProvider
@@ -81,23 +85,47 @@ def get_with_expiry(
     return cached
 
 
-def fetch_at_login(user: AbstractBaseUser) -> None:
+class LoginFetch:
     """
-    Fetch the token of a user who has just logged in, if the provider has tokens.
+    Fetches the token of a user who logs in, after the response to the login.
 
-    Never raises, so that no failure here can undo the login.
+    Create it before the transaction of the login begins. The statement that records the
+    login writes `columns`. They take the lease. So whoever asks for the token before it
+    is fetched waits for this fetch.
     """
-    provider = get_provider()
-    if not isinstance(provider, TokenProvider):
-        return
-    try:
-        # The failure of the provider was logged already.
-        with suppress(ProviderError):
-            fetching.fetch(provider, user.pk, is_renewal=True)
-    except ContactUnknown:
-        events.CONTACT_GONE.log(user_id=user.pk)
-    except Exception:  # noqa: BLE001  with an error page, the session is not saved
-        events.AUTH_TOKEN_FAILED.log(user_id=user.pk, exc_info=True)
+
+    def __init__(self) -> None:
+        provider = get_provider()
+        self._provider = provider if isinstance(provider, TokenProvider) else None
+        self._takes_lease = self._provider and not fetching.is_in_transaction()
+        self._lease_until: Any = None
+
+    def columns(self) -> Mapping[str, Any]:
+        """Return the columns of the contact's row that take the lease."""
+        columns = leases.columns() if self._takes_lease else {}
+        self._lease_until = columns.get("fetch_until")
+        return columns
+
+    def begin(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """Fetch after the response to `request`, if the provider has tokens."""
+        if self._provider is None:
+            return
+        fetch = partial(self._fetch, self._provider, user.pk)
+        if not after_response.run(request, fetch):
+            leases.cancel(user_id=user.pk)
+
+    def _fetch(self, provider: TokenProvider, user_id: Any) -> None:
+        try:
+            # The failure of the provider was logged already.
+            with suppress(ProviderError):
+                if self._lease_until:
+                    fetching.fetch_under_lease(provider, user_id, self._lease_until)
+                else:
+                    fetching.fetch(provider, user_id, is_renewal=True)
+        except ContactUnknown:
+            events.CONTACT_GONE.log(user_id=user_id)
+        except Exception:  # noqa: BLE001  the record names the user
+            events.AUTH_TOKEN_FAILED.log(user_id=user_id, exc_info=True)
 
 
 def forget_at_logout(user: AbstractBaseUser | None) -> None:

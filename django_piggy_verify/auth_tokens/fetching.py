@@ -41,7 +41,7 @@ def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> CachedT
     contact = _find_contact(user_id, provider)
     key = (_database(), contact.pk)
     try:
-        if _in_transaction():
+        if is_in_transaction():
             return _fetch_in_transaction(provider, contact, key)
         # Two timeouts: one for the call of another process, and one for our own call.
         return _fetches.join(
@@ -55,11 +55,36 @@ def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> CachedT
 
 def fetch_unless_busy(provider: TokenProvider, user_id: Any) -> CachedToken | None:
     """Fetch and store the token, unless a fetch is under way or has just failed."""
-    if _in_transaction():
+    if is_in_transaction():
         return None
     contact = _find_contact(user_id, provider)
     lease = leases.take(contact) if leases.is_free(contact) else None
     return _fetch(provider, lease) if lease else None
+
+
+def fetch_under_lease(
+    provider: TokenProvider, user_id: Any, lease_until: datetime
+) -> None:
+    """
+    Fetch and store the token under a lease that was taken earlier.
+
+    Do nothing if the user has logged out or in again since, because that ends the
+    lease. If the lease has expired meanwhile, take another one.
+
+    Raises the same as `fetch`.
+    """
+    contact = _find_contact(user_id, provider)
+    if contact.fetch_until != lease_until:
+        return
+    if leases.is_busy(contact):
+        _fetch(provider, Lease(contact, lease_until))
+    else:
+        fetch(provider, user_id, is_renewal=True)
+
+
+def is_in_transaction() -> bool:
+    """Return whether a transaction is open, in which a lease would lock the row."""
+    return locking.is_in_transaction(_database())
 
 
 def _find_contact(user_id: Any, provider: TokenProvider) -> Contact:
@@ -138,10 +163,6 @@ def _announce(provider: TokenProvider, contact: Contact, served: CachedToken) ->
     signals.auth_token_fetched.send_robust(
         type(provider), contact=contact, expires_at=served.expires_at
     )
-
-
-def _in_transaction() -> bool:
-    return locking.is_in_transaction(_database())
 
 
 def _database() -> str:

@@ -82,6 +82,16 @@ def take(contact: Contact) -> Lease | None:
     return Lease(contact, until) if is_ours else None
 
 
+def columns() -> dict[str, Any]:
+    """
+    Return the columns of a lease for a statement that writes the contact's row.
+
+    An earlier lease ends with this statement.
+    """
+    until = timezone.now() + timedelta(seconds=conf.timeout)
+    return {"fetch_until": until, "fetch_state": FetchState.FETCHING}
+
+
 def cancel(**lookups: Any) -> None:
     """End the leases on the contacts that these look-ups find."""
     Contact.objects.filter(**lookups).update(

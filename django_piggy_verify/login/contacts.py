@@ -4,12 +4,12 @@ Find, create and store the user of a contact whose code was right.
 `backends` decides the order of these steps, and calls the hooks of a project.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import models, router, transaction
-from django.db.transaction import Atomic
+from django.db import models
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
@@ -21,19 +21,35 @@ _USERNAME_LENGTH: Final = 20
 _USERNAME_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-def record(user: AbstractBaseUser, identity: Identity) -> None:
-    """Store the contact's user, and the address that the code was mailed to."""
+def lock(_error: object = None) -> None:
+    """
+    Wait for the write lock of SQLite, in a transaction that would read first.
+
+    After a read, SQLite does not wait for another process that writes.
+
+    Source: "Transactions", section 2.2, documentation of SQLite.
+    """
+    Contact.objects.filter(uid="").update(uid="")
+
+
+def record(
+    user: AbstractBaseUser, identity: Identity, columns: Mapping[str, Any]
+) -> None:
+    """
+    Store the contact's user, the address that the code was mailed to, and `columns`.
+
+    Raises IntegrityError if another login inserts the row at the same time.
+    """
     rows = Contact.objects.filter(
         provider=identity.provider, uid=identity.uid, user_id=user.pk
     )
-    if not rows.update(email=identity.email, verified_at=timezone.now()):
-        with atomic():
-            add(user, identity)
+    if not rows.update(email=identity.email, verified_at=timezone.now(), **columns):
+        add(user, identity, columns)
 
 
-def add(user: AbstractBaseUser, identity: Identity) -> None:
+def add(user: AbstractBaseUser, identity: Identity, columns: Mapping[str, Any]) -> None:
     """
-    Insert the row of a new contact.
+    Insert the row of a new contact, with `columns`.
 
     Raises IntegrityError if another login inserts the row at the same time.
     """
@@ -45,12 +61,8 @@ def add(user: AbstractBaseUser, identity: Identity) -> None:
         email=identity.email,
         created_at=now,
         verified_at=now,
+        **columns,
     )
-
-
-def atomic() -> Atomic:
-    """Return a transaction on the database of the contacts and users."""
-    return transaction.atomic(using=router.db_for_write(Contact))
 
 
 def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:

@@ -4,8 +4,8 @@ Send a code, and check a code.
 This module applies the limits, refuses used codes, and hides who is a member.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -79,15 +79,26 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
     return SendResult(is_sent=True, resend_in=wait, send_id=send.id)
 
 
-@contextmanager
-def checked_code(
-    recipient: str, code: Secret, *, request: HttpRequest | None = None
-) -> Iterator[Identity]:
-    """
-    Check a code that was mailed to `recipient`, and yield the contact's identity.
+@dataclass(frozen=True, slots=True)
+class CheckedCode:
+    """A code that was right, but whose counts are not settled."""
 
-    The block finds the user. At its end, one statement settles the counts of a right
-    code and stores the outcome of the code in this login in progress.
+    identity: Identity
+    """The contact whom the code proved."""
+
+    settle: Callable[[BaseException | None], None]
+    """
+    Settle the counts, and store the outcome of the code in this login in progress.
+
+    Takes the exception that has ended the login, or None. Makes one statement.
+    """
+
+
+def check_code(
+    recipient: str, code: Secret, *, request: HttpRequest | None = None
+) -> CheckedCode:
+    """
+    Check a code that was mailed to `recipient`. The caller has to settle a right code.
 
     A used code is refused for ``PIGGY_VERIFY_LOGIN_TTL`` seconds, even if the provider
     would accept it.
@@ -108,20 +119,16 @@ def checked_code(
     except ProviderError:
         fixed_windows.settle(windows, give_back=counted, release=[use, *in_login])
         raise
-    outcome = _NOTHING
-    try:
-        yield identity
-        outcome = _PROVED
-    except LoginRefused:
-        outcome = _REFUSED
-        raise
-    finally:
+
+    def settle(error: BaseException | None) -> None:
         fixed_windows.settle(
             windows,
             give_back=by_visitor,
             clear=by_recipient,
-            put=[(each, outcome) for each in in_login],
+            put=[(each, _outcome_of(error)) for each in in_login],
         )
+
+    return CheckedCode(identity, settle)
 
 
 def require_sent(login: Login) -> None:
@@ -224,6 +231,12 @@ def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identit
     except CodeRejected:
         _report_rejection(recipient, request)
         raise
+
+
+def _outcome_of(error: BaseException | None) -> int:
+    if error is None:
+        return _PROVED
+    return _REFUSED if isinstance(error, LoginRefused) else _NOTHING
 
 
 def _take_for_check(

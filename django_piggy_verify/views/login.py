@@ -27,7 +27,7 @@ from django_piggy_verify.exceptions import (
     TooManyAttempts,
 )
 from django_piggy_verify.forms import CodeForm, EmailForm
-from django_piggy_verify.login import devices, pending, verification
+from django_piggy_verify.login import decisions, devices, pending, verification
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.views.base import FlowView, state
 from django_piggy_verify.views.negotiation import (
@@ -209,8 +209,10 @@ class CodeView(LoginPage, FormPage):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Check the code, unless the same login has posted it before."""
+        self.token_fetch = tokens.LoginFetch()
         try:
-            return super().post(request, *args, **kwargs)
+            with decisions.lasting(request, self.token_fetch.columns):
+                return super().post(request, *args, **kwargs)
         except CodeRepeated as repetition:
             return self.repeated(repetition)
 
@@ -226,10 +228,10 @@ class CodeView(LoginPage, FormPage):
         return self.lead_to_code_page(self.open_login)
 
     def form_valid(self, form: Form) -> HttpResponse:
-        """Log the user in, fetch the auth token, and redirect."""
+        """Log the user in and redirect. The auth token is fetched afterwards."""
         user = cast("CodeForm", form).user
         self.log_in(user)
-        tokens.fetch_at_login(user)
+        self.token_fetch.begin(self.request, user)
         response = self.send_on(self.get_next())
         pending.forget(response)
         devices.remember(self.request, response, self.open_login.recipient)

@@ -1,0 +1,121 @@
+"""
+Write what a right code decides in one transaction: counts, contact, user and session.
+
+The transaction begins after the call to the provider. On the code page, it lasts until
+the user is logged in.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+from django.db import IntegrityError, router, transaction
+from django.http import HttpRequest
+
+from django_piggy_verify.db import retries
+from django_piggy_verify.exceptions import LoginRefused
+from django_piggy_verify.models import Contact, Tally
+
+_ATTEMPTS: Final = 3
+
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page that logs the user in."""
+
+    stack: ExitStack
+    """Ends the transaction."""
+
+    columns: Callable[[], Mapping[str, Any]]
+    """Returns further columns of the contact's row to write."""
+
+
+@contextmanager
+def lasting(
+    request: HttpRequest, columns: Callable[[], Mapping[str, Any]]
+) -> Iterator[None]:
+    """
+    Let the transaction that `write` begins for `request` last until the block ends.
+
+    The transaction also writes the `columns` of the contact's row.
+    """
+    with ExitStack() as stack:
+        request._piggy_verify_page = _Page(stack, columns)  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            del request._piggy_verify_page  # type: ignore[attr-defined]
+
+
+def columns(request: HttpRequest | None) -> Mapping[str, Any]:
+    """Return the further columns of the contact's row that the page writes."""
+    page = _page_of(request)
+    return page.columns() if page else {}
+
+
+def write(
+    work: Callable[[], _R],
+    *,
+    committed: Callable[[_R], None],
+    undone: Callable[[BaseException], None],
+    request: HttpRequest | None,
+) -> _R:
+    """
+    Run `work` in a transaction, and return its result.
+
+    Afterwards, call `committed` with the result, or `undone` with the error. If another
+    process stores the same contact at the same time, everything is tried again.
+
+    Raises LoginRefused if the contact cannot be stored.
+    """
+    results: list[_R] = []
+
+    def end(
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            undone(error)
+        else:
+            committed(results[0])
+
+    with ExitStack() as stack:
+        stack.push(end)
+        results.append(_in_transaction(work, stack))
+        if page := _page_of(request):
+            page.stack.push(stack.pop_all())
+    return results[0]
+
+
+def _in_transaction(work: Callable[[], _R], stack: ExitStack) -> _R:
+    for _attempt in range(_ATTEMPTS):
+        try:
+            return _begin(work, stack)
+        except IntegrityError as error:
+            # Another first login of the contact was faster, or the random username
+            # exists already.
+            conflict = error
+    raise LoginRefused(
+        "the user cannot be stored: another user has the name or the address, "
+        "or `create_user` does not set a required field"
+    ) from conflict
+
+
+@retries.retry_on_conflict
+def _begin(work: Callable[[], _R], stack: ExitStack) -> _R:
+    """Run `work` in a transaction that `stack` ends. An error ends it at once."""
+    with ExitStack() as begun:
+        for alias in {router.db_for_write(each) for each in (Contact, Tally)}:
+            begun.enter_context(transaction.atomic(using=alias))
+        result = work()
+        stack.push(begun.pop_all())
+    return result
+
+
+def _page_of(request: HttpRequest | None) -> _Page | None:
+    return getattr(request, "_piggy_verify_page", None)
