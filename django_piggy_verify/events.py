@@ -41,8 +41,10 @@ class Event:
             fields["recipient"] = recipients.masked(str(fields["recipient"]))
         fields = {name: _in_one_line(each) for name, each in fields.items()}
         extra = {"event_name": self.name, **fields}
+        # `logging` refuses an empty dictionary for a text without fields.
+        args = [fields] if fields else []
         _logger.log(
-            self.level, self.text, fields, exc_info=exc_info, extra=extra, stacklevel=2
+            self.level, self.text, *args, exc_info=exc_info, extra=extra, stacklevel=2
         )
 
 

@@ -69,17 +69,13 @@ def fetch_under_lease(
     Fetch and store the token under a lease that was taken earlier.
 
     Do nothing if the user has logged out or in again since, because that ends the
-    lease. If the lease has expired meanwhile, take another one.
+    lease. Do nothing either if the lease has expired and another caller has taken it.
 
     Raises the same as `fetch`.
     """
     contact = _find_contact(user_id, provider)
-    if contact.fetch_until != lease_until:
-        return
-    if leases.is_busy(contact):
-        _fetch(provider, Lease(contact, lease_until))
-    else:
-        fetch(provider, user_id, is_renewal=True)
+    if contact.fetch_until == lease_until and (lease := leases.resumed(contact)):
+        _fetch(provider, lease)
 
 
 def is_in_transaction() -> bool:

@@ -27,6 +27,9 @@ from django_piggy_verify.models import Contact, FetchState
 MEMORY: Final = 3
 """Seconds for which a failed fetch is not tried again."""
 
+_ENOUGH: Final = 0.9
+"""The part of its time that a lease must still have when the call begins."""
+
 _JUST_NOW = "the last call failed a moment ago, and it is too early for another"
 _ERRORS: Final = {
     FetchState.UNKNOWN: ContactUnknown,
@@ -80,6 +83,19 @@ def take(contact: Contact) -> Lease | None:
         contact, contact.fetch_until, contact.fetch_state, until, FetchState.FETCHING
     )
     return Lease(contact, until) if is_ours else None
+
+
+def resumed(contact: Contact) -> Lease | None:
+    """
+    Return the lease that the caller holds since an earlier statement.
+
+    A lease has to last as long as the call. So it is taken again if much of its time is
+    over. Return None if the row has changed since `contact` was read.
+    """
+    late = timezone.now() + timedelta(seconds=_ENOUGH * conf.timeout)
+    if contact.fetch_until is not None and contact.fetch_until > late:
+        return Lease(contact, contact.fetch_until)
+    return take(contact)
 
 
 def columns() -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Examine the client addresses of visitors."""
+"""Examine what happens to visitors now: their addresses, and failed sends."""
 
 from collections.abc import Iterator
 
-from django_piggy_verify.doctor.findings import Finding, warning
-from django_piggy_verify.login import rate_limits
+from django_piggy_verify.doctor.findings import Finding, problem, warning
+from django_piggy_verify.login import circuit, rate_limits
 
 
 def client_addresses() -> Iterator[Finding]:
@@ -18,4 +18,15 @@ def client_addresses() -> Iterator[Finding]:
             f"({counts}).",
             "The event client_address_unknown in the log shows the text. See "
             "PIGGY_VERIFY_TRUSTED_PROXY_COUNT and PIGGY_VERIFY_CLIENT_ADDRESS.",
+        )
+
+
+def failed_sends() -> Iterator[Finding]:
+    """Look for a circuit that is open."""
+    if seconds := circuit.open_for():
+        yield problem(
+            f"The last code could not be sent. No codes are sent for {seconds} s, "
+            f"but for one attempt in {circuit.PROBE_EVERY} s.",
+            "The events provider_unavailable and provider_refused in the log name the "
+            "cause.",
         )

@@ -51,13 +51,15 @@ def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
     In the request's own thread, the job takes at least `lasting` seconds. The end of
     the connection shows its duration there.
     """
-    job = partial(_run_logged, job, translation.get_language())
+    language = translation.get_language()
     if not _has_threads(request):
         opened = connections.all(initialized_only=True)
+        job = partial(_run_logged, job, language)
         _at_close(request, partial(_run_here, job, lasting, opened))
         return True
     is_sent = Event()
-    if not _current_pool().put(partial(_run_when, is_sent, job)):
+    job = partial(_run_when, is_sent, job)
+    if not _current_pool().put(partial(_run_logged, job, language)):
         events.BACKLOG_FULL.log(maximum=THREADS + WAITING)
         return False
     _at_close(request, is_sent.set)
@@ -118,11 +120,11 @@ def _used_here(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _run_logged(job: Job, language: str | None) -> None:
-    with translation.override(language):
-        try:
+    try:
+        with translation.override(language):
             job()
-        except Exception:  # noqa: BLE001  the visitor has got the response already
-            events.JOB_FAILED.log(exc_info=True)
+    except Exception:  # noqa: BLE001  the visitor has got the response already
+        events.JOB_FAILED.log(exc_info=True)
 
 
 def _has_threads(request: HttpRequest) -> bool:

@@ -58,6 +58,11 @@ def close() -> None:
     events.CIRCUIT_CLOSED.log()
 
 
+def open_for() -> int:
+    """Return the seconds for which the circuit is still open, or 0."""
+    return fixed_windows.waits([_claim()]).get(_claim().limit, 0)
+
+
 def _may_probe(wait: int) -> bool:
     """Return whether this caller is the one that may try, `wait` seconds too early."""
     # If the clock was set back, the circuit would stay open for too long.

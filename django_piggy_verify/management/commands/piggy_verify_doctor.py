@@ -46,7 +46,7 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
     ),
     "Sessions": (sessions.sessions, sessions.reach, sessions.cookies),
     "Backends": (configuration.backends,),
-    "Visitors": (visitors.client_addresses,),
+    "Visitors": (visitors.client_addresses, visitors.failed_sends),
     "Pages": (routes.pages, routes.ways_in_and_out, pages.middleware, pages.shown),
 }
 _Findings = Sequence[tuple[str, Finding]]
