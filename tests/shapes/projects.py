@@ -15,6 +15,7 @@ from django.db import connection
 from tests.documentation import pages
 from tests.example.demo import PACKAGE, PATIENCE, free_port
 from tests.example.http_browser import get, new_browser, submit
+from tests.waiting import mailed_code
 
 SERVERS = ["DATABASE", "PGHOST", "PGUSER", "PGPASSWORD"]
 SERVERS += ["MYSQL_HOST", "MYSQL_USER", "MYSQL_PASSWORD"]
@@ -165,9 +166,13 @@ class Visitor:
     def type(self, page, code):
         return submit(self.browser, page, code=code)
 
+    def mailed_code(self):
+        """Wait for a code that was not used. It is mailed after the response."""
+        return mailed_code(self.sandbox, self.address)
+
     def log_in(self, path="members/"):
         page = self.ask(path)
-        return self.type(page, self.sandbox.last_code(self.address))
+        return self.type(page, self.mailed_code())
 
     def log_out(self):
         return self.submit("members/")
