@@ -54,8 +54,13 @@ def open_after(failed: Claim, *, windows: Windows, give_back: Sequence[Claim]) -
 
 def close() -> None:
     """Close the circuit after a probe that has succeeded."""
-    fixed_windows.settle({}, clear=[_claim(), _probe()])
+    forget()
     events.CIRCUIT_CLOSED.log()
+
+
+def forget() -> None:
+    """Forget that the circuit was opened, in case it was. Nothing is logged."""
+    fixed_windows.settle({}, clear=[_claim(), _probe()])
 
 
 def open_for() -> int:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from django_piggy_verify.exceptions import PiggyVerifyError
-from django_piggy_verify.login import rate_limits
+from django_piggy_verify.login import circuit, rate_limits
 from django_piggy_verify.sandbox import Sandbox, Switches
 from django_piggy_verify.testing.transcripts import masked, transcript
 
@@ -86,12 +86,15 @@ def assert_strangers_look_like_contacts(
     a code, type a wrong code, ask again, reach limits, come too late and cancel. They
     do so in HTML and in JSON. The status, headers, cookies, body and API calls of both
     must be equal. Only the following may differ: the address in any spelling, CSRF
-    tokens, nonces, and the ids of sessions and of logins in progress. Each send must
-    last for ``PIGGY_VERIFY_SEND_FLOOR``. The function does not compare durations above
-    the floor.
+    tokens, nonces, and the ids of sessions, of logins in progress and of sends.
+
+    Django's test client sends the code in the request's own thread, when it closes the
+    request. Each request that sends a code must last for ``PIGGY_VERIFY_SEND_FLOOR``.
+    The function does not compare durations above the floor.
 
     The function needs the database. It stops the clocks, and sets the limits and the
-    durations that the steps need. It does not change the switches of the sandbox.
+    durations that the steps need. A failed send of one visitor does not stop the sends
+    of the other one. The function does not change the switches of the sandbox.
     `contact` and `stranger` must have the same length. `new_client` creates the
     browsers, for example ``partial(Client, SERVER_NAME="shop.example")``. `ignore` is a
     regular expression for text that may differ too, such as ``"X-Request-ID: .*"``.
@@ -139,6 +142,8 @@ class _Visitor:
         earlier, started = len(self.sandbox.calls), time.monotonic()
         response = self._answer_to(step)
         took = time.monotonic() - started
+        # The other visitor has to find the circuit as this one has found it.
+        circuit.forget()
         calls = self.sandbox.calls[earlier:]
         text = transcript(response, calls)
         text = masked(text, address=self.address, ignore=self.ignore)

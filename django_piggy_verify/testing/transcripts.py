@@ -26,8 +26,8 @@ def masked(text: str, *, address: str, ignore: str) -> str:
     """
     Return a transcript without the parts that differ between any two visitors.
 
-    These parts are `address` in any spelling, CSRF tokens, nonces, the ids of sessions
-    and of logins in progress, and all matches of the pattern `ignore`.
+    These parts are `address` in any spelling, CSRF tokens, nonces, the ids of sessions,
+    of logins in progress and of sends, and all matches of the pattern `ignore`.
     """
     text = re.sub(r"[\w-]+:[\w-]{6}:[\w-]{43}", _read_login, text)
     for name in (settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME):
@@ -52,7 +52,11 @@ def _lines(response: HttpResponse, calls: Iterable[Call]) -> Iterator[str]:
 def _read_login(signed: re.Match[str]) -> str:
     """Return the readable content of a login in progress, without random parts."""
     login = pending._read(signed[0])
-    return repr(replace(login, id="ID", browser="ID")) if login else signed[0]
+    if login is None:
+        return signed[0]
+    # A blank `send_id` says that nothing was sent, so it is not replaced.
+    send_id = login.send_id and "ID"
+    return repr(replace(login, id="ID", browser="ID", send_id=send_id))
 
 
 def _spellings(address: str) -> str:

@@ -22,9 +22,11 @@ from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.login.pending import SendResult
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
+from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.testing import assert_strangers_look_like_contacts
 from django_piggy_verify.views import CodeView, EmailView, ResendView
 from django_piggy_verify.views.negotiation import prefers_json
+from tests.steps import ask_for_code
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 ROUTES = {"email": "", "code": "code/", "resend": "code/resend/"}
@@ -279,6 +281,25 @@ def test_limits_used_up_before_make_no_difference(strangers_look_like_contacts, 
         fixed_windows.take([fixed_windows.claim(limit, "127.0.0.1")])
 
     strangers_look_like_contacts()
+
+
+def test_an_outage_before_the_run_makes_no_difference(
+    strangers_look_like_contacts, client, piggy_sandbox
+):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    ask_for_code(client)
+    piggy_sandbox.switches.fault = None
+
+    strangers_look_like_contacts()
+
+
+def test_an_outage_during_the_run_stops_no_sends_after_it(
+    strangers_look_like_contacts, client, piggy_sandbox
+):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    strangers_look_like_contacts()
+
+    assert ask_for_code(client).status_code == 302
 
 
 def test_the_templates_of_the_example_pass(

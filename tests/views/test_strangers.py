@@ -25,16 +25,15 @@ CODES = [
     for call in ("send", "verify")
     if call in called
 ]
-# Failures that cannot depend on the contact are shown to everybody.
+# Failures that cannot depend on the contact are shown to everybody, on the code page.
 SAID = [Fault.MAINTENANCE, Fault.RATE_LIMITED, Fault.UNAUTHORIZED]
 HIDDEN = [each for each in Fault if each not in SAID]
 
 
 @pytest.fixture
 def they_look_alike(db, piggy_sandbox, monkeypatch):
-    """The assertion, for the first posts only and without its sleeps."""
-    posts = [step for step in strangers.STEPS if step.method == "post"]
-    monkeypatch.setattr(strangers, "STEPS", posts[:4])
+    """The assertion, from the address to the resend, and without its sleeps."""
+    monkeypatch.setattr(strangers, "STEPS", strangers.STEPS[1:6])
     monkeypatch.setattr(strangers, "FLOOR", 0)
 
     def look_alike():
@@ -83,6 +82,20 @@ def test_contacts_and_strangers_look_alike_after_an_error_of_the_api(
     piggy_sandbox.switches.fault_on = frozenset({call})
 
     they_look_alike()
+
+
+@EITHER
+def test_an_open_circuit_is_the_same_for_contacts_and_strangers(
+    contact, piggy_sandbox, address
+):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    ask_for_code(Client(), "carol@example.com")
+
+    responses = [ask_for_code(Client(), address) for _ in range(3)]
+
+    assert [each.status_code for each in responses] == [503] * 3
+    assert len({each.text for each in responses}) == 1
+    assert calls(piggy_sandbox) == ["send", "send"], "one of the three is a probe"
 
 
 @EITHER
