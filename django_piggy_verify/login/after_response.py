@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from functools import cache, partial
 from queue import SimpleQueue
 from threading import BoundedSemaphore, Event, Lock, Thread
@@ -45,21 +46,22 @@ def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
     """
     Run `job` once the response to `request` has been sent, whatever response it is.
 
-    The job runs exactly once, in the language of the request. An error of the job is
-    logged. Return False if too many jobs wait already. The job does not run then.
+    The job runs exactly once. It has the language and the context variables that the
+    caller has now. An error of the job is logged. Return False if too many jobs wait
+    already. The job does not run then.
 
     In the request's own thread, the job takes at least `lasting` seconds. The end of
     the connection shows its duration there.
     """
-    language = translation.get_language()
+    context, language = copy_context(), translation.get_language()
     if not _has_threads(request):
         opened = connections.all(initialized_only=True)
-        job = partial(_run_logged, job, language)
+        job = partial(context.run, _run_logged, job, language)
         _at_close(request, partial(_run_here, job, lasting, opened))
         return True
     is_sent = Event()
     job = partial(_run_when, is_sent, job)
-    if not _current_pool().put(partial(_run_logged, job, language)):
+    if not _current_pool().put(partial(context.run, _run_logged, job, language)):
         events.BACKLOG_FULL.log(maximum=THREADS + WAITING)
         return False
     _at_close(request, is_sent.set)
@@ -121,6 +123,7 @@ def _used_here(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 def _run_logged(job: Job, language: str | None) -> None:
     try:
+        # A thread does not see the language of another one, not even in its context.
         with translation.override(language):
             job()
     except Exception:  # noqa: BLE001  the visitor has got the response already

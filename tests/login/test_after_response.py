@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextvars import ContextVar
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -130,6 +131,22 @@ def test_a_job_runs_in_the_language_of_its_request(
 
     assert job.is_done.wait(5)
     assert [language for _, language in job.runs] == ["nl"]
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_job_has_the_context_variables_of_its_request(
+    pool, request_, settings, background
+):
+    settings.PIGGY_VERIFY_BACKGROUND = background
+    variable, found = ContextVar("variable"), []
+    token = variable.set("of the request")
+    after_response.run(request_, lambda: found.append(variable.get()))
+    variable.reset(token)
+
+    request_.close()
+
+    pool.finish()
+    assert found == ["of the request"]
 
 
 @pytest.mark.parametrize("background", [True, False])
