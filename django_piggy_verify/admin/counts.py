@@ -4,11 +4,11 @@ The admin of the counters: the limit, the count and the end of each window.
 A counter does not contain the address that it counts, so the admin cannot show it.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.utils import display_for_value
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
@@ -17,6 +17,13 @@ from django_piggy_verify.admin.base import LIMITS, Filter, ReadOnlyAdmin
 from django_piggy_verify.db import locking, retries
 from django_piggy_verify.limits import counters, fixed_windows
 from django_piggy_verify.models import Tally
+
+NO_LIMITS: Final = ("code_use", "code_login", "send_failed", "circuit", "circuit_probe")
+"""
+The names in keys of rows that count no attempts.
+
+Staff cannot delete these rows. Without its row, a used code would work again.
+"""
 
 
 class LimitFilter(Filter):
@@ -89,9 +96,11 @@ class TallyAdmin(ReadOnlyAdmin):
         return tally.ends_at > timezone.now()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Leave out used codes: without its row, a used code would work again."""
-        is_of_code = Q(key__endswith=":code_use") | Q(key__endswith=":code_login")
-        return super().get_queryset(request).exclude(is_of_code)
+        """Leave out the rows in `NO_LIMITS`."""
+        rows = super().get_queryset(request)
+        for name in NO_LIMITS:
+            rows = rows.exclude(key__endswith=f":{name}")
+        return rows
 
     @retries.retry_on_conflict
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

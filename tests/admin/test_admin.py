@@ -15,9 +15,10 @@ from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Rate
 from django_piggy_verify.login import rate_limits
 from django_piggy_verify.models import AuthToken, Contact, Tally
+from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
 from tests.db.between_statements import DEADLOCK, before_the_next, raising
-from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, type_code
+from tests.steps import ADDRESS, STRANGER, UNLIMITED, ask_for_code, calls, type_code
 
 CHANGELIST = "/admin/piggy_verify/contact/"
 COUNTS = "/admin/piggy_verify/tally/"
@@ -640,6 +641,17 @@ def test_a_code_that_was_used_is_neither_listed_nor_deleted(admin_client, user):
 
     left = sorted(fixed_windows.limit_of(tally.key) for tally in Tally.objects.all())
     assert left == ["code_login", "code_use"]
+
+
+def test_a_failed_send_is_not_listed(admin_client, client, contact, piggy_sandbox):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    for address in (ADDRESS, STRANGER):
+        ask_for_code(client, address)
+
+    listed_limits = listed(admin_client.get(COUNTS))
+
+    assert Tally.objects.filter(key__endswith=":circuit_probe").exists()
+    assert not listed_limits & {"send_failed", "circuit", "circuit_probe"}
 
 
 @pytest.mark.django_db(transaction=True)
