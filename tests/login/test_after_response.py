@@ -138,7 +138,8 @@ def test_a_job_has_the_context_variables_of_its_request(
     pool, request_, settings, background
 ):
     settings.PIGGY_VERIFY_BACKGROUND = background
-    variable, found = ContextVar("variable"), []
+    variable: ContextVar[str] = ContextVar("variable")
+    found = []
     token = variable.set("of the request")
     after_response.run(request_, lambda: found.append(variable.get()))
     variable.reset(token)
