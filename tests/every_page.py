@@ -8,6 +8,10 @@ def every_page(browser, sandbox, settings):
     """Yield one response after the other. ADDRESS must be a contact of the sandbox."""
     yield browser.get("/login/?expired=1")
     yield ask_for_code(browser, "nobody")
+    sandbox.switches.fault = Fault.MAINTENANCE
+    ask_for_code(browser)
+    yield browser.get("/login/code/")
+    sandbox.switches.fault = None
     ask_for_code(browser)
     yield browser.get("/login/code/")
     yield type_code(browser, "wrong")

@@ -43,6 +43,7 @@ BLOCKS = {
     ],
     "limited.html": ["title", "content", "heading", "intro", "actions"],
     "unavailable.html": ["title", "content", "heading", "intro", "actions"],
+    "unsent.html": ["title", "content", "heading", "intro", "actions"],
     "portal_unavailable.html": ["title", "heading", "intro"],
     "refused.html": ["title", "content", "heading", "intro", "actions"],
     "interrupted.html": ["title", "content", "heading", "intro", "actions"],

@@ -57,7 +57,7 @@ PARTS = {
     # The checks and the doctor examine each account.
     "providers": {"each_account"},
     # The pages, the admin and the log-out use these.
-    "tokens": {"get_with_expiry", "fetch_at_login", "forget_at_logout", "forget"},
+    "tokens": {"get_with_expiry", "LoginFetch", "forget_at_logout", "forget"},
 }
 """The names in public modules that are not public, with the reasons."""
 
