@@ -1,29 +1,77 @@
 """Count the database queries of the pages. A number that grows needs a reason."""
 
+import re
+
 import pytest
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_piggy_verify.models import Tally
+from django_piggy_verify.sandbox import Fault
 from tests.steps import ADDRESS, ask_for_code, log_in, type_code
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
 TRANSACTION = {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"}
+COMMITTED = re.compile(r"BEGIN .*?COMMIT|INSERT|UPDATE|DELETE")
+"""A whole transaction, or a statement that writes outside of one."""
+SENT = "SENT"
+
+
+@pytest.fixture
+def cooldown(unlimited, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {"send_cooldown": "1/60s"}
+
+
+@pytest.fixture
+def marked(monkeypatch):
+    """Log `SENT` like a statement when the response has been sent."""
+
+    def close(_request):
+        connection.queries_log.append({"sql": SENT})
+
+    monkeypatch.setattr(HttpRequest, "close", close)
+
+
+def words(act, *args):
+    """Return the first word of each SQL statement of a call."""
+    with CaptureQueriesContext(connection) as captured:
+        act(*args)
+    return [query["sql"].split()[0] for query in captured]
 
 
 def statements(act, *args):
     """Count the SQL statements of a call, without those of transactions."""
-    with CaptureQueriesContext(connection) as captured:
-        act(*args)
-    first_words = (query["sql"].split()[0] for query in captured)
-    return sum(word not in TRANSACTION for word in first_words)
+    return sum(word not in TRANSACTION for word in words(act, *args))
 
 
-@pytest.mark.parametrize("page", ["/login/", "/login/code/"])
-def test_showing_a_page_takes_no_query(client, code, page):
-    assert statements(client.get, page) == 0
+def statements_until_sent(act, *args):
+    """Count the SQL statements until the response has been sent, and after it."""
+    logged = [word for word in words(act, *args) if word not in TRANSACTION]
+    number = logged.index(SENT)
+    return number, len(logged) - number - 1
+
+
+def write_transactions(act, *args):
+    return len(COMMITTED.findall(" ".join(words(act, *args))))
+
+
+def log_in_from_the_first_page(browser, sandbox):
+    browser.get("/login/")
+    ask_for_code(browser)
+    browser.get("/login/code/")
+    type_code(browser, sandbox.last_code(ADDRESS))
+
+
+def test_the_email_page_takes_no_query(client, db):
+    assert statements(client.get, "/login/") == 0
+
+
+def test_the_code_page_takes_one_query(client, code):
+    """The page says so if the code could not be sent."""
+    assert statements(client.get, "/login/code/") == 1
 
 
 def test_the_code_page_of_a_logged_in_user_takes_two_queries(client, member):
@@ -35,8 +83,7 @@ def test_a_field_error_takes_no_query(client, contact):
     assert statements(ask_for_code, client, "ann") == 0
 
 
-def test_asking_for_a_code_takes_two_statements_for_all_limits(user, settings):
-    settings.PIGGY_VERIFY_RATE_LIMITS |= {"send_cooldown": "1/60s"}
+def test_asking_for_a_code_takes_two_statements_for_all_limits(user, cooldown):
     Tally.objects.filter(key__endswith=":send_cooldown").update(count=0)
 
     assert statements(ask_for_code, Client()) == 2
@@ -46,30 +93,73 @@ def test_a_cooldown_of_several_codes_takes_one_more_to_tell_the_wait(user):
     assert statements(ask_for_code, Client()) == 3
 
 
-def test_a_send_held_back_by_the_cooldown_stays_within_its_budget(
-    client, code, settings
+@pytest.mark.usefixtures("cooldown", "marked")
+@pytest.mark.parametrize("fault", [None, Fault.MAINTENANCE])
+def test_a_code_is_asked_for_with_two_statements_before_the_response(
+    client, contact, piggy_sandbox, fault
 ):
-    settings.PIGGY_VERIFY_RATE_LIMITS |= {"send_cooldown": "1/60s"}
-    ask_for_code(client)
+    """The failure of a send is stored after the response."""
+    piggy_sandbox.switches.fault = fault
 
-    assert statements(ask_for_code, client) == 1
+    assert statements_until_sent(ask_for_code, client) == (2, 2 if fault else 0)
 
 
+@pytest.mark.usefixtures("marked")
+@pytest.mark.parametrize(
+    ("limit", "status"), [("send_cooldown", 302), ("send_recipient", 429)]
+)
+def test_a_refused_request_for_a_code_takes_one_statement(
+    client, code, settings, limit, status
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS |= {limit: "1/60s"}
+
+    assert statements_until_sent(ask_for_code, client) == (1, 0)
+    assert ask_for_code(client).status_code == status
+
+
+@pytest.mark.usefixtures("marked")
+def test_an_open_circuit_takes_two_statements(client, contact, piggy_sandbox):
+    """The second one reads whether it is time for a probe."""
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    for _ in ("the failure", "the probe"):
+        ask_for_code(client)
+
+    assert statements_until_sent(ask_for_code, client) == (2, 0)
+    assert ask_for_code(client).status_code == 503
+
+
+@pytest.mark.usefixtures("marked")
 @pytest.mark.django_db(transaction=True)
 def test_a_further_login_stays_within_its_budget(client, user, piggy_sandbox):
+    """After the response, three statements store the token."""
     browser = Client()
     log_in(browser, piggy_sandbox)
     browser.logout()
     ask_for_code(browser)
+    code = piggy_sandbox.last_code(ADDRESS)
 
-    assert statements(type_code, browser, piggy_sandbox.last_code(ADDRESS)) == 14
+    assert statements_until_sent(type_code, browser, code) == (10, 3)
 
 
+@pytest.mark.usefixtures("cooldown")
 @pytest.mark.django_db(transaction=True)
-def test_a_login_after_a_purge_stays_within_its_budget(user, piggy_sandbox, settings):
-    settings.PIGGY_VERIFY_RATE_LIMITS |= {"send_cooldown": "1/60s"}
+def test_a_login_after_a_purge_stays_within_its_budget(user, piggy_sandbox):
     Tally.objects.all().delete()
     browser = Client()
 
-    assert statements(ask_for_code, browser) == 2
-    assert statements(type_code, browser, piggy_sandbox.last_code(ADDRESS)) == 13
+    assert statements(log_in_from_the_first_page, browser, piggy_sandbox) == 15
+
+
+@pytest.mark.usefixtures("cooldown")
+@pytest.mark.django_db(transaction=True)
+def test_a_login_takes_five_write_transactions(user, piggy_sandbox):
+    """
+    They store the send, the check, the login, the session and the token.
+
+    The middleware of Django stores the session after the login, in a transaction of its
+    own.
+    """
+    Tally.objects.all().delete()
+    browser = Client()
+
+    assert write_transactions(log_in_from_the_first_page, browser, piggy_sandbox) == 5
