@@ -40,8 +40,8 @@ class Job:
 
 
 @pytest.fixture
-def pool(monkeypatch):
-    """The threads of a new process."""
+def pool(monkeypatch, django_db_setup):
+    """The threads of a new process, with a database that threads can share."""
     pool = after_response._Pool()
     monkeypatch.setattr(after_response, "_pool", pool)
     yield pool
@@ -324,7 +324,7 @@ from django_piggy_verify.login import after_response
 
 def job():
     time.sleep(0.05)
-    os.write(1, b"%d\n" % os.getpid())
+    os.write(1, f"{os.getpid()} ".encode())
 
 def run(number):
     for _ in range(number):
@@ -338,7 +338,7 @@ def jobs_done(ending):
     """Run Python code in a process of its own. Return the process of each job."""
     command = [sys.executable, "-c", ENDING + ending]
     ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return ran.stdout.splitlines()
+    return ran.stdout.split()
 
 
 def test_all_jobs_are_done_when_the_process_ends():
@@ -348,12 +348,12 @@ def test_all_jobs_are_done_when_the_process_ends():
 
 
 def test_a_child_process_has_threads_of_its_own():
-    done = jobs_done("""
-run(1)
+    done = jobs_done(f"""
+run({THREADS})
 child = os.fork()
 run(2)
 if child:
     os.waitpid(child, 0)
 """)
 
-    assert sorted(done.count(each) for each in set(done)) == [2, 3]
+    assert sorted(done.count(each) for each in set(done)) == [2, THREADS + 2]

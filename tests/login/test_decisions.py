@@ -1,0 +1,200 @@
+"""What a right code decides is written in one transaction, after the call."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection
+from django.test import Client
+
+from django_piggy_verify import signals
+from django_piggy_verify.backends import PiggyBackend
+from django_piggy_verify.exceptions import LoginRefused
+from django_piggy_verify.forms import CodeForm
+from django_piggy_verify.limits.fixed_windows import limit_of
+from django_piggy_verify.models import AuthToken, Contact, FetchState, Tally
+from django_piggy_verify.views.login import CodeView
+from tests.db.between_statements import DEADLOCK
+from tests.steps import calls, is_logged_in, log_in
+
+committing = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def visitor(contact):
+    """A browser that shows the page of a server error."""
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def receive():
+    """Return a function that connects a receiver to a signal."""
+    connected = []
+
+    def connect(signal, act):
+        def receiver(**kwargs):
+            return act(**kwargs)
+
+        signal.connect(receiver, weak=False)
+        connected.append((signal, receiver))
+
+    yield connect
+    for signal, receiver in connected:
+        signal.disconnect(receiver)
+
+
+def counts():
+    """Return the counts of all limits that count something, by limit."""
+    rows = Tally.objects.filter(count__gt=0).values_list("key", "count")
+    return {limit_of(key): number for key, number in rows}
+
+
+@committing
+def test_hooks_and_receivers_of_a_login_run_in_its_transaction(
+    visitor, piggy_sandbox, receive
+):
+    seen = []
+    receive(user_logged_in, lambda **_: seen.append(connection.in_atomic_block))
+
+    log_in(visitor, piggy_sandbox)
+
+    assert seen == [True]
+
+
+@committing
+def test_a_verified_contact_is_announced_after_the_commit(
+    visitor, piggy_sandbox, receive
+):
+    seen = []
+    receive(
+        signals.contact_verified,
+        lambda request, **_: seen.append(
+            (connection.in_atomic_block, "_auth_user_id" in request.session)
+        ),
+    )
+
+    log_in(visitor, piggy_sandbox)
+
+    assert seen == [(False, True)]
+
+
+def test_a_verified_contact_is_announced_in_a_transaction_of_a_test(
+    visitor, piggy_sandbox, receive
+):
+    seen = []
+    receive(signals.contact_verified, lambda user, **_: seen.append(user))
+
+    log_in(visitor, piggy_sandbox)
+
+    assert seen == [User.objects.get()]
+
+
+class BrokenBackend(PiggyBackend):
+    def update_user(self, request, user, identity):
+        raise RuntimeError
+
+
+@pytest.fixture(params=["hook", "receiver"])
+def broken(request, settings, receive):
+    """Let a login fail after the code was right."""
+    if request.param == "hook":
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.BrokenBackend"]
+    else:
+        receive(user_logged_in, raising_receiver)
+
+
+def raising_receiver(**_kwargs):
+    raise RuntimeError
+
+
+@committing
+def test_a_login_that_fails_leaves_only_its_counts(
+    visitor, broken, piggy_sandbox, receive
+):
+    seen = []
+    receive(signals.contact_verified, lambda **_: seen.append("verified"))
+
+    response = log_in(visitor, piggy_sandbox)
+
+    assert response.status_code == 500
+    assert not User.objects.exists()
+    assert not Contact.objects.exists()
+    assert not Session.objects.exists()
+    assert seen == []
+    # The code was right, so it counts as no wrong code, and cannot be used again.
+    assert {name for name in counts() if "send" not in name} == {"code_use"}
+
+
+class RefusingBackend(PiggyBackend):
+    def update_user(self, request, user, identity):
+        raise LoginRefused("of a test")
+
+
+@committing
+def test_a_hook_that_refuses_late_leaves_no_user_behind(
+    visitor, settings, piggy_sandbox, caplog
+):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.RefusingBackend"]
+
+    response = log_in(visitor, piggy_sandbox)
+
+    assert response.status_code == 403
+    assert not User.objects.exists()
+    assert "was refused: of a test" in caplog.text
+
+
+class UnluckyBackend(PiggyBackend):
+    errors: list[Exception] = []
+
+    def update_user(self, request, user, identity):
+        if self.errors:
+            raise self.errors.pop()
+
+
+@committing
+@pytest.mark.parametrize("error", [DEADLOCK, IntegrityError()], ids=["deadlock", "row"])
+def test_a_login_that_another_process_has_undone_is_tried_again(
+    visitor, settings, piggy_sandbox, error
+):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.UnluckyBackend"]
+    UnluckyBackend.errors = [error]
+
+    log_in(visitor, piggy_sandbox)
+
+    assert is_logged_in(visitor)
+    assert User.objects.count() == 1
+    assert calls(piggy_sandbox).count("verify") == 1
+
+
+class StrictForm(CodeForm):
+    def clean(self):
+        super().clean()
+        raise ValidationError("of a test")
+
+
+def test_a_form_with_another_error_logs_nobody_in(visitor, piggy_sandbox, monkeypatch):
+    monkeypatch.setattr(CodeView, "form_class", StrictForm)
+
+    response = log_in(visitor, piggy_sandbox)
+
+    assert response.status_code == 200
+    assert not is_logged_in(visitor)
+    assert "check_login" not in counts()
+
+
+@committing
+def test_the_lease_of_the_token_is_taken_with_the_login(
+    visitor, piggy_sandbox, receive
+):
+    leases = []
+    receive(
+        signals.contact_verified,
+        lambda **_: leases.append(Contact.objects.get().fetch_state),
+    )
+
+    log_in(visitor, piggy_sandbox)
+
+    assert leases == [FetchState.FETCHING]
+    assert AuthToken.objects.exists()
+    assert Contact.objects.get().fetch_state == FetchState.IDLE
