@@ -257,10 +257,10 @@ def test_a_limit_is_reported_with_the_wait(client, in_progress, settings):
     assert error["limit"] == "check_ip"
 
 
-def test_an_outage_is_reported(client, contact, piggy_sandbox):
+def test_an_outage_is_reported(client, in_progress, piggy_sandbox):
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
 
-    response = post(client, LOGIN, {"email": ADDRESS})
+    response = post(client, CODE, {"code": "123456"})
 
     assert error_of(response) == (503, "provider_unavailable")
     error = response.json()["error"]

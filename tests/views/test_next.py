@@ -13,6 +13,7 @@ from hypothesis import (
     strategies as st,
 )
 
+from django_piggy_verify.login import circuit
 from tests.state_machine.browsing import destination, location
 from tests.steps import ADDRESS, JSON, ask_for_code, type_code
 
@@ -204,9 +205,13 @@ def test_the_pages_of_a_failure_never_lead_off_the_site(
     client, contact, settings, next_url
 ):
     settings.PIGGY_VERIFY_API_KEY = ""
+    circuit.forget()
 
-    page = ask_for_code(client, next=next_url)
+    ask_for_code(client, next=next_url)
+    unsent = client.get("/login/code/")
+    unavailable = ask_for_code(client, next=next_url)
 
-    links = [page.context[name] for name in ("start_url", "retry_url")]
-    assert page.status_code == 503
-    assert all(link.startswith("/login/") for link in links)
+    for page in (unsent, unavailable):
+        links = [page.context[name] for name in ("start_url", "retry_url")]
+        assert page.status_code == 503
+        assert all(link.startswith("/login/") for link in links)
