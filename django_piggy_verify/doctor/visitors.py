@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django_piggy_verify.doctor.findings import Finding, problem, warning
 from django_piggy_verify.login import circuit, rate_limits
+from django_piggy_verify.providers import get_provider
 
 
 def client_addresses() -> Iterator[Finding]:
@@ -23,7 +24,7 @@ def client_addresses() -> Iterator[Finding]:
 
 def failed_sends() -> Iterator[Finding]:
     """Look for a circuit that is open."""
-    if seconds := circuit.open_for():
+    if seconds := circuit.Circuit(get_provider().name).open_for:
         yield problem(
             f"The last code could not be sent. No codes are sent for {seconds} s, "
             f"but for one attempt in {circuit.PROBE_EVERY} s.",

@@ -7,6 +7,7 @@ circuit closes. The state is stored with the counters, so all processes share it
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from django_piggy_verify import events
@@ -21,69 +22,79 @@ PROBE_EVERY: Final = 5
 """Seconds between two sends that are let through while the circuit is open."""
 
 
-def take(claims: Sequence[Claim]) -> tuple[Windows, bool]:
-    """
-    Count a send like `fixed_windows.take`, unless the circuit is open.
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """The circuit of the sends through one provider."""
 
-    Return the windows, and whether this send is the probe of an open circuit. Raises
-    Exhausted if a limit is reached. Raises ProviderUnavailable if the circuit is open.
-    Nothing is counted then.
-    """
-    circuit = _claim()
-    try:
-        return fixed_windows.take(claims, unless=[circuit]), False
-    except Exhausted as refusal:
-        waits = dict(refusal.waits)
-        wait = waits.pop(circuit.limit, None)
-        if wait is None:
-            raise
-    if waits or not _may_probe(wait):
-        raise ProviderUnavailable("the circuit is open", may_depend_on_contact=False)
-    return fixed_windows.take(claims), True
+    provider: str
+    """The provider's `name`. Another account may work while this one does not."""
 
+    def take(self, claims: Sequence[Claim]) -> tuple[Windows, bool]:
+        """
+        Count a send like `fixed_windows.take`, unless the circuit is open.
 
-def open_after(failed: Claim, *, windows: Windows, give_back: Sequence[Claim]) -> None:
-    """
-    Open the circuit after a send has failed, and uncount this send.
+        Return the windows, and whether this send is the probe of an open circuit.
+        Raises Exhausted if a limit is reached. Raises ProviderUnavailable if the
+        circuit is open. Nothing is counted then.
+        """
+        try:
+            return fixed_windows.take(claims, unless=[self._state]), False
+        except Exhausted as refusal:
+            waits = dict(refusal.waits)
+            wait = waits.pop(self._state.limit, None)
+            if wait is None:
+                raise
+        if waits or not self._may_probe(wait):
+            raise ProviderUnavailable(
+                "the circuit is open", may_depend_on_contact=False
+            )
+        return fixed_windows.take(claims), True
 
-    `failed` is exhausted in the same transaction.
-    """
-    fixed_windows.exhaust([_claim(), failed], windows=windows, give_back=give_back)
-    events.CIRCUIT_OPENED.log(seconds=OPEN_FOR)
+    def open_after(
+        self, failed: Claim, *, windows: Windows, give_back: Sequence[Claim]
+    ) -> None:
+        """
+        Open the circuit after a send has failed, and uncount this send.
 
+        `failed` is exhausted in the same transaction.
+        """
+        fixed_windows.exhaust(
+            [self._state, failed], windows=windows, give_back=give_back
+        )
+        events.CIRCUIT_OPENED.log(seconds=OPEN_FOR)
 
-def close() -> None:
-    """Close the circuit after a probe that has succeeded."""
-    forget()
-    events.CIRCUIT_CLOSED.log()
+    def close(self) -> None:
+        """Close the circuit after a probe that has succeeded."""
+        self.forget()
+        events.CIRCUIT_CLOSED.log()
 
+    def forget(self) -> None:
+        """Forget that the circuit was opened, in case it was. Nothing is logged."""
+        fixed_windows.settle({}, clear=[self._state, self._probe])
 
-def forget() -> None:
-    """Forget that the circuit was opened, in case it was. Nothing is logged."""
-    fixed_windows.settle({}, clear=[_claim(), _probe()])
+    @property
+    def open_for(self) -> int:
+        """Seconds for which the circuit is still open, or 0."""
+        return fixed_windows.waits([self._state]).get(self._state.limit, 0)
 
+    @property
+    def _state(self) -> Claim:
+        """The claim that is exhausted while the circuit is open."""
+        return fixed_windows.claim("circuit", self.provider, rate=Rate(1, OPEN_FOR))
 
-def open_for() -> int:
-    """Return the seconds for which the circuit is still open, or 0."""
-    return fixed_windows.waits([_claim()]).get(_claim().limit, 0)
+    @property
+    def _probe(self) -> Claim:
+        """The claim that is exhausted while it is too early for another probe."""
+        rate = Rate(1, PROBE_EVERY)
+        return fixed_windows.claim("circuit_probe", self.provider, rate=rate)
 
-
-def _may_probe(wait: int) -> bool:
-    """Return whether this caller is the one that may try, `wait` seconds too early."""
-    # If the clock was set back, the circuit would stay open for too long.
-    if wait > 2 * OPEN_FOR:
+    def _may_probe(self, wait: int) -> bool:
+        """Return whether this caller is the one that may try, `wait` s too early."""
+        # If the clock was set back, the circuit would stay open for too long.
+        if wait > 2 * OPEN_FOR:
+            return True
+        try:
+            fixed_windows.take([self._probe])
+        except Exhausted:
+            return False
         return True
-    try:
-        fixed_windows.take([_probe()])
-    except Exhausted:
-        return False
-    return True
-
-
-def _claim() -> Claim:
-    """Return the claim that is exhausted while the circuit is open."""
-    return fixed_windows.claim("circuit", "", rate=Rate(1, OPEN_FOR))
-
-
-def _probe() -> Claim:
-    return fixed_windows.claim("circuit_probe", "", rate=Rate(1, PROBE_EVERY))

@@ -26,10 +26,11 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
-from django_piggy_verify.login import after_response, circuit, pending, rate_limits
+from django_piggy_verify.login import after_response, pending, rate_limits
+from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.login.pending import Login, SendResult
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge, Identity
+from django_piggy_verify.providers.base import Challenge, Identity, Provider
 from django_piggy_verify.providers.calls import logged_call
 from django_piggy_verify.secret import Secret
 
@@ -59,8 +60,9 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
     ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False``.
     """
     cooldown, *_ = claims = rate_limits.of_send(recipient, request)
+    provider = get_provider()
     try:
-        windows, is_probe = circuit.take(claims)
+        windows, is_probe = Circuit(provider.name).take(claims)
     except Exhausted as refusal:
         if cooldown.limit not in refusal.waits:
             raise _too_many(refusal.waits, recipient, request) from None
@@ -69,7 +71,7 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
     except ProviderUnavailable:
         events.SEND_STOPPED.log(recipient=recipient)
         raise
-    send = _Send(recipient, request, claims, windows, is_probe)
+    send = _Send(provider, recipient, request, claims, windows, is_probe)
     if request is None or is_probe or not conf.hide_unknown_contacts:
         send.at_once()
     elif not after_response.run(request, send.later, lasting=conf.send_floor):
@@ -157,6 +159,7 @@ def require_attempts_left(request: HttpRequest) -> None:
 class _Send:
     """A send that is counted already."""
 
+    provider: Provider
     recipient: str
     request: HttpRequest | None
     claims: list[Claim]
@@ -167,7 +170,7 @@ class _Send:
     def at_once(self) -> None:
         """Send. Uncount a failed send if the page shows the failure to the visitor."""
         try:
-            is_accepted = _send(self.recipient, self.request)
+            is_accepted = _send(self.provider, self.recipient, self.request)
         except ContactUnknown:
             cooldown, *_ = self.claims
             fixed_windows.settle(self.windows, give_back=[cooldown])
@@ -175,7 +178,9 @@ class _Send:
             raise
         except ProviderError:
             failed = rate_limits.of_send_id(self.id)
-            circuit.open_after(failed, windows=self.windows, give_back=self.claims)
+            self._circuit.open_after(
+                failed, windows=self.windows, give_back=self.claims
+            )
             raise
         if is_accepted:
             self._close_circuit()
@@ -187,17 +192,20 @@ class _Send:
 
     def _close_circuit(self) -> None:
         if self.is_probe:
-            circuit.close()
+            self._circuit.close()
+
+    @property
+    def _circuit(self) -> Circuit:
+        return Circuit(self.provider.name)
 
 
-def _send(recipient: str, request: HttpRequest | None) -> bool:
+def _send(provider: Provider, recipient: str, request: HttpRequest | None) -> bool:
     """
     Have the provider send a code. Return False if nobody knows whether it did.
 
     A failure that depends on the contact would show who is a contact. The mail may also
     have been sent.
     """
-    provider = get_provider()
     try:
         with logged_call("send"):
             provider.send_code(recipient)

@@ -22,7 +22,9 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from django_piggy_verify.exceptions import PiggyVerifyError
-from django_piggy_verify.login import circuit, rate_limits
+from django_piggy_verify.login import rate_limits
+from django_piggy_verify.login.circuit import Circuit
+from django_piggy_verify.providers import get_provider
 from django_piggy_verify.sandbox import Sandbox, Switches
 from django_piggy_verify.testing.transcripts import masked, transcript
 
@@ -143,7 +145,7 @@ class _Visitor:
         response = self._answer_to(step)
         took = time.monotonic() - started
         # The other visitor has to find the circuit as this one has found it.
-        circuit.forget()
+        Circuit(get_provider().name).forget()
         calls = self.sandbox.calls[earlier:]
         text = transcript(response, calls)
         text = masked(text, address=self.address, ignore=self.ignore)
