@@ -47,8 +47,12 @@ class Change:
 
 
 def begin(key: str, now: datetime, *, ends_at: datetime) -> Change:
-    """Count the first attempt of a new window that lasts until `ends_at`."""
-    return Change(key, "ends_at <= %s", [now], "1", ends_at)
+    """
+    Count the first attempt of a new window that lasts until `ends_at`.
+
+    The last window is over, or all its attempts were given back.
+    """
+    return Change(key, "(ends_at <= %s OR count = 0)", [now], "1", ends_at)
 
 
 def add(key: str, window: datetime, *, room: int) -> Change:

@@ -220,8 +220,13 @@ def forget(claims: Sequence[Claim]) -> int:
 
 
 def _counted(claim: Claim, row: Counted, now: datetime) -> Change:
-    """Return the change that counts the claim, only in the window that was read."""
-    if row.ends_at > now:
+    """
+    Return the change that counts the claim, only in the window that was read.
+
+    A window begins with the first attempt that is not given back. So the cooldown after
+    a failed send and its repetition is as long as after any other send.
+    """
+    if row.ends_at > now and row.number:
         return counters.add(claim.key, row.ends_at, room=claim.rate.count)
     return counters.begin(claim.key, now, ends_at=_end(claim, now))
 

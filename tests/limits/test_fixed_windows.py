@@ -115,6 +115,17 @@ def test_an_attempt_that_is_given_back_can_be_taken_again(db):
     fixed_windows.take([claim(count=1)])
 
 
+def test_an_attempt_after_one_that_is_given_back_begins_a_window(db, time_machine):
+    time_machine.move_to(0, tick=False)
+    windows = fixed_windows.take([claim(count=1)])
+    fixed_windows.settle(windows, give_back=[claim(count=1)])
+    time_machine.shift(50)
+
+    fixed_windows.take([claim(count=1)])
+
+    assert fixed_windows.waits([claim(count=1)]) == {"check_ip": 60}
+
+
 def test_nothing_is_given_back_to_a_window_that_began_since(db, time_machine):
     time_machine.move_to(0, tick=False)
     windows = fixed_windows.take([claim()])
