@@ -6,7 +6,7 @@ outcome for contacts and strangers.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import NamedTuple
 
@@ -27,8 +27,15 @@ LIMITS = {
     "code_use": (1, 10 * MINUTE + 10),
     # What came of a code in a login in progress is kept as long.
     "code_login": (1, 10 * MINUTE + 10),
+    # While the circuit is open, one send is let through as a probe at a time.
+    "circuit": (1, 30),
+    "circuit_probe": (1, 5),
+    # A failed send leaves its login in progress without a code.
+    "send_failed": (1, 10 * MINUTE),
 }
 """How many in how many seconds, by default."""
+
+CIRCUIT, PROBE = ("circuit", ""), ("circuit_probe", "")
 
 LOGIN_TTL = 10 * MINUTE
 SESSION_AGE = 14 * DAY
@@ -49,7 +56,11 @@ class Login:
     browser: int
     recipient: str
     next: str
-    sent_at: float
+    send: int | None = None
+    """The number of the last send. None if no code was sent for this login."""
+    sent_at: float = 0
+    resend_at: float = 0
+    is_held_back: bool = False
 
     @property
     def key(self):
@@ -58,6 +69,16 @@ class Login:
     @property
     def is_open(self):
         return time.time() < self.sent_at + LOGIN_TTL
+
+    @property
+    def state(self):
+        """Return what the pages tell a script."""
+        return {
+            "recipient": self.recipient,
+            "expires_in": max(0, self.sent_at + LOGIN_TTL - time.time()),
+            "resend_in": max(0, self.resend_at - time.time()),
+            "sent": not self.is_held_back,
+        }
 
 
 class Model:
@@ -76,17 +97,30 @@ class Model:
         self.trouble = Trouble()
         self._counts: dict[tuple[str, object], tuple[float, int]] = {}
         self._outcomes: dict[object, Outcome] = {}
-        self._numbers = count()
+        self._numbers = count(1)
 
-    def begin(self, recipient, next_url, earlier):
-        """Begin a login in progress, and return its number."""
+    def begin(self, recipient, next_url, earlier, send):
+        """Return a new login in progress, after a request for a code."""
         number = next(self._numbers)
-        return Login(
+        is_same = earlier is not None and earlier.recipient == recipient
+        login = Login(
             id=number,
             browser=earlier.browser if earlier else number,
             recipient=recipient,
             next=next_url,
+            send=earlier.send if is_same else None,
+        )
+        return self.asked(login, send)
+
+    def asked(self, login, send):
+        """Return `login` with a new deadline. Without `send`, it keeps the last one."""
+        resend_at, _ = self._counts["send_cooldown", login.key]
+        return replace(
+            login,
+            send=send or login.send,
             sent_at=time.time(),
+            resend_at=resend_at,
+            is_held_back=send is None,
         )
 
     def find(self, cookie, *, login="", recipient=""):
@@ -126,22 +160,39 @@ class Model:
         return pk
 
     def send(self, key, *, ip, device):
-        """Return the promise for a visitor who asks for a code."""
+        """Return the promise for a visitor who asks for a code, and the send if any."""
         names = ("send_recipient", "send_recipient_day")
         subjects = [("send_cooldown", key), *((name, (key, device)) for name in names)]
         if device is None:
             subjects.append(("send_ip", ip))
-        full = self._take(subjects)
-        if "send_cooldown" in full:
-            return Promise(Outcome.SENT)
-        if full:
-            return Promise(Outcome.LIMITED)
+        is_probe = self._is_full(CIRCUIT)
+        if is_probe and (self._full(subjects) or self._take([PROBE])):
+            return Promise(Outcome.UNAVAILABLE), None
+        if full := self._take(subjects):
+            is_held_back = "send_cooldown" in full
+            return Promise(Outcome.SENT if is_held_back else Outcome.LIMITED), None
+        number = next(self._numbers)
+        return self._sent(subjects, number, is_probe=is_probe), number
+
+    def _sent(self, subjects, number, *, is_probe):
+        """Send. Only a probe is made before its response, which can show a failure."""
+        calls = self._reached("send")
         if self.trouble.send is Outcome.UNAVAILABLE:
             self._give_back(subjects)
-        return Promise(self.trouble.send, self._reached("send"))
+            self._fill([CIRCUIT, ("send_failed", number)])
+            return Promise(Outcome.UNAVAILABLE if is_probe else Outcome.SENT, calls)
+        if is_probe and self.trouble.send is Outcome.SENT:
+            self._release([CIRCUIT, PROBE])
+        return Promise(Outcome.SENT, calls)
+
+    def is_unsent(self, login):
+        """Return whether the last send of `login` has failed, as its pages say."""
+        return self._is_full(("send_failed", login.send))
 
     def check(self, login, code, *, ip, device, uid):
         """Return the promise for a code, which proves the contact `uid` or nobody."""
+        if self.is_unsent(login):
+            return Promise(Outcome.UNAVAILABLE)
         names = ("check_recipient", "check_recipient_day")
         recipient = [(name, (login.key, device)) for name in names]
         visitor = [("check_login", login.id)]
@@ -181,11 +232,11 @@ class Model:
 
     def is_used_up(self, login):
         """Return whether `login` has no attempts left."""
-        return self._is_full("check_login", login.id)
+        return self._is_full(("check_login", login.id))
 
     def resend(self, login, *, ip, device):
         if self.is_used_up(login):
-            return Promise(Outcome.LIMITED)
+            return Promise(Outcome.LIMITED), None
         return self.send(login.key, ip=ip, device=device)
 
     def unlock(self, key):
@@ -198,17 +249,25 @@ class Model:
 
     def _take(self, subjects):
         """Count under all limits or none. Return the limits that are reached."""
-        full = [name for name, subject in subjects if self._is_full(name, subject)]
+        full = self._full(subjects)
         for each in () if full else subjects:
             ends_at, counted = self._counts.get(each, (0, 0))
-            if ends_at <= time.time():
+            if ends_at <= time.time() or not counted:
                 ends_at, counted = time.time() + LIMITS[each[0]][1], 0
             self._counts[each] = ends_at, counted + 1
         return full
 
-    def _is_full(self, name, subject):
-        ends_at, counted = self._counts.get((name, subject), (0, 0))
-        return ends_at > time.time() and counted >= LIMITS[name][0]
+    def _full(self, subjects):
+        return [each[0] for each in subjects if self._is_full(each)]
+
+    def _is_full(self, subject):
+        ends_at, counted = self._counts.get(subject, (0, 0))
+        return ends_at > time.time() and counted >= LIMITS[subject[0]][0]
+
+    def _fill(self, subjects):
+        for each in subjects:
+            number, seconds = LIMITS[each[0]]
+            self._counts[each] = time.time() + seconds, number
 
     def _give_back(self, subjects):
         for each in subjects:

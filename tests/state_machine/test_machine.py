@@ -31,6 +31,7 @@ from django_piggy_verify import signals
 from django_piggy_verify.models import Contact
 from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.views.base import FlowView
+from tests.state_machine.browsing import Outcome
 from tests.state_machine.model import DAY, HOUR
 from tests.state_machine.upstream import TROUBLES, Upstream
 from tests.state_machine.visits import (
@@ -85,7 +86,10 @@ spellings = st.sampled_from(list(SPELLINGS))
 targets = st.sampled_from(OWN + FOREIGN)
 cookies = st.sampled_from([LOGIN, SESSION, DEVICE])
 kinds = st.sampled_from(["right", "right", "right", "wrong", "old", "foreign", "upper"])
-waits = st.sampled_from([900, 60, 1, 59, 599, 600, HOUR, DAY])
+# Around the waits for a probe, for the end of the circuit, and for all limits.
+waits = st.sampled_from([900, 60, 1, 4, 5, 29, 30, 59, 599, 600, HOUR, DAY])
+outages = [name for name, each in TROUBLES.items() if each.send is Outcome.UNAVAILABLE]
+troubles = st.just("none") | st.sampled_from(list(TROUBLES))
 uids = st.sampled_from(["uid-1", "uid-2", "UID-2"])
 # The browser of the tab, and how many tabs were opened since. None names no login.
 tabs = st.sampled_from(
@@ -122,7 +126,15 @@ VISITORS = [
     ),
 ]
 WORLD = [
-    step("suffer", trouble=st.just("none") | st.sampled_from(list(TROUBLES))),
+    step("suffer", trouble=troubles),
+    step(
+        "have_an_outage",
+        name=names,
+        typed=spellings,
+        outage=st.sampled_from(outages),
+        seconds=waits,
+        trouble=troubles,
+    ),
     step("wait", seconds=waits),
     step("change_hands", address=addresses, uid=st.none() | uids),
     step("change_the_user", uid=uids, flag=st.sampled_from(["", *FLAGS])),
@@ -225,6 +237,13 @@ class Flow(Visits, RuleBasedStateMachine):
         is_reached = self.model.trouble.is_reached
         url = self.server.base_url if is_reached else "http://127.0.0.1:9"
         self.settings.PIGGY_VERIFY_BASE_URL = url
+
+    def have_an_outage(self, name, typed, outage, seconds, trouble):
+        """Let a send fail, so that the circuit opens. Then wait, and go on."""
+        self.suffer(outage)
+        self.ask_for_code(name, typed)
+        self.wait(seconds)
+        self.suffer(trouble)
 
     def wait(self, seconds):
         self.clock.shift(seconds)

@@ -1,6 +1,5 @@
 """Visit the pages, and compare each outcome with the promise of the model."""
 
-import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -69,16 +68,18 @@ class Visits:
     def ask_for_code(self, name, typed, next_url=""):
         browser, recipient = self.browsers[name], SPELLINGS.get(typed, "")
         earlier = self.model.logins.get(browser.cookie(LOGIN))
-        promise = self.sent_on(browser) or Promise(Outcome.INVALID)
+        promise, send = self.sent_on(browser) or Promise(Outcome.INVALID), None
+        key = recipient.lower()
         if recipient and not self.sent_on(browser):
-            key = recipient.lower()
-            promise = self.model.send(key, **self.whom(browser, key))
+            promise, send = self.model.send(key, **self.whom(browser, key))
         fields = {"email": typed, "next": next_url}
         response = self.post(browser, "", fields, promise, recipient)
         if promise.outcome is Outcome.SENT:
             kept = next_url if next_url in OWN else ""
-            login = self.model.begin(recipient, kept, earlier)
+            login = self.model.begin(recipient, kept, earlier, send)
             self.is_waiting(name, response, login)
+        if promise.outcome is Outcome.LIMITED and earlier and earlier.key == key:
+            self.is_limited(name, earlier)
 
     def whom(self, browser, key):
         """Return the subject that a browser is counted under."""
@@ -95,7 +96,8 @@ class Visits:
             self.post(browser, "code/", fields, promise)
         elif kind in NO_CODES:
             fields["code"] = kind
-            promise = Promise(Outcome.INVALID)
+            is_unsent = self.model.is_unsent(login)
+            promise = Promise(Outcome.UNAVAILABLE if is_unsent else Outcome.INVALID)
             self.shows(name, self.post(browser, "code/", fields, promise), login)
         else:
             self.have_checked(name, login, code, fields)
@@ -106,7 +108,7 @@ class Visits:
         uid = self.upstream.owner(login.key, code)
         promise = self.model.check(login, code, uid=uid, **whom)
         response = self.post(browser, "code/", fields, promise, login.recipient)
-        if promise.outcome is Outcome.REJECTED:
+        if promise.outcome is Outcome.REJECTED or self.model.is_unsent(login):
             self.shows(name, response, login)
         if promise.outcome is Outcome.LIMITED:
             self.is_limited(name, login, closes=bool(promise.calls))
@@ -124,13 +126,13 @@ class Visits:
     def resend(self, name, tab):
         browser, named = self.browsers[name], self.tab(name, tab)
         login = self.model.find(browser.cookie(LOGIN), **named)
-        promise = self.turned_away(browser, login)
+        promise, send = self.turned_away(browser, login), None
         if not promise:
-            promise = self.model.resend(login, **self.whom(browser, login.key))
+            promise, send = self.model.resend(login, **self.whom(browser, login.key))
         recipient = login.recipient if login else ""
         response = self.post(browser, "code/resend/", named, promise, recipient)
         if promise.outcome is Outcome.SENT:
-            self.is_waiting(name, response, replace(login, sent_at=time.time()))
+            self.is_waiting(name, response, self.model.asked(login, send))
         if promise.outcome is Outcome.LIMITED:
             self.is_limited(name, login)
 
@@ -157,6 +159,8 @@ class Visits:
         if promise:
             assert outcome(response) is promise.outcome
         else:
+            status = 503 if self.model.is_unsent(login) else 200
+            assert response.status_code == status
             self.shows(name, response, login)
 
     def read(self, name, method, path, next_url, address):
@@ -186,11 +190,12 @@ class Visits:
         assert stays(response)
 
     def is_waiting(self, name, response, login):
-        """Check that the cookie names this login, and that the code page shows it."""
+        """Check that the cookie names this login, and open its code page."""
         browser = self.browsers[name]
         self.model.logins[browser.cookie(LOGIN)] = login
-        page = response if browser.is_script else browser.get("/login/code/")
-        self.shows(name, page, login)
+        if browser.is_script:
+            assert response.json() == login.state
+        self.open_a_tab(name)
 
     def is_limited(self, name, login, *, closes=False):
         """Check that the login is open, unless its own attempts are used up."""
@@ -198,24 +203,22 @@ class Visits:
         if cookie in self.model.logins:
             return
         page = self.browsers[name].get("/login/code/")
-        self.saw(page)
-        if page.status_code == 200 and not closes:
-            self.model.logins[cookie] = login
-            self.shows(name, page, login)
-        else:
-            assert outcome(page) is Outcome.EXPIRED
+        if closes or page.status_code in {302, 409}:
             assert self.model.is_used_up(login)
-            self.model.logins[cookie] = replace(login, sent_at=0)
+            login = replace(login, sent_at=0)
+        self.model.logins[cookie] = login
+        self.open_a_tab(name)
 
     def shows(self, name, response, login):
-        """Check that a page names the login whose address it shows."""
+        """Check that a page names the login, and shows its address and its state."""
         if not self.browsers[name].is_script:
             recipient, field = shown(response)
-            assert recipient == login.recipient
+            # The page of a failed send has no address.
+            assert recipient == ("" if response.status_code == 503 else login.recipient)
             self.model.logins[field] = login
             self.tabs.append((name, {"login": field}))
-        elif "recipient" in response.json():
-            assert response.json()["recipient"] == login.recipient
+        elif response.status_code == 200:
+            assert response.json() == login.state
             self.tabs.append((name, {"recipient": login.recipient}))
 
     def is_logged_in(self, browser, uid, before):
