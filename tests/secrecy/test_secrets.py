@@ -102,7 +102,8 @@ def visit(evidence, piggy_sandbox):
 
 @pytest.fixture
 def mailer(evidence):
-    with sinks.listening(Mailer(evidence), "django"):
+    ours = sinks.listening(Mailer(evidence), "django_piggy_verify")
+    with sinks.listening(Mailer(evidence), "django"), ours:
         yield
 
 
@@ -205,10 +206,10 @@ in_trouble = pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 @in_trouble
 @pytest.mark.usefixtures("no_cached_token")
 def test_no_page_of_a_failure_shows_a_secret(visit, evidence, trouble):
-    visit.take_in(trouble, "ask")
+    visit.take_in(trouble, "ask", "look")
     visit.take("ask")
-    visit.take_in(trouble, "resend", "mistype", "answer")
-    visit.take("answer")
+    visit.take_in(trouble, "mistype", "answer", "resend", "look", "answer")
+    visit.take("ask", "answer")
     visit.take_in(trouble, "see_token", "open_portal")
     visit.take("see_token", "open_portal")
 
@@ -273,6 +274,8 @@ CRASHES = {
         django_piggy_verify.views.base.form_data
         django_piggy_verify.limits.fixed_windows.salted_hmac
         django_piggy_verify.limits.fixed_windows.take
+        django_piggy_verify.login.after_response.run
+        django_piggy_verify.login.circuit.take
         django_piggy_verify.login.pending.begin
         django_piggy_verify.login.pending.remember
         django_piggy_verify.providers.credentials._presentable
@@ -283,11 +286,13 @@ CRASHES = {
         django_piggy_verify.recipients.normalise
         django_piggy_verify.http.client.call
         django_piggy_verify.login.verification.send_code
+        django_piggy_verify.login.verification._Send.at_once
     """,
     "look": """
         django.template.backends.django.Template.render
         django_piggy_verify.forms.CodeForm.__init__
         django_piggy_verify.login.pending.find
+        django_piggy_verify.login.verification.require_sent
     """,
     "mistype": """
         django.forms.widgets.Widget.render
@@ -327,10 +332,16 @@ CRASHES = {
         django_piggy_verify.providers.piggy._data
         django_piggy_verify.auth_tokens.fetching.CachedToken
         django_piggy_verify.auth_tokens.cache.store
-        django_piggy_verify.tokens.fetch_at_login
+        django_piggy_verify.auth_tokens.fetching.fetch
+        django_piggy_verify.tokens.LoginFetch.__init__
+        django_piggy_verify.tokens.LoginFetch.begin
+        django_piggy_verify.tokens.LoginFetch.columns
+        django_piggy_verify.login.after_response.run
+        django_piggy_verify.login.decisions.write
         django_piggy_verify.http.client.call
         django_piggy_verify.login.rate_limits.of_code
-        django_piggy_verify.login.verification.checked_code
+        django_piggy_verify.login.verification.CheckedCode
+        django_piggy_verify.login.verification.check_code
         django_piggy_verify.views.login.log_in
     """,
     "see_token": """
@@ -481,7 +492,7 @@ def test_no_receiver_that_fails_shows_a_secret(visit, evidence, signal):
 
 reported = crashing(
     {
-        "ask": "django_piggy_verify.http.client.call",
+        "ask": "django_piggy_verify.login.after_response.run",
         "mistype": "django_piggy_verify.limits.fixed_windows.settle",
         "answer": """
             django_piggy_verify.login.devices.remember
@@ -526,6 +537,27 @@ def test_no_mail_to_the_admins_shows_a_secret(visit, broken, step, path, is_scri
     mails = visit.evidence.of("mails")
     assert "broken on purpose" in mails
     assert "PIGGY_VERIFY_ENCRYPTION_KEYS" in mails
+    assert found_in(mails) == set()
+
+
+@crashing(
+    {
+        "ask": "django_piggy_verify.http.client.call",
+        "answer": "django_piggy_verify.auth_tokens.cache.store",
+    }
+)
+@pytest.mark.usefixtures("mailer")
+def test_no_mail_about_work_after_the_response_shows_a_secret(
+    visit, broken, step, path
+):
+    visit.prepare(step)
+
+    broken(path)
+    visit.take(step)
+
+    mails = visit.evidence.of("mails")
+    assert "broken on purpose" in mails
+    assert "Server Error" not in visit.evidence.of("pages")
     assert found_in(mails) == set()
 
 

@@ -9,7 +9,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_piggy_verify.http.connections import session
-from django_piggy_verify.login import verification
+from django_piggy_verify.login import circuit, verification
 from django_piggy_verify.models import AuthToken
 from django_piggy_verify.portal import get_portal_url
 from django_piggy_verify.providers.base import Challenge
@@ -79,11 +79,12 @@ def served_with_tls(context):
 
 @contextmanager
 def switched(sandbox, trouble):
-    """Switch on faults of the sandbox during the block."""
+    """Switch on faults of the sandbox during the block. Send codes again after it."""
     sandbox.switches = Switches(**trouble, reuse_codes=True)
     with override_settings(PIGGY_VERIFY_TIMEOUT=0.03 if "delay" in trouble else 10):
         yield
     sandbox.switches = Switches(reuse_codes=True)
+    circuit.forget()
 
 
 class Visit:

@@ -160,9 +160,12 @@ def test_a_failure_that_follows_a_second_press_of_the_button_is_said(
 ):
     """The second request is held back by the cooldown of the first."""
     jobs = []
-    monkeypatch.setattr(
-        after_response, "run", lambda _, job, **__: jobs.append(job) or True
-    )
+
+    def keep(_request, job, **_kwargs):
+        jobs.append(job)
+        return True
+
+    monkeypatch.setattr(after_response, "run", keep)
     ask_for_code(client)
     client.post(second, {"email": ADDRESS})
 
