@@ -6,7 +6,7 @@ The five hooks decide which user a contact gets. `verification` checks the code.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
@@ -23,7 +23,6 @@ from django_piggy_verify.login import (
     decisions,
     verification,
 )
-from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.secret import Secret
@@ -112,12 +111,7 @@ class PiggyBackend(BaseBackend):
         The default compares the id, not the address. If the hook returns None,
         ``PIGGY_VERIFY_LINK_BY_EMAIL`` may find a user by the address.
         """
-        contact = (
-            Contact.objects.filter(provider=identity.provider, uid=identity.uid)
-            .select_related("user")
-            .first()
-        )
-        return cast("AbstractBaseUser", contact.user) if contact else None
+        return contacts.user_of(identity)
 
     def create_user(
         self,

@@ -21,7 +21,7 @@ from django_piggy_verify.auth_tokens import cache, fetching, leases
 from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
-from django_piggy_verify.login import after_response
+from django_piggy_verify.login import after_response, contacts
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import TokenProvider
@@ -110,16 +110,20 @@ class LoginFetch:
         """Fetch after the response to `request`, if the provider has tokens."""
         if self._provider is None:
             return
-        fetch = partial(self._fetch, self._provider, user.pk)
+        contact = contacts.read_with(user) if self._lease_until else None
+        fetch = partial(self._fetch, self._provider, user.pk, contact)
         if not after_response.run(request, fetch):
             leases.cancel(user_id=user.pk)
 
-    def _fetch(self, provider: TokenProvider, user_id: Any) -> None:
+    def _fetch(
+        self, provider: TokenProvider, user_id: Any, contact: Contact | None
+    ) -> None:
         try:
             # The failure of the provider was logged already.
             with suppress(ProviderError):
                 if self._lease_until:
-                    fetching.fetch_under_lease(provider, user_id, self._lease_until)
+                    contact = contact or fetching.find_contact(user_id, provider)
+                    fetching.fetch_under_lease(provider, contact, self._lease_until)
                 else:
                     fetching.fetch(provider, user_id, is_renewal=True)
         except ContactUnknown:

@@ -20,7 +20,7 @@ from django_piggy_verify.auth_tokens.single_flight import SingleFlight
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking, retries
 from django_piggy_verify.exceptions import ContactUnknown, ProviderUnavailable
-from django_piggy_verify.models import Contact
+from django_piggy_verify.models import Contact, FetchState
 from django_piggy_verify.providers.base import TokenProvider
 from django_piggy_verify.providers.calls import logged_call
 
@@ -38,7 +38,7 @@ def fetch(provider: TokenProvider, user_id: Any, *, is_renewal: bool) -> CachedT
     With `is_renewal`, a stored token and a remembered failure are ignored.
     Raises ContactUnknown, ProviderRefused or ProviderUnavailable.
     """
-    contact = _find_contact(user_id, provider)
+    contact = find_contact(user_id, provider)
     key = (_database(), contact.pk)
     try:
         if is_in_transaction():
@@ -57,24 +57,24 @@ def fetch_unless_busy(provider: TokenProvider, user_id: Any) -> CachedToken | No
     """Fetch and store the token, unless a fetch is under way or has just failed."""
     if is_in_transaction():
         return None
-    contact = _find_contact(user_id, provider)
+    contact = find_contact(user_id, provider)
     lease = leases.take(contact) if leases.is_free(contact) else None
     return _fetch(provider, lease) if lease else None
 
 
 def fetch_under_lease(
-    provider: TokenProvider, user_id: Any, lease_until: datetime
+    provider: TokenProvider, contact: Contact, lease_until: datetime
 ) -> None:
     """
-    Fetch and store the token under a lease that was taken earlier.
+    Fetch the token under a lease that was taken after `contact` was read.
 
-    Do nothing if the user has logged out or in again since, because that ends the
-    lease. Do nothing either if the lease has expired and another caller has taken it.
+    Store no token if the user has logged out or in again since, because that ends the
+    lease. Do not even fetch it if the lease has expired and another caller has it.
 
-    Raises the same as `fetch`.
+    Raises ContactUnknown, ProviderRefused or ProviderUnavailable.
     """
-    contact = _find_contact(user_id, provider)
-    if contact.fetch_until == lease_until and (lease := leases.resumed(contact)):
+    contact.fetch_until, contact.fetch_state = lease_until, FetchState.FETCHING
+    if lease := leases.resumed(contact):
         _fetch(provider, lease)
 
 
@@ -83,7 +83,8 @@ def is_in_transaction() -> bool:
     return locking.is_in_transaction(_database())
 
 
-def _find_contact(user_id: Any, provider: TokenProvider) -> Contact:
+def find_contact(user_id: Any, provider: TokenProvider) -> Contact:
+    """Return the contact of this user, read together with its token."""
     rows = locking.primary_rows(Contact).filter(user_id=user_id, provider=provider.name)
     for contact in rows.select_related("auth_token"):
         return contact
@@ -103,7 +104,7 @@ def _fetch_in_turn(
             time.sleep(min(max(_SHORTEST_PAUSE, waited / 8), _LONGEST_PAUSE))
         elif lease := leases.take(contact):
             return _fetch(provider, lease)
-        contact = _find_contact(contact.user_id, provider)
+        contact = find_contact(contact.user_id, provider)
         if (news := cache.find_with(contact)) and news != known:
             return news
         leases.raise_remembered(contact)

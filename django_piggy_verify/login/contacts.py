@@ -21,6 +21,22 @@ _USERNAME_LENGTH: Final = 20
 _USERNAME_ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
+def user_of(identity: Identity) -> AbstractBaseUser | None:
+    """Return the user of the contact with this identity, or None."""
+    rows = Contact.objects.filter(provider=identity.provider, uid=identity.uid)
+    contact = rows.select_related("user").first()
+    if contact is None:
+        return None
+    user: AbstractBaseUser = contact.user
+    user._piggy_verify_contact = contact  # type: ignore[attr-defined]
+    return user
+
+
+def read_with(user: AbstractBaseUser) -> Contact | None:
+    """Return the contact that `user_of` has read together with `user`, if it did."""
+    return getattr(user, "_piggy_verify_contact", None)
+
+
 def lock(_error: object = None) -> None:
     """
     Wait for the write lock of SQLite, in a transaction that would read first.

@@ -84,7 +84,7 @@ def switched(sandbox, trouble):
     with override_settings(PIGGY_VERIFY_TIMEOUT=0.03 if "delay" in trouble else 10):
         yield
     sandbox.switches = Switches(reuse_codes=True)
-    circuit.forget()
+    Circuit("piggy").forget()
 
 
 class Visit:

@@ -13,7 +13,7 @@ from hypothesis import (
     strategies as st,
 )
 
-from django_piggy_verify.login import circuit
+from django_piggy_verify.login.circuit import Circuit
 from tests.state_machine.browsing import destination, location
 from tests.steps import ADDRESS, JSON, ask_for_code, type_code
 
@@ -205,7 +205,7 @@ def test_the_pages_of_a_failure_never_lead_off_the_site(
     client, contact, settings, next_url
 ):
     settings.PIGGY_VERIFY_API_KEY = ""
-    circuit.forget()
+    Circuit("piggy").forget()
 
     ask_for_code(client, next=next_url)
     unsent = client.get("/login/code/")

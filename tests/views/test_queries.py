@@ -131,14 +131,14 @@ def test_an_open_circuit_takes_two_statements(client, contact, piggy_sandbox):
 @pytest.mark.usefixtures("marked")
 @pytest.mark.django_db(transaction=True)
 def test_a_further_login_stays_within_its_budget(client, user, piggy_sandbox):
-    """After the response, three statements store the token."""
+    """After the response, two statements store the token."""
     browser = Client()
     log_in(browser, piggy_sandbox)
     browser.logout()
     ask_for_code(browser)
     code = piggy_sandbox.last_code(ADDRESS)
 
-    assert statements_until_sent(type_code, browser, code) == (10, 3)
+    assert statements_until_sent(type_code, browser, code) == (10, 2)
 
 
 @pytest.mark.usefixtures("cooldown")
@@ -147,7 +147,7 @@ def test_a_login_after_a_purge_stays_within_its_budget(user, piggy_sandbox):
     Tally.objects.all().delete()
     browser = Client()
 
-    assert statements(log_in_from_the_first_page, browser, piggy_sandbox) == 15
+    assert statements(log_in_from_the_first_page, browser, piggy_sandbox) == 14
 
 
 @pytest.mark.usefixtures("cooldown")
