@@ -9,7 +9,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_piggy_verify.http.connections import session
-from django_piggy_verify.login import circuit, verification
+from django_piggy_verify.login import verification
+from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.models import AuthToken
 from django_piggy_verify.portal import get_portal_url
 from django_piggy_verify.providers.base import Challenge
