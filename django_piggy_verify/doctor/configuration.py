@@ -102,10 +102,10 @@ def openings() -> Iterator[Finding]:
             "(PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS).",
             "So anybody can find out who is a member.",
         )
-    elif not conf.send_floor and not settings.DEBUG:
+    elif not conf.background and not conf.send_floor and not settings.DEBUG:
         yield warning(
-            "PIGGY_VERIFY_SEND_FLOOR is 0.",
-            "The duration of a send shows whether an address belongs to a member.",
+            "PIGGY_VERIFY_BACKGROUND is off, and PIGGY_VERIFY_SEND_FLOOR is 0.",
+            "The end of the connection shows whether an address belongs to a member.",
         )
     if conf.link_by_email:
         yield note("A new contact gets the user with the same address.")

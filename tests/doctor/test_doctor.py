@@ -191,7 +191,10 @@ def test_a_setting_that_keeps_members_out_is_a_problem(settings, changes, text):
         ({"AUTHENTICATION_BACKENDS": [OURS, OURS]}, "has 2 PiggyBackends"),
         ({"PIGGY_VERIFY_ALLOW_STAFF": True}, "Staff and superusers may log in"),
         ({"PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS": False}, "tell strangers"),
-        ({"PIGGY_VERIFY_SEND_FLOOR": 0}, "PIGGY_VERIFY_SEND_FLOOR is 0"),
+        (
+            {"PIGGY_VERIFY_BACKGROUND": False, "PIGGY_VERIFY_SEND_FLOOR": 0},
+            "PIGGY_VERIFY_SEND_FLOOR is 0",
+        ),
         ({"SECRET_KEY": "django-insecure-" + "x" * 50}, "the key that startproject"),
         ({"SESSION_COOKIE_SECURE": False}, "COOKIE_SECURE is off"),
         ({"CSRF_COOKIE_SECURE": False}, "COOKIE_SECURE is off"),
@@ -848,3 +851,12 @@ def test_visitors_whose_address_cannot_be_read_are_a_warning(settings):
     [text] = [each for each in found("warning") if "visitors" in each]
 
     assert text.endswith("they share one limit (send_ip 1/7).")
+
+
+def test_an_open_circuit_is_a_problem(db, client, piggy_sandbox):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    client.post("/login/", {"email": "ann@example.com"})
+
+    [text] = found("problem")
+
+    assert text.startswith("The last code could not be sent.")
