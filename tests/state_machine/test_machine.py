@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 )
 
 from django_piggy_verify import signals
-from django_piggy_verify.models import Contact
+from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.views.base import FlowView
 from tests.state_machine.browsing import Outcome
@@ -167,9 +167,8 @@ class Flow(Visits, RuleBasedStateMachine):
         self.upstream.reset()
         self.clock.move_to(1_800_000_000, tick=False)
         self.cleanup = ExitStack()
-        # Each example is one transaction that is rolled back.
-        self.cleanup.enter_context(transaction.atomic())
-        self.cleanup.callback(transaction.set_rollback, True)
+        for model in (Session, User, Tally):
+            self.cleanup.callback(model._default_manager.all().delete)
         for each in SIGNALS:
             each.connect(self.hear)
             self.cleanup.callback(each.disconnect, self.hear)
@@ -177,9 +176,17 @@ class Flow(Visits, RuleBasedStateMachine):
     def teardown(self):
         self.cleanup.close()
 
-    @initialize(asks_again=st.booleans())
-    def open_the_shop(self, asks_again):
-        """Prepare the site. With `asks_again`, logged-in visitors can log in again."""
+    @initialize(asks_again=st.booleans(), commits=st.booleans())
+    def open_the_shop(self, asks_again, commits):
+        """
+        Prepare the site. With `asks_again`, logged-in visitors can log in again.
+
+        Without `commits`, all steps are in one transaction, as in tests of projects.
+        Then a login takes no lease of the token.
+        """
+        if not commits:
+            self.cleanup.enter_context(transaction.atomic())
+            self.cleanup.callback(transaction.set_rollback, True)
         self.asks_again = asks_again
         name = "redirect_authenticated_user"
         self.monkeypatch.setattr(FlowView, name, not asks_again)
@@ -333,7 +340,7 @@ def log(monkeypatch):
     root.setLevel(level)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_pages_keep_their_promises(
     server, settings, time_machine, log, monkeypatch
 ):

@@ -20,12 +20,13 @@ class Trouble:
     switches: Mapping[str, Any] = field(default_factory=dict)
     takes_key: bool = True
     is_reached: bool = True
+    gives_token: bool = True
     answers: bool = True
     """Whether an answer comes once the call has had its effect."""
 
 
-def _plain(**switches):
-    return Trouble(switches=switches)
+def _plain(*, gives_token=True, **switches):
+    return Trouble(gives_token=gives_token, switches=switches)
 
 
 def _open(**switches):
@@ -47,9 +48,11 @@ TROUBLES = {
     "none": Trouble(),
     "codes stay good": _plain(reuse_codes=True),
     "bare token": _plain(bare_token=True),
-    "no token": _plain(fault=Fault.OUTAGE, fault_on=frozenset({"auth-token"})),
-    "contact gone": _plain(error_code=55031),
-    "token expired": _plain(error_code=3000),
+    "no token": _plain(
+        gives_token=False, fault=Fault.OUTAGE, fault_on=frozenset({"auth-token"})
+    ),
+    "contact gone": _plain(gives_token=False, error_code=55031),
+    "token expired": _plain(gives_token=False, error_code=3000),
     "invalid input": _verdict(send=None, error_code=1003),
     "no such code": _verdict(send=Outcome.SENT, error_code=13010),
     "no portal": _open(error_code=55032),

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
-from django_piggy_verify.models import AuthToken, Contact, Tally
+from django_piggy_verify.models import AuthToken, Contact, FetchState, Tally
 from tests.state_machine.browsing import (
     Browser,
     Outcome,
@@ -121,6 +122,7 @@ class Visits:
         if promise.outcome is Outcome.SENT_ON and promise.calls:
             assert not browser.cookie(LOGIN)
             self.is_logged_in(browser, uid, before)
+            self.has_fetched_the_token(uid)
             self.model.remember(browser.cookie(DEVICE), login.key, devices)
 
     def resend(self, name, tab):
@@ -232,6 +234,13 @@ class Visits:
         assert set(browser.session.keys()) <= IN_SESSION
         self.model.sessions.pop(before, None)
         self.model.log_in(uid, pk, key)
+
+    def has_fetched_the_token(self, uid):
+        """Check that the lease of the login is over, and that its token is stored."""
+        contact, now = Contact.objects.get(uid=uid), timezone.now()
+        assert contact.fetch_state != FetchState.FETCHING or contact.fetch_until <= now
+        if self.model.trouble.gives_token:
+            assert AuthToken.objects.filter(contact=contact, fetched_at=now).exists()
 
     def sent_on(self, browser):
         """Return the promise of a redirect, if a user is logged in."""
