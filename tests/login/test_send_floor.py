@@ -1,10 +1,16 @@
-"""The time of a response does not tell contacts from strangers."""
+"""
+The duration of a send does not tell contacts from strangers.
+
+The test client sends the code in the request's own thread, after the response. So the
+duration of its request is the time until the end of a connection.
+"""
 
 import time
 from statistics import median
 
 import pytest
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -14,6 +20,8 @@ from tests.steps import (
     STRANGER,
     UNLIMITED,
     ask_for_code,
+    calls,
+    log_in,
     type_code,
 )
 
@@ -22,6 +30,7 @@ FLOOR = 0.2
 TOLERANCE = 0.025
 TIMES = 8
 REFUSALS = {"send_cooldown": 302, "send_recipient": 429}
+SLEEP = "django_piggy_verify.login.after_response.time.sleep"
 
 
 class Visitor(Client):
@@ -67,8 +76,7 @@ def floor(settings):
 def slept(monkeypatch, floor):
     """Record the seconds of each sleep, without sleeping."""
     seconds: list[float] = []
-    sleep = "django_piggy_verify.login.verification.time.sleep"
-    monkeypatch.setattr(sleep, seconds.append)
+    monkeypatch.setattr(SLEEP, seconds.append)
     return seconds
 
 
@@ -121,10 +129,39 @@ def test_a_wrong_code_takes_equally_long(pair, piggy_sandbox):
 
 
 @pytest.mark.parametrize("fault", [Fault.MAINTENANCE, Fault.OUTAGE])
-def test_a_failure_keeps_the_floor(client, contact, piggy_sandbox, floor, fault):
+def test_a_send_that_fails_keeps_the_floor(
+    client, contact, piggy_sandbox, floor, fault
+):
     piggy_sandbox.switches.fault = fault
 
     assert seconds_of(ask_for_code, client) >= FLOOR
+
+
+def test_a_send_that_is_slower_than_the_floor_is_not_padded(
+    client, contact, piggy_sandbox, slept, settings
+):
+    settings.PIGGY_VERIFY_SEND_FLOOR = 1e-6
+    ask_for_code(client)
+
+    assert slept == [0]
+
+
+@pytest.mark.usefixtures("unlimited")
+@pytest.mark.parametrize("act", [ask, ask_again])
+def test_the_response_waits_neither_for_the_send_nor_for_the_floor(
+    visitor, piggy_sandbox, slept, monkeypatch, act
+):
+    earlier, done = len(piggy_sandbox.calls), []
+
+    def close(_request):
+        done.append((calls(piggy_sandbox)[earlier:], [*slept]))
+
+    monkeypatch.setattr(HttpRequest, "close", close)
+    act(visitor)
+
+    assert done == [([], [])]
+    assert calls(piggy_sandbox)[earlier:] == ["send"]
+    assert 0 < sum(slept) <= FLOOR
 
 
 @pytest.mark.parametrize("act", [ask, ask_again])
@@ -136,18 +173,47 @@ def test_a_refusal_does_not_sleep(settings, visitor, slept, act, limit):
     assert slept == []
 
 
-@pytest.mark.parametrize("address", [ADDRESS, STRANGER])
+@pytest.mark.usefixtures("unlimited")
+@pytest.mark.parametrize("act", [ask, ask_again])
+def test_an_open_circuit_and_its_probe_do_not_sleep(visitor, piggy_sandbox, slept, act):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    ask_for_code(Client(), "carol@example.com")
+    slept.clear()
+
+    assert [act(visitor).status_code for _ in range(2)] == [503, 503]
+    assert slept == []
+
+
+def test_a_send_before_the_response_does_not_sleep(client, contact, slept, settings):
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+    for address in (ADDRESS, STRANGER):
+        ask_for_code(client, address)
+
+    assert slept == []
+
+
+def test_a_login_is_not_padded(client, contact, piggy_sandbox, slept):
+    log_in(client, piggy_sandbox)
+
+    send, token = slept
+    assert 0 < send <= FLOOR
+    assert token == 0
+
+
+@pytest.mark.usefixtures("unlimited")
+@pytest.mark.parametrize("fault", [None, Fault.MAINTENANCE])
 def test_after_the_floor_there_is_no_query_and_no_call(
-    client, contact, piggy_sandbox, monkeypatch, address
+    visitor, piggy_sandbox, monkeypatch, fault
 ):
     done = []
 
     def note(*_args):
         done.append((len(connection.queries), len(piggy_sandbox.calls)))
 
+    piggy_sandbox.switches.fault = fault
     with CaptureQueriesContext(connection), monkeypatch.context() as patch:
-        patch.setattr("django_piggy_verify.login.verification.time.sleep", note)
-        ask_for_code(client, address)
+        patch.setattr(SLEEP, note)
+        ask(visitor)
         note()
 
     assert len(done) == 2
