@@ -127,6 +127,7 @@ class CodeForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.request = request
         self.recipient = login.recipient
+        self._login = login
         self.initial.setdefault("login", str(login))
         self.user: Any = None
 
@@ -145,6 +146,12 @@ class CodeForm(forms.Form):
             messages = self.fields["code"].error_messages
             raise ValidationError(messages["code_rejected"], code="code_rejected")
         return code
+
+    def clean(self) -> dict[str, Any] | None:
+        """Raise CodeNotSent for a blank code too, if no code could be sent."""
+        if not (self.user or self.has_error("code", "code_rejected")):
+            verification.require_sent(self._login)
+        return super().clean()
 
 
 def _is_blank(typed: str) -> bool:

@@ -216,12 +216,6 @@ class CodeView(LoginPage, FormPage):
         except CodeRepeated as repetition:
             return self.repeated(repetition)
 
-    def form_invalid(self, form: Form) -> HttpResponse:
-        """Show the errors, unless the code could not be sent at all."""
-        if not form.has_error("code", "code_rejected"):
-            verification.require_sent(self.open_login)
-        return super().form_invalid(form)
-
     def repeated(self, repetition: CodeRepeated) -> HttpResponse:
         """
         Redirect like the first request with this code, without another login.

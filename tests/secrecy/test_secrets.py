@@ -275,7 +275,7 @@ CRASHES = {
         django_piggy_verify.limits.fixed_windows.salted_hmac
         django_piggy_verify.limits.fixed_windows.take
         django_piggy_verify.login.after_response.run
-        django_piggy_verify.login.circuit.take
+        django_piggy_verify.login.circuit.Circuit.take
         django_piggy_verify.login.pending.begin
         django_piggy_verify.login.pending.remember
         django_piggy_verify.providers.credentials._presentable

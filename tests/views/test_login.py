@@ -846,7 +846,7 @@ def test_typed_text_is_shown_escaped(client, code):
 def test_the_report_of_a_crash_hides_the_address(
     client, contact, settings, monkeypatch
 ):
-    monkeypatch.setattr("django_piggy_verify.login.circuit.take", None)
+    monkeypatch.setattr("django_piggy_verify.login.circuit.Circuit.take", None)
     client.raise_request_exception = False
     response = ask_for_code(client)
     settings.DEBUG = False

@@ -83,6 +83,11 @@ def test_a_field_error_takes_no_query(client, contact):
     assert statements(ask_for_code, client, "ann") == 0
 
 
+def test_a_blank_code_takes_one_query(client, code):
+    """The page says so if the code could not be sent."""
+    assert statements(type_code, client, "") == 1
+
+
 def test_asking_for_a_code_takes_two_statements_for_all_limits(user, cooldown):
     Tally.objects.filter(key__endswith=":send_cooldown").update(count=0)
 
