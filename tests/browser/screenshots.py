@@ -30,7 +30,20 @@ DESK = {"width": 1400, "height": 440}
 COLORS = 48
 NAMES = (
     *("ann", "ben", "cleo", "dan", "eva", "finn", "gina", "hugo", "ida", "jan", "kim"),
-    *("lea", "max", "nora", "otto", "pia", "rosa", "sam", "tess", "ulf", "vera", "wim"),
+    *(
+        "lea",
+        "max",
+        "nora",
+        "otto",
+        "paul",
+        "pia",
+        "rosa",
+        "sam",
+        "tess",
+        "ulf",
+        "vera",
+        "wim",
+    ),
     "xaver",
 )
 # Grey edges of letters need fewer colours than coloured edges.

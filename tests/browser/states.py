@@ -14,7 +14,8 @@ def home(visitor: Visitor) -> None:
 def members(visitor: Visitor) -> None:
     code(visitor)
     visitor.type_code(visitor.right_code())
-    visitor.page.wait_for_selector("dl")
+    # The token may come after the page.
+    visitor.reload_until("dd:has-text('ago')")
 
 
 def email(visitor: Visitor) -> None:
@@ -36,6 +37,8 @@ def code(visitor: Visitor) -> None:
     visitor.go()
     visitor.ask_for_code()
     visitor.page.wait_for_selector("input[name=code]")
+    # The mail may come after the page.
+    visitor.right_code()
 
 
 def code_error(visitor: Visitor) -> None:
@@ -69,6 +72,15 @@ def unavailable(visitor: Visitor) -> None:
     code(visitor)
     with visitor.shop.misbehaving(fault="maintenance"):
         visitor.type_code("123456")
+    assert visitor.status == 503
+
+
+def unsent(visitor: Visitor) -> None:
+    visitor.go()
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.type_address(visitor.address)
+        visitor.wait_for_failed_send()
+        visitor.page.reload()
     assert visitor.status == 503
 
 
@@ -107,6 +119,7 @@ STATES: dict[str, Callable[[Visitor], None]] = {
         limited_code,
         limited_address,
         unavailable,
+        unsent,
         portal_unavailable,
         refused,
         interrupted,

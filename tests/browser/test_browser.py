@@ -2,6 +2,7 @@
 
 from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
     CANCEL_FORM,
+    CODE_FORM,
     ERRORS,
     LAUNCH,
     NOTICE,
@@ -17,14 +18,16 @@ import re
 from contextlib import contextmanager
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
 from tests.browser import states
 from tests.documentation import pages
+from tests.example.demo import PATIENCE
 
 KEPT = "login/?next=%2F%3Fkept"
 LATER = 4102444800  # in 2100, since a clock can be paused in the future only
-FRONT_END = "{ askForCode, resend, typeCode }"
+FRONT_END = "{ askForCode, readLogin, resend, typeCode }"
 VISIBLE = {"use_inner_text": True}
 BOTH = pytest.mark.parametrize(
     "visitor", [True, False], indirect=True, ids=["js", "no-js"]
@@ -232,10 +235,65 @@ def test_an_outage_leaves_the_login_in_progress(visitor):
     expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
 
 
+def test_with_the_script_a_failed_send_appears_by_itself(visitor):
+    visitor.go()
+    with visitor.shop.misbehaving(fault="maintenance", delay="1"):
+        visitor.type_address(visitor.address)
+        expect(visitor.page).to_have_title(re.compile("^Check your email"))
+
+        expect(visitor.page).to_have_title(re.compile("^We could not send a code"))
+
+    assert visitor.status == 503
+    assert len(visitor.posts) == 1
+    assert visitor.complaints == []
+
+
+@pytest.mark.parametrize("visitor", [False], indirect=True, ids=["no-js"])
+@pytest.mark.parametrize("form", [CODE_FORM, RESEND_FORM], ids=["code", "resend"])
+def test_without_the_script_the_next_press_shows_a_failed_send(visitor, form):
+    visitor.go()
+    with visitor.shop.misbehaving(fault="maintenance", delay="1"):
+        visitor.type_address(visitor.address)
+        visitor.wait_for_failed_send()
+        visitor.page.fill("input[name=code]", "123456")
+
+        visitor.press(f"{form} button")
+
+        assert visitor.status == 503
+        expect(visitor.page.locator("main")).to_contain_text("Try again in 30 seconds.")
+
+
 @BOTH
-def test_an_outage_before_the_code_keeps_next(visitor):
+def test_after_a_failed_send_another_code_can_be_asked_for(visitor):
+    visitor.shop.add_contact(visitor.address)
     visitor.go(KEPT)
     with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.type_address(visitor.address)
+        visitor.wait_for_failed_send()
+        visitor.page.reload()
+
+    visitor.ask_again()
+    visitor.type_code(visitor.right_code())
+
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}?kept")
+
+
+@BOTH
+def test_after_a_failed_send_another_address_can_be_used(visitor):
+    states.unsent(visitor)
+
+    visitor.press(f"{CANCEL_FORM} button")
+
+    expect(visitor.page).to_have_title(re.compile("^Log in"))
+
+
+@BOTH
+def test_during_an_outage_the_email_page_keeps_next(visitor):
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.go(KEPT)
+        visitor.type_address(f"first.{visitor.address}")
+        visitor.wait_for_failed_send()
+        visitor.go(KEPT)
         visitor.type_address(visitor.address)
         expect(visitor.page.locator("main")).to_contain_text("Try again in 30 seconds.")
 
@@ -415,24 +473,35 @@ def test_typing_the_last_digit_does_not_submit(visitor):
     expect(visitor.page).to_have_url(f"{visitor.shop.url}login/code/")
 
 
+def test_the_policy_of_the_guide_is_the_one_of_these_tests(shop):
+    guide = pages.parsed(pages.DOCS / "howto" / "templates.rst")
+    [policy] = pages.blocks_of(guide, "text")
+
+    sent = requests.get(f"{shop.url}login/", timeout=PATIENCE).headers
+
+    # The shop's own icon is the only image.
+    assert sent["Content-Security-Policy"] == (
+        f"{' '.join(policy.split())}; img-src data:"
+    )
+
+
 def front_end():
     """Return the code of docs/howto/front-end.rst as one script."""
     page = pages.parsed(pages.DOCS / "howto" / "front-end.rst")
     return "\n".join(pages.blocks_of(page, "javascript"))
 
 
-def test_the_front_end_of_the_docs_logs_in(chromium, shop):
-    # The policy of the pages forbids fetches, since no page needs one.
-    with visiting(chromium, shop, bypass_csp=True) as visitor:
-        shop.add_contact(visitor.address)
-        visitor.go()
-        run = visitor.page.evaluate
-        run(f"() => {{ {front_end()}\nObject.assign(window, {FRONT_END}) }}")
+def test_the_front_end_of_the_docs_logs_in(visitor):
+    visitor.shop.add_contact(visitor.address)
+    visitor.go()
+    run = visitor.page.evaluate
+    run(f"() => {{ {front_end()}\nObject.assign(window, {FRONT_END}) }}")
 
-        sent = run("address => askForCode(address, '/?kept')", visitor.address)
-        again = run("recipient => resend(recipient)", sent["recipient"])
-        typed = [visitor.right_code(), again["recipient"]]
-        run("typed => { typeCode(...typed) }", typed)
+    sent = run("address => askForCode(address, '/?kept')", visitor.address)
+    known = run("() => readLogin()")
+    again = run("recipient => resend(recipient)", sent["recipient"])
+    typed = [visitor.right_code(), again["recipient"]]
+    run("typed => { typeCode(...typed) }", typed)
 
-        expect(visitor.page).to_have_url(f"{shop.url}?kept")
-        assert (sent["status"], again["status"]) == (202, 202)
+    expect(visitor.page).to_have_url(f"{visitor.shop.url}?kept")
+    assert [each["status"] for each in (sent, known, again)] == [202, 200, 202]

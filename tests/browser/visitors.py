@@ -76,9 +76,12 @@ class Shop:
     @contextmanager
     def misbehaving(self, **switches: str) -> Iterator[None]:
         still = {"error_status": "400", "errors_as": "absent", "delay": "0"}
-        self._post("switches", **still, **switches)
-        yield
-        self._post("switches", **still)
+        self._post("switches", **still | switches)
+        try:
+            yield
+        finally:
+            self._post("switches", **still)
+            self.demo.close_circuit()
 
     def codes(self, address: str) -> list[str]:
         """Return the codes that were mailed to an address, the newest last."""
@@ -157,6 +160,14 @@ class Visitor:
     def ask_again(self) -> None:
         self.press(f"{RESEND_FORM} button")
         self.page.wait_for_selector(NOTICE)
+
+    def wait_for_failed_send(self) -> None:
+        """Wait until the failure of the last send is known. The page stays."""
+        deadline = time.monotonic() + PATIENCE
+        url, headers = f"{self.shop.url}login/code/", {"Accept": "application/json"}
+        while self.page.request.get(url, headers=headers).status != 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def reload_until(self, selector: str) -> None:
         """Reload the page until it shows the selector."""
