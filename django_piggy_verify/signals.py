@@ -2,7 +2,9 @@
 The signals, for audit logs and metrics. No signal carries a code or a token.
 
 Receivers are called with ``send_robust``. Django logs a receiver that fails, and the
-login goes on. Receivers run inside the request, so keep them short.
+login goes on. Receivers run during the request, so keep them short. Only receivers of
+``code_sent``, and of ``auth_token_fetched`` at a login, run after the response, in
+another thread.
 
 ``code_sent``
     The provider accepted a request to mail a code. Sender: the provider's class.
@@ -11,8 +13,9 @@ login goes on. Receivers run inside the request, so keep them short.
     A code was wrong, used or expired. Sender: the provider's class.
     `recipient`, `request`.
 ``contact_verified``
-    A code was right, and its user was found or created. Sender: the backend's
-    class. `user`, `identity`, `is_new` (whether the user was created now), `request`.
+    A code was right, and its user was found or created. Everything is committed.
+    Sender: the backend's class. `user`, `identity`, `is_new` (whether the user was
+    created now), `request`.
 ``limit_reached``
     A limit refused an attempt. Sender: the `TooManyAttempts` class.
     `limit` (its name), `recipient`, `retry_after` (seconds), `request`.
