@@ -50,7 +50,10 @@ class SendResult:
     """Whole seconds until another code may be sent."""
 
     send_id: str = ""
-    """Identifies the send. Blank if nothing was sent."""
+    """
+    Identifies the send. If it was too early for one, this is the last send to the same
+    address in the same browser. Blank if there is none, or if it has failed already.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +117,7 @@ class Login:
             resend_at=now + result.resend_in,
             is_resent=result.is_sent,
             is_held_back=not result.is_sent,
-            send_id=result.send_id or self.send_id,
+            send_id=result.send_id,
         )
 
     def __str__(self) -> str:
@@ -128,10 +131,6 @@ def begin(
 ) -> Login:
     """Return a new login in progress, after a request for a code. `next_url` fits."""
     earlier = _read(request.COOKIES.get(COOKIE, ""))
-    send_id = result.send_id
-    if earlier and earlier.recipient == recipient:
-        # If this request was too early, the last send is that of the earlier login.
-        send_id = send_id or earlier.send_id
     now = time.time()
     return Login(
         id=get_random_string(22),
@@ -141,7 +140,7 @@ def begin(
         sent_at=int(now),
         resend_at=now + result.resend_in,
         is_held_back=not result.is_sent,
-        send_id=send_id,
+        send_id=result.send_id,
     )
 
 

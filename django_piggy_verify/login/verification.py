@@ -12,7 +12,7 @@ from functools import partial
 from django.http import HttpRequest
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify import events, signals
+from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeNotSent,
@@ -67,7 +67,9 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
         if cooldown.limit not in refusal.waits:
             raise _too_many(refusal.waits, recipient, request) from None
         events.SEND_HELD_BACK.log(recipient=recipient)
-        return SendResult(is_sent=False, resend_in=refusal.waits[cooldown.limit])
+        wait = refusal.waits[cooldown.limit]
+        send_id = _last_send(recipient, request)
+        return SendResult(is_sent=False, resend_in=wait, send_id=send_id)
     except ProviderUnavailable:
         events.SEND_STOPPED.log(recipient=recipient)
         raise
@@ -223,6 +225,20 @@ def _send(provider: Provider, recipient: str, request: HttpRequest | None) -> bo
             type(provider), recipient=recipient, request=request
         )
     return True
+
+
+def _last_send(recipient: str, request: HttpRequest | None) -> str:
+    """
+    Return the id of the last send to `recipient` that this browser has asked for.
+
+    Return a blank text if that send has failed. Its cooldown was given back, so the
+    cooldown is the one of another send, whose code may be typed.
+    """
+    login = pending.attached_to(request) or (request and pending.find(request))
+    if not login or recipients.key(login.recipient) != recipients.key(recipient):
+        return ""
+    has_failed = fixed_windows.waits(rate_limits.of_failed_send(login))
+    return "" if has_failed else login.send_id
 
 
 def _wait_after_send(cooldown: Claim) -> int:

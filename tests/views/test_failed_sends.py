@@ -175,6 +175,19 @@ def test_a_failure_that_follows_a_second_press_of_the_button_is_said(
     assert client.get(CODE).status_code == 503
 
 
+@pytest.mark.parametrize("again", [EMAIL, RESEND])
+def test_a_code_that_was_sent_for_another_browser_can_be_typed_after_a_failure(
+    client, failed, piggy_sandbox, again
+):
+    """The second request is held back by the cooldown of the other browser."""
+    ask_for_code(Client())
+    client.post(again, {"email": ADDRESS})
+
+    assert client.get(CODE).context["is_held_back"]
+    type_code(client, piggy_sandbox.last_code(ADDRESS))
+    assert is_logged_in(client)
+
+
 def test_the_failure_is_said_of_no_other_login(client, maintenance):
     other = Client()
     ask_for_code(other, STRANGER)
