@@ -102,22 +102,24 @@ class Model:
     def begin(self, recipient, next_url, earlier, send):
         """Return a new login in progress, after a request for a code."""
         number = next(self._numbers)
-        is_same = earlier is not None and earlier.recipient == recipient
         login = Login(
             id=number,
             browser=earlier.browser if earlier else number,
             recipient=recipient,
             next=next_url,
-            send=earlier.send if is_same else None,
         )
         return self.asked(login, send)
 
     def asked(self, login, send):
-        """Return `login` with a new deadline. Without `send`, it keeps the last one."""
+        """
+        Return `login` with a new deadline. It was held back if there is no `send`.
+
+        Then another send has begun the cooldown, and its code can be typed.
+        """
         resend_at, _ = self._counts["send_cooldown", login.key]
         return replace(
             login,
-            send=send or login.send,
+            send=send,
             sent_at=time.time(),
             resend_at=resend_at,
             is_held_back=send is None,

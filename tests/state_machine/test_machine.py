@@ -129,7 +129,7 @@ WORLD = [
     step("suffer", trouble=troubles),
     step(
         "have_an_outage",
-        name=names,
+        visitors=st.lists(names, min_size=1, max_size=3, unique=True),
         typed=spellings,
         outage=st.sampled_from(outages),
         seconds=waits,
@@ -245,12 +245,14 @@ class Flow(Visits, RuleBasedStateMachine):
         url = self.server.base_url if is_reached else "http://127.0.0.1:9"
         self.settings.PIGGY_VERIFY_BASE_URL = url
 
-    def have_an_outage(self, name, typed, outage, seconds, trouble):
-        """Let a send fail, so that the circuit opens. Then wait, and go on."""
+    def have_an_outage(self, visitors, typed, outage, seconds, trouble):
+        """Let the send of the last visitor fail. Then let all visitors try again."""
         self.suffer(outage)
-        self.ask_for_code(name, typed)
+        self.ask_for_code(visitors[-1], typed)
         self.wait(seconds)
         self.suffer(trouble)
+        for name in visitors:
+            self.ask_for_code(name, typed)
 
     def wait(self, seconds):
         self.clock.shift(seconds)

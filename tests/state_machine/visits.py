@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from django_piggy_verify.models import AuthToken, Contact, FetchState, Tally
+from django_piggy_verify.auth_tokens import leases
+from django_piggy_verify.models import AuthToken, Contact, Tally
 from tests.state_machine.browsing import (
     Browser,
     Outcome,
@@ -237,10 +238,10 @@ class Visits:
 
     def has_fetched_the_token(self, uid):
         """Check that the lease of the login is over, and that its token is stored."""
-        contact, now = Contact.objects.get(uid=uid), timezone.now()
-        assert contact.fetch_state != FetchState.FETCHING or contact.fetch_until <= now
+        assert not leases.is_busy(Contact.objects.get(uid=uid))
         if self.model.trouble.gives_token:
-            assert AuthToken.objects.filter(contact=contact, fetched_at=now).exists()
+            tokens = AuthToken.objects.filter(contact__uid=uid)
+            assert tokens.get().fetched_at == timezone.now()
 
     def sent_on(self, browser):
         """Return the promise of a redirect, if a user is logged in."""
