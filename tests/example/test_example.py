@@ -16,6 +16,7 @@ from tests.example.demo import (
     taken_port,
 )
 from tests.example.http_browser import get, new_browser, submit
+from tests.waiting import wait_until
 
 PUBLIC = {
     "DEBUG": "False",
@@ -40,11 +41,14 @@ def browser() -> Iterator[requests.Session]:
 
 @pytest.fixture(scope="module")
 def members_page(browser: requests.Session, demo: Demo) -> requests.Response:
-    """The page that a newcomer sees after a login with the printed code."""
+    """The page that a newcomer sees after a login, once the token is fetched."""
     member = demo.wait_for(r"Members: +([^\s,]+)")
     page = submit(browser, get(browser, f"{demo.url()}members/"), email=member)
     code = demo.wait_for(rf"code for {re.escape(member)}: (\S+)")
-    return submit(browser, page, code=code)
+    page = submit(browser, page, code=code)
+    # The token is fetched after the response to the login.
+    wait_until(lambda: "cached" in get(browser, page.url).text)
+    return get(browser, page.url)
 
 
 @pytest.fixture(scope="module")
