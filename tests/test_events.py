@@ -15,11 +15,12 @@ from tests.steps import ADDRESS, STRANGER, ask_for_code, log_in, type_code
 
 EVENTS = {each.name: each for each in vars(events).values() if isinstance(each, Event)}
 MASKED = "a***@example.com"
+LOGGER = "django_piggy_verify"
 
 
 @pytest.fixture(autouse=True)
 def everything_is_logged(caplog):
-    caplog.set_level(logging.DEBUG, logger="django_piggy_verify")
+    caplog.set_level(logging.DEBUG, logger=LOGGER)
 
 
 @pytest.fixture
@@ -27,9 +28,7 @@ def told(caplog):
     """Return a function that returns the fields of the last record of an event."""
 
     def find(event):
-        records = [
-            each for each in caplog.records if each.name == "django_piggy_verify"
-        ]
+        records = [each for each in caplog.records if each.name == LOGGER]
         assert all(each.event_name in EVENTS for each in records)
         [*_, record] = [each for each in records if each.event_name == event.name]
         names = re.findall(r"%\((\w+)\)", event.text)
@@ -136,6 +135,36 @@ def test_the_level_of_a_failure_says_who_must_act(
     assert fields["duration"] < 5
 
 
+def test_a_failed_send_is_logged_with_the_seconds_without_codes(
+    client, contact, piggy_sandbox, told
+):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    ask_for_code(client)
+
+    assert told(events.CIRCUIT_OPENED) == {"seconds": 30}
+
+
+def test_an_address_that_gets_no_code_is_logged_masked(
+    client, contact, piggy_sandbox, told
+):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    for address in (STRANGER, STRANGER, ADDRESS):
+        ask_for_code(client, address)
+
+    assert told(events.SEND_STOPPED) == {"recipient": MASKED}
+
+
+@pytest.mark.parametrize("fault", [None, Fault.OUTAGE])
+def test_a_probe_that_succeeds_is_logged(client, contact, piggy_sandbox, caplog, fault):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    ask_for_code(client)
+    piggy_sandbox.switches.fault = fault
+    ask_for_code(client)
+
+    logged = [each.event_name for each in caplog.records if each.name == LOGGER]
+    assert ("circuit_closed" in logged) == (fault is None)
+
+
 def test_the_use_of_an_old_token_is_logged(user, piggy_sandbox, settings, told):
     settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = 60
     get_auth_token(user, refresh=True)
@@ -193,7 +222,7 @@ def test_a_record_names_the_line_that_logged_it(client, code, caplog):
 
 
 def test_a_record_without_a_handler_is_not_formatted(caplog, monkeypatch):
-    caplog.set_level(logging.WARNING, logger="django_piggy_verify")
+    caplog.set_level(logging.WARNING, logger=LOGGER)
     monkeypatch.setattr("django_piggy_verify.recipients.masked", pytest.fail)
 
     events.CODE_SENT.log(recipient=ADDRESS)

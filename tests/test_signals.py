@@ -6,6 +6,7 @@ from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import TooManyAttempts
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
+from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
 from tests.steps import ADDRESS, STRANGER, ask_for_code, log_in, type_code
 
@@ -61,6 +62,17 @@ def test_code_sent_names_the_recipient(client, contact, fired):
 
 def test_a_stranger_fires_no_signal(client, contact, fired):
     ask_for_code(client, STRANGER)
+
+    assert fired == []
+
+
+def test_a_code_that_cannot_be_sent_fires_no_signal(
+    client, contact, piggy_sandbox, fired
+):
+    """Not after the response, not at the probe, and not while no codes are sent."""
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    for _ in range(3):
+        ask_for_code(client)
 
     assert fired == []
 

@@ -1,26 +1,31 @@
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 
 from django_piggy_verify import tokens
-from django_piggy_verify.auth_tokens import cache
+from django_piggy_verify.auth_tokens import cache, leases
 from django_piggy_verify.auth_tokens.cache import CachedToken, Freshness
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     ProviderRefused,
     ProviderUnavailable,
 )
+from django_piggy_verify.login import after_response
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import get_auth_token
-from tests.steps import calls, log_in
+from tests.steps import calls, log_in, type_code
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -187,6 +192,56 @@ def test_every_login_fetches_a_token(client, user, token, piggy_sandbox):
 
     assert get_auth_token(user) != token
     assert calls(piggy_sandbox)[3:] == ["send", "verify", "auth-token"]
+
+
+def test_the_token_is_fetched_after_the_response_to_the_login(
+    client, code, piggy_sandbox, monkeypatch
+):
+    done = []
+    monkeypatch.setattr(
+        HttpRequest, "close", lambda _: done.extend(calls(piggy_sandbox))
+    )
+
+    assert type_code(client, code).url == "/members/"
+
+    assert done == ["send", "verify"]
+    assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_asks_before_the_fetch_of_a_login_waits_for_it(
+    client, code, piggy_sandbox, monkeypatch
+):
+    def ask():
+        try:
+            return get_auth_token(User.objects.get())
+        finally:
+            connections.close_all()
+
+    def ask_before_the_job(_request):
+        asked.append(pool.submit(ask))
+        time.sleep(0.1)
+
+    asked: list[Future[str]] = []
+    monkeypatch.setattr(HttpRequest, "close", ask_before_the_job)
+    with ThreadPoolExecutor(1) as pool:
+        type_code(client, code)
+
+    assert asked[0].result() == get_auth_token(User.objects.get())
+    assert fetches(piggy_sandbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_login_without_room_for_the_fetch_leaves_no_lease(
+    client, code, piggy_sandbox, monkeypatch
+):
+    monkeypatch.setattr(after_response, "run", lambda *_args, **_kwargs: False)
+
+    assert type_code(client, code).url == "/members/"
+
+    assert fetches(piggy_sandbox) == 0
+    assert not leases.is_busy(Contact.objects.get())
+    assert get_auth_token(User.objects.get())
 
 
 def test_a_provider_without_tokens_is_named(user, settings):

@@ -58,6 +58,7 @@ def test_sound_settings_raise_nothing():
         ("CA_BUNDLE", 5, "E008"),
         ("ALLOW_STAFF", "False", "E011"),
         ("CREATE_USERS", None, "E011"),
+        ("BACKGROUND", "False", "E011"),
         ("BASE_URL", "ftp://api.example", "E003"),
         ("BASE_URL", "https://", "E003"),
         ("BASE_URL", "https://user@api.example", "E003"),
@@ -103,6 +104,7 @@ def test_a_fault_is_named(settings, name, value, check):
     ("name", "value"),
     [
         ("BASE_URL", "http://127.0.0.1:8000/sandbox"),
+        ("BACKGROUND", False),
         ("SEND_FLOOR", 0),
         ("TIMEOUT", 2.5),
         ("ENCRYPTION_KEYS", [KEY]),

@@ -17,10 +17,13 @@ from django.test import Client
 from django.utils import timezone
 
 from django_piggy_verify.db.retries import Conflict
+from django_piggy_verify.exceptions import ProviderUnavailable
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Exhausted, Rate
+from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.models import AuthToken, Tally
 from django_piggy_verify.providers.base import Challenge, Identity
+from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
 from tests.limits.workers import PROCESSES, THREADS as THREADS_OF_EACH, Workers
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, is_logged_in, type_code
@@ -90,6 +93,23 @@ def test_a_limit_is_exact_at_every_isolation_level(workers, act, options):
     let_through = workers.do(act, 120, **options)
 
     assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
+
+
+def is_probe(_number):
+    """Return whether an attempt is the probe of the open circuit."""
+    try:
+        return Circuit("piggy").take([claim("all")])[1]
+    except ProviderUnavailable:
+        return False
+
+
+def test_of_concurrent_sends_at_an_open_circuit_one_is_the_probe(workers):
+    failed, counted = claim("failed"), claim("all")
+    windows = fixed_windows.take([counted])
+    Circuit("piggy").open_after(failed, windows=windows, give_back=[counted])
+
+    assert sum(workers.do(is_probe, 36)) == 1
+    assert count_of("all") == 1
 
 
 @pytest.fixture
@@ -275,6 +295,17 @@ def test_a_right_code_posted_many_times_at_once_logs_in_once(
     assert Counter(page.url for page in pages).keys() <= {"/members/", "/login/code/"}
     numbers = {tally.key[45:]: tally.count for tally in Tally.objects.all()}
     assert numbers["check_login"] == numbers["check_ip"] == 0
+
+
+def test_of_concurrent_addresses_at_an_open_circuit_one_is_sent(piggy_sandbox):
+    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    ask_for_code(Client())
+
+    addresses = [f"ann{number}@example.com" for number in range(32)]
+    pages = at_once(lambda address: ask_for_code(Client(), address), addresses)
+
+    assert {page.status_code for page in pages} == {503}
+    assert calls(piggy_sandbox) == ["send", "send"]
 
 
 def test_concurrent_requests_for_a_code_send_one(contact, piggy_sandbox):

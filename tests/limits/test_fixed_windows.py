@@ -325,6 +325,44 @@ def test_no_count_is_put_in_a_later_window(db, time_machine):
     assert fixed_windows.usage([claim()])[0].number == 1
 
 
+def test_nothing_is_counted_while_another_claim_is_exhausted(db):
+    stop = claim("stop", 1)
+    fixed_windows.take([stop])
+
+    with pytest.raises(Exhausted, match="stop"):
+        fixed_windows.take([claim()], unless=[stop])
+
+    assert count_of(claim()) == 0
+
+
+def test_a_claim_that_is_only_read_is_not_counted(db):
+    fixed_windows.take([claim()], unless=[claim("stop", 1)])
+
+    assert (count_of(claim()), count_of(claim("stop", 1))) == (1, 0)
+
+
+@pytest.mark.parametrize("counted", [0, 1])
+def test_a_claim_can_be_exhausted_for_one_period_from_now(db, time_machine, counted):
+    time_machine.move_to(0, tick=False)
+    for _ in range(counted):
+        fixed_windows.take([claim()])
+    time_machine.shift(30)
+
+    fixed_windows.exhaust([claim()], windows={}, give_back=[])
+
+    assert fixed_windows.waits([claim()]) == {"check_ip": 60}
+    assert count_of(claim()) == 2
+
+
+def test_while_some_claims_are_exhausted_others_are_given_back(db):
+    back, kept = claim("back"), claim("kept")
+    windows = fixed_windows.take([back, kept])
+
+    fixed_windows.exhaust([claim()], windows=windows, give_back=[back])
+
+    assert [count_of(each) for each in (claim(), back, kept)] == [2, 0, 1]
+
+
 def test_keys_are_hashed_with_the_sites_own_key(settings):
     before = claim().key
 

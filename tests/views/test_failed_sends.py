@@ -54,6 +54,14 @@ def is_open(maintenance):
     ask_for_code(Client(), "carol@example.com")
 
 
+@pytest.fixture
+def no_room():
+    """Refuse all work after responses, as when too much of it waits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(after_response, "run", lambda *_args, **_kwargs: False)
+        yield patch
+
+
 def counted(address=ADDRESS):
     return [each.limit for each in rate_limits.usage_of(address) if each.number]
 
@@ -288,6 +296,36 @@ def test_the_circuit_closes_thirty_seconds_after_the_last_failure(
         statuses.append(ask_for_code(client).status_code)
 
     assert statuses == [302, 503, 503, 302]
+
+
+def test_an_address_without_room_in_the_process_is_refused_and_not_counted(
+    client, contact, piggy_sandbox, no_room
+):
+    page = ask_for_code(client)
+
+    assert (page.status_code, page["Retry-After"]) == (503, "30")
+    assert UNAVAILABLE in page.text
+    assert calls(piggy_sandbox) == counted() == []
+
+
+def test_a_script_is_told_that_there_is_no_room(client, contact, no_room):
+    assert_is_json_of_an_outage(client.post(EMAIL, {"email": ADDRESS}, headers=JSON))
+
+
+def test_a_process_without_room_opens_no_circuit(client, contact, no_room):
+    ask_for_code(client)
+    no_room.undo()
+
+    assert ask_for_code(client).url == CODE
+
+
+def test_after_a_resend_without_room_the_first_code_can_be_typed(
+    client, code, unlimited, no_room
+):
+    assert client.post(RESEND).status_code == 503
+
+    assert client.get(CODE).status_code == 200
+    assert type_code(client, code).url == "/members/"
 
 
 def test_a_failure_is_shown_at_once_where_strangers_are_told_so(
