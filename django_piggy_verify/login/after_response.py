@@ -8,6 +8,7 @@ request's own thread, in ``request.close``.
 
 import atexit
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +16,14 @@ from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from functools import cache, partial
 from queue import SimpleQueue
-from threading import BoundedSemaphore, Event, Lock, Thread
-from typing import Final, TypeAlias
+from threading import Event, Lock, Thread, local
+from typing import Any, Final, TypeAlias
 
+from django.core.handlers.asgi import ASGIRequest
+from django.core.signals import request_finished
 from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import translation
 
@@ -36,7 +40,7 @@ PATIENCE: Final = 2
 """
 Seconds after which a job runs although Django has not closed the request.
 
-Under ASGI, Django does not close the request of a visitor who has disconnected.
+A response may take long, and a server may forget to close it.
 """
 
 Job: TypeAlias = Callable[[], None]
@@ -82,6 +86,34 @@ def _at_close(request: HttpRequest, act: Callable[[], object]) -> None:
             acts.pop()()
 
     request.close = close_and_act  # type: ignore[method-assign]
+    if isinstance(request, ASGIRequest):
+        _unclosed.acts = [*filter(None, _unclosed.acts), acts]
+
+
+class _Unclosed(local):
+    """What is left to do for requests of this thread that Django has not closed."""
+
+    def __init__(self) -> None:
+        self.acts: list[list[Callable[[], object]]] = []
+
+
+_unclosed = _Unclosed()
+
+
+@receiver(request_finished, dispatch_uid=__name__)
+def _act_for_disconnected(**_kwargs: object) -> None:
+    """
+    Act as at the close of a request, if the visitor has disconnected under ASGI.
+
+    Django does not close such a request. It only sends this signal, in the thread that
+    has run the view.
+    """
+    if not any(_unclosed.acts):
+        return
+    for acts in _unclosed.acts:
+        while acts:
+            acts.pop()()
+    close_old_connections()
 
 
 def _run_when(is_sent: Event, job: Job) -> None:
@@ -169,17 +201,21 @@ class _Pool:
     """Daemon threads that run jobs. They start when the first jobs come."""
 
     def __init__(self) -> None:
-        self._room = BoundedSemaphore(THREADS + WAITING)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._threads: list[Thread] = []
         self._lock = Lock()
+        self._unfinished = 0
+        self._is_over = False
+        self._unfinished_jobs = _TaskOfUvicorn()
 
     def put(self, job: Job) -> bool:
         """Run `job` in a thread. Return False if there is no room for it."""
-        if not self._room.acquire(blocking=False):
-            return False
-        self._jobs.put(job)
         with self._lock:
+            if self._is_over or self._unfinished == THREADS + WAITING:
+                return False
+            self._unfinished += 1
+            _tasks_of_uvicorn().add(self._unfinished_jobs)
+            self._jobs.put(job)
             if len(self._threads) < THREADS:
                 thread = Thread(target=self._work, name=__name__, daemon=True)
                 thread.start()
@@ -187,18 +223,52 @@ class _Pool:
         return True
 
     def finish(self) -> None:
-        """Run all jobs that wait, and end the threads."""
+        """Run all jobs that wait, and end the threads. Accept no more jobs."""
+        with self._lock:
+            self._is_over = True
         for _thread in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join()
 
     def _work(self) -> None:
-        while job := self._jobs.get():
-            try:
-                job()
-            finally:
-                self._room.release()
+        # A thread that waits for a job keeps nothing of the last one.
+        while self._run(self._jobs.get()):
+            pass
+
+    def _run(self, job: Job | None) -> bool:
+        """Run a job. Return False if it was the last one."""
+        if job is None:
+            return False
+        try:
+            job()
+        finally:
+            with self._lock:
+                self._unfinished -= 1
+                if not self._unfinished:
+                    _tasks_of_uvicorn().discard(self._unfinished_jobs)
+        return True
+
+
+class _TaskOfUvicorn:
+    """What uvicorn needs of a task."""
+
+    def cancel(self, msg: object = None) -> None:
+        """Do nothing: uvicorn does not wait any longer."""
+
+
+def _tasks_of_uvicorn() -> set[Any]:
+    """
+    Return the tasks that uvicorn waits for after SIGTERM, or an empty set.
+
+    Afterwards uvicorn kills the process by the same signal. So no job can finish when
+    the process ends.
+
+    Source: `Server.shutdown` and `Server.capture_signals` of uvicorn 0.29 and later.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    state = getattr(server, "server_state", None)
+    return getattr(state, "tasks", set())
 
 
 _lock = Lock()

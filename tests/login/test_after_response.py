@@ -1,6 +1,7 @@
 """Work runs once, after the response, in a thread or in ``request.close``."""
 
 import logging
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +11,8 @@ from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
+from django.core.handlers.asgi import ASGIHandler
+from django.core.signals import request_finished
 from django.db import connection
 from django.http import HttpResponse
 from django.urls import path
@@ -199,6 +202,61 @@ def test_there_is_room_again_after_a_job(pool, rf):
 
         request.close()
         assert job.is_done.wait(5)
+
+
+def test_when_the_process_ends_no_more_jobs_are_accepted(pool, request_):
+    after_response.run(request_, Job())
+    pool.finish()
+
+    assert not after_response.run(request_, Job())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("background", [True, False])
+def test_the_job_of_a_visitor_who_has_disconnected_runs(
+    pool, patient, async_rf, settings, background
+):
+    settings.PIGGY_VERIFY_BACKGROUND = background
+    job = Job()
+    after_response.run(async_rf.get("/"), job)
+
+    # All that Django does under ASGI.
+    request_finished.send(sender=ASGIHandler)
+    request_finished.send(sender=ASGIHandler)
+
+    pool.finish()
+    assert len(job.runs) == 1
+
+
+@pytest.fixture
+def uvicorn():
+    """The part of uvicorn that handles SIGTERM."""
+    server = Uvicorn()
+    usual = signal.signal(signal.SIGTERM, server.handle_exit)
+    yield server
+    signal.signal(signal.SIGTERM, usual)
+
+
+class Uvicorn:
+    def __init__(self):
+        self.server_state = SimpleNamespace(tasks=set())
+
+    def handle_exit(self, number, frame):
+        """Wait for the tasks, and let the signal kill the process."""
+
+
+def test_uvicorn_waits_for_all_jobs(pool, rf, uvicorn):
+    gate = threading.Event()
+    for each in (None, None, gate):
+        after_response.run(request := rf.get("/"), Job(gate=each))
+        request.close()
+
+    [task] = uvicorn.server_state.tasks
+    task.cancel(msg="of a test")
+    gate.set()
+
+    pool.finish()
+    assert not uvicorn.server_state.tasks
 
 
 @pytest.mark.django_db(transaction=True)
