@@ -1,0 +1,1 @@
+"""Tests of faults, on real servers in processes of their own."""
