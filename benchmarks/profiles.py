@@ -3,14 +3,17 @@ Show which code uses the CPU time of a login and of a cached read.
 
 Install the dependency group `benchmarks`, and run ``python benchmarks/profiles.py
 [--quick]``. Each share is the time of some functions and of everything that they call.
-cProfile slows Python code down more than C code, so the shares are not exact.
+cProfile slows Python code down more than C code, so the shares are not exact. It sees
+one thread, so this thread also does the work after the responses.
 """
 
 import cProfile
+import json
 import os
 import pstats
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -21,6 +24,7 @@ if __name__ == "__main__":
 from benchmarks.rows import Row, emit
 from benchmarks.upstream import Upstream
 
+ONE_THREAD: Final = {"PIGGY_VERIFY_BACKGROUND": False, "PIGGY_VERIFY_SEND_FLOOR": 0}
 LOGIN: Final[Mapping[str, Sequence[str]]] = {
     "the calls to the API": ["http/client.py:call"],
     "counting": ["fixed_windows.py:take", "fixed_windows.py:settle"],
@@ -29,9 +33,9 @@ LOGIN: Final[Mapping[str, Sequence[str]]] = {
         "contrib/auth/__init__.py:login",
         "sessions/middleware.py:process_response",
     ],
-    "the contact's row and user": ["backends.py:_find_or_make"],
-    "lease and token, without the call": [
-        "fetching.py:fetch",
+    "the contact's row and user": ["backends.py:_admit"],
+    "the token, without the call": [
+        "fetching.py:fetch_under_lease",
         "-fetching.py:_call_provider",
     ],
     "commits, a part of the above": ["method 'commit'"],
@@ -48,7 +52,7 @@ def shares(
     act: Callable[[], object], parts: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
     """Return the percentage of the time of `act` that each part took."""
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.process_time)
     profile.runcall(act)
     stats = pstats.Stats(profile)
     whole: float = stats.total_tt  # type: ignore[attr-defined]
@@ -106,23 +110,18 @@ def main(*, is_quick: bool) -> None:
         os.environ |= {
             "CONTESTANT": "ours",
             "DJANGO_SETTINGS_MODULE": "benchmarks.contestants.settings",
+            "SETTINGS": json.dumps(ONE_THREAD),
             "UPSTREAM_CERTIFICATE": str(upstream.certificate),
             "UPSTREAM_URL": upstream.base_url,
         }
         import django  # noqa: PLC0415  needs the settings above
 
         django.setup()
-        from django.test.utils import (  # noqa: PLC0415
-            setup_databases,
-            teardown_databases,
-        )
+        from benchmarks.contestants.worker import database  # noqa: PLC0415
 
-        databases = setup_databases(verbosity=0, interactive=False)
-        try:
+        with database():
             profile_login(10 if is_quick else 50)
             profile_cached_read(200 if is_quick else 2000)
-        finally:
-            teardown_databases(databases, verbosity=0)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from benchmarks.rows import Row, read
 HERE: Final = Path(__file__).parent
 MEASUREMENTS: Final = (
     "login",
+    "strangers",
+    "crowd",
     "cached_read",
     "stampede",
     "startup",
@@ -38,6 +40,7 @@ MEASUREMENTS: Final = (
 PACKAGES: Final = (
     "Django",
     "cryptography",
+    "gunicorn",
     "requests",
     "urllib3",
     "psycopg",

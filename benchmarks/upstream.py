@@ -1,8 +1,9 @@
 """
 A small copy of the API for the measurements, over TLS.
 
-It has three calls and accepts any address and any code. It runs in its own process, so
-its CPU time does not count for a contestant. It counts the requests. The sandbox of the
+It has three calls, and accepts any code and any address but those of strangers. It runs
+in its own process, so its CPU time does not count for a contestant. It counts the
+requests. A `Mailbox` waits for the mail that a request has caused. The sandbox of the
 package is not used, because it stores mails and records that nobody reads here, and it
 runs in the process of the package.
 """
@@ -15,10 +16,12 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Condition, Lock, Thread
 from types import TracebackType
 from typing import IO, Any, Final, Self, cast
 
@@ -27,10 +30,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.mail_server import MailServer
+
 HOST: Final = "127.0.0.1"
 BASE_PATH: Final = "/api/v3/oauth/clients"
 TOKEN: Final = "eyJpdiI6" + "0123456789abcdef" * 20
 """An opaque text that is as long as a token of the vendor."""
+
+MAILBOX: Final = "/mailbox/"
+PATIENCE: Final = 20
+"""Seconds that a mailbox waits for a mail."""
 
 
 def uid_of(address: str) -> str:
@@ -39,12 +51,22 @@ def uid_of(address: str) -> str:
     return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:28]))
 
 
+def is_stranger(address: str) -> bool:
+    """Return whether the API has no contact with this address."""
+    return address.startswith("stranger")
+
+
 class Upstream:
     """
     The process of the server, which runs during a `with` block.
 
-    The server writes its certificate into `directory`.
+    The server writes its certificate into `directory`. It also takes mails over SMTP,
+    and drops them.
     """
+
+    port: int
+    mail_port: int
+    """The port for SMTP."""
 
     def __init__(self, directory: Path) -> None:
         self.certificate = directory / "upstream.pem"
@@ -58,8 +80,9 @@ class Upstream:
             stdout=subprocess.PIPE,
             text=True,
         )
-        port = self._ask()["port"]
-        self.base_url = f"https://{HOST}:{port}{BASE_PATH}"
+        ports = self._ask()
+        self.port, self.mail_port = ports["port"], ports["mail_port"]
+        self.base_url = f"https://{HOST}:{self.port}{BASE_PATH}"
         return self
 
     def __exit__(
@@ -77,13 +100,35 @@ class Upstream:
         return counted["requests"], counted["connections"]
 
     def delay(self, seconds: float) -> None:
-        """Delay each answer from now on."""
+        """Delay each answer and each mail from now on, but not those for strangers."""
         self._ask(f"delay {seconds}")
+
+    def fail(self, *, is_down: bool) -> None:
+        """Answer all requests with status 503 from now on, or stop this."""
+        self._ask(f"down {int(is_down)}")
 
     def _ask(self, command: str = "") -> Any:
         if command:
             print(command, file=self._process.stdin, flush=True)
         return json.loads(cast("IO[str]", self._process.stdout).readline())
+
+
+class Mailbox:
+    """Waits for the mails of members, over one connection. One thread may use it."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        context = ssl.create_default_context(cafile=upstream.certificate)
+        self._connection = HTTPSConnection(
+            HOST, upstream.port, timeout=2 * PATIENCE, context=context
+        )
+
+    def wait(self, address: str) -> None:
+        """Wait until the API has mailed a code to this address. Raises TimeoutError."""
+        self._connection.request("GET", MAILBOX + address)
+        response = self._connection.getresponse()
+        response.read()
+        if response.status != HTTPStatus.OK:
+            raise TimeoutError(f"no mail to {address}")
 
 
 def _make_certificate(path: Path) -> None:
@@ -114,6 +159,9 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, certificate: str) -> None:
         self.delay = 0.0
+        self.is_down = False
+        self.mails: set[str] = set()
+        self.news = Condition()
         self.requests = 0
         self.connections = 0
         self.lock = Lock()
@@ -144,21 +192,51 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         posted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path.endswith("/send"):
-            self._answer({"type": "Success", "message": "The link was sent"})
+        address = posted["email"]
+        if not self._begin(0.0 if is_stranger(address) else self.server.delay):
+            return
+        if self.path.endswith("/verify"):
+            self._succeed({"uuid": uid_of(address)})
+        elif is_stranger(address):
+            self._write(HTTPStatus.NOT_FOUND, {"code": 55031})
         else:
-            self._answer({"uuid": uid_of(posted["email"])})
+            self._succeed({"type": "Success", "message": "The link was sent"})
+            with self.server.news:
+                self.server.mails.add(address)
+                self.server.news.notify_all()
 
     def do_GET(self) -> None:
-        self._answer({"auth_token": TOKEN})
+        if self.path.startswith(MAILBOX):
+            self._wait_for_mail(self.path.removeprefix(MAILBOX))
+        elif self._begin(self.server.delay):
+            self._succeed({"auth_token": TOKEN})
 
-    def _answer(self, data: object) -> None:
+    def _wait_for_mail(self, address: str) -> None:
+        """Answer once there is a mail, and take it out of the mailbox."""
+        mails = self.server.mails
+        with self.server.news:
+            if self.server.news.wait_for(lambda: address in mails, PATIENCE):
+                mails.remove(address)
+                status = HTTPStatus.OK
+            else:
+                status = HTTPStatus.NOT_FOUND
+        self._write(status, {})
+
+    def _begin(self, delay: float) -> bool:
+        """Count the request, and wait. If the API is down, say so and return False."""
         with self.server.lock:
             self.server.requests += 1
-        if self.server.delay:
-            time.sleep(self.server.delay)
-        body = json.dumps({"data": data, "meta": []}).encode()
-        self.send_response(200)
+        time.sleep(delay)
+        if self.server.is_down:
+            self._write(HTTPStatus.SERVICE_UNAVAILABLE, {})
+        return not self.server.is_down
+
+    def _succeed(self, data: object) -> None:
+        self._write(HTTPStatus.OK, {"data": data, "meta": []})
+
+    def _write(self, status: HTTPStatus, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -171,12 +249,16 @@ class _Handler(BaseHTTPRequestHandler):
 def main() -> None:
     """Serve, and reply to the commands of the parent until it closes the pipe."""
     server = _Server(sys.argv[1])
-    Thread(target=server.serve_forever, daemon=True).start()
-    _tell({"port": server.server_port})
+    mails = MailServer(HOST)
+    for each in (server, mails):
+        Thread(target=each.serve_forever, daemon=True).start()
+    _tell({"port": server.server_port, "mail_port": mails.port})
     for line in sys.stdin:
         command, *arguments = line.split()
         if command == "delay":
-            server.delay = float(arguments[0])
+            server.delay = mails.delay = float(arguments[0])
+        elif command == "down":
+            server.is_down = bool(int(arguments[0]))
         _tell({"requests": server.requests, "connections": server.connections})
 
 

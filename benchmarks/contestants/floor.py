@@ -1,16 +1,15 @@
 """The hand-written login of `benchmarks.floor`."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from django.urls import path
-from django.utils import timezone
 
-from benchmarks.contestants.browser import Browser, Member, address_of, any_code
-from benchmarks.contestants.rows import fill_in, fill_users
-from benchmarks.floor.models import Profile, Token
+from benchmarks.contestants.browser import Browser, Member, any_code
+from benchmarks.contestants.wsgi import visit
+from benchmarks.databases import fill, fill_users
+from benchmarks.floor.models import Profile
 from benchmarks.floor.views import code_page, email_page
-from benchmarks.upstream import TOKEN, uid_of
+from benchmarks.upstream import uid_of
 
 urlpatterns = [
     path("login/", email_page, name="email"),
@@ -20,13 +19,14 @@ urlpatterns = [
 
 def prepare(members: Sequence[Member]) -> None:
     """Create the profiles of the members."""
-    for member in members:
-        Profile.objects.create(user_id=member.user_id, uid=uid_of(member.email))
+    Profile.objects.bulk_create(
+        Profile(user_id=member.user_id, uid=uid_of(member.email)) for member in members
+    )
 
 
 def log_in(member: Member) -> Browser:
     """Go through the four pages."""
-    browser = Browser(member)
+    browser = visit(member)
     browser.open("/login/")
     code_url = browser.submit("/login/", email=member.email)
     browser.open(code_url)
@@ -34,19 +34,9 @@ def log_in(member: Member) -> Browser:
     return browser
 
 
-def fill(count: int) -> None:
+def add(first: int, last: int) -> None:
     """Add users, their profiles and old tokens."""
-    long_ago = timezone.now() - timedelta(days=1)
-    users = fill_users(count)
-    fill_in(
-        Profile,
-        ({"user": user, "uid": uid_of(address_of(number))} for number, user in users),
-    )
-    profiles = Profile.objects.filter(token=None).values_list("pk", flat=True)
-    fill_in(
-        Token,
-        (
-            {"profile": profile, "text": TOKEN, "fetched_at": long_ago}
-            for profile in list(profiles)
-        ),
-    )
+    fill_users(first, last)
+    fill("floor_profile", first, last, id="n", user_id="n", uid="{hash}")
+    token = {"id": "n", "profile_id": "n", "text": "{hash}"}
+    fill("floor_token", first, last, **token, fetched_at="after(-86400)")

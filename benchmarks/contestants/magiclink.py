@@ -13,6 +13,7 @@ from django.core import mail
 from django.urls import include, path
 
 from benchmarks.contestants.browser import Browser, Member
+from benchmarks.contestants.wsgi import visit
 
 _LINK: Final = re.compile(r"http://testserver(\S+)")
 
@@ -25,7 +26,7 @@ def prepare(members: Sequence[Member]) -> None:
 
 def log_in(member: Member) -> Browser:
     """Go through the pages, and open the link in the mail."""
-    browser = Browser(member)
+    browser = visit(member)
     browser.open("/login/")
     browser.open(browser.submit("/login/", email=member.email))
     link = _LINK.search(str(mail.outbox[-1].body))

@@ -12,6 +12,7 @@ from sesame.utils import get_query_string
 from sesame.views import LoginView
 
 from benchmarks.contestants.browser import Browser, Member
+from benchmarks.contestants.wsgi import visit
 
 urlpatterns = [path("login/", LoginView.as_view())]
 
@@ -23,6 +24,6 @@ def prepare(members: Sequence[Member]) -> None:
 def log_in(member: Member) -> Browser:
     """Open a link made for the user with this address."""
     user = User.objects.get(email=member.email)
-    browser = Browser(member)
+    browser = visit(member)
     browser.follow("/login/" + get_query_string(user))
     return browser
