@@ -232,6 +232,42 @@ def test_whoever_asks_before_the_fetch_of_a_login_waits_for_it(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seconds", [0, 5, 30])
+def test_a_fetch_that_has_waited_for_a_thread_still_has_a_lease(
+    client, code, monkeypatch, time_machine, seconds
+):
+    """The lease lasts for ten seconds. The job takes it again if there are few left."""
+    monkeypatch.setattr(HttpRequest, "close", lambda _: time_machine.shift(seconds))
+    monkeypatch.setattr(PiggyProvider, "fetch_auth_token", lambda *_: seconds_left())
+
+    time_machine.move_to(time.time(), tick=False)
+    type_code(client, code)
+
+    assert get_auth_token(User.objects.get()) == "10 seconds"
+
+
+def seconds_left():
+    [until] = Contact.objects.values_list("fetch_until", flat=True)
+    assert until is not None
+    return Secret(f"{(until - timezone.now()).seconds} seconds")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_second_token_is_fetched_if_somebody_fetched_one_meanwhile(
+    client, code, piggy_sandbox, monkeypatch, time_machine
+):
+    def fetch_elsewhere(_request):
+        time_machine.shift(30)
+        get_auth_token(User.objects.get())
+
+    monkeypatch.setattr(HttpRequest, "close", fetch_elsewhere)
+    time_machine.move_to(time.time())
+    type_code(client, code)
+
+    assert fetches(piggy_sandbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_login_without_room_for_the_fetch_leaves_no_lease(
     client, code, piggy_sandbox, monkeypatch
 ):

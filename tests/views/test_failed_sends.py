@@ -298,6 +298,19 @@ def test_the_circuit_closes_thirty_seconds_after_the_last_failure(
     assert statuses == [302, 503, 503, 302]
 
 
+def test_a_clock_that_is_set_back_does_not_keep_the_circuit_open(
+    client, maintenance, time_machine
+):
+    now = time.time()
+    time_machine.move_to(now + 3600)
+    for _ in ("the failure", "the probe"):
+        ask_for_code(client)
+    time_machine.move_to(now)
+    maintenance()
+
+    assert ask_for_code(client).url == CODE
+
+
 def test_an_address_without_room_in_the_process_is_refused_and_not_counted(
     client, contact, piggy_sandbox, no_room
 ):
