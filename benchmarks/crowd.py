@@ -73,7 +73,7 @@ class Effort:
 
 
 FULL: Final = Effort(rounds=3, warm_up=3, seconds=20)
-QUICK: Final = Effort(rounds=1, warm_up=2, seconds=4)
+QUICK: Final = Effort(rounds=1, warm_up=1, seconds=8)
 
 
 @dataclass(frozen=True, slots=True)
