@@ -8,6 +8,7 @@ request's own thread, in ``request.close``.
 
 import atexit
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from contextvars import copy_context
 from functools import cache, partial
 from queue import SimpleQueue
 from threading import Event, Lock, Thread, local
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from django.core.handlers.asgi import ASGIRequest
 from django.core.signals import request_finished
@@ -62,16 +63,12 @@ def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
         job = partial(context.run, _run_logged, job, language)
         _at_close(request, partial(_run_here, job, lasting, opened))
         return True
-    job = partial(_run_connected, job)
-    pooled = _PooledJob(partial(context.run, _run_logged, job, language))
-    if not _current_pool().put(pooled):
+    is_sent = Event()
+    job = partial(_run_when, is_sent, job)
+    if not _current_pool().put(partial(context.run, _run_logged, job, language)):
         events.BACKLOG_FULL.log(maximum=THREADS + WAITING)
         return False
-    _at_close(request, pooled.is_sent.set)
-    if isinstance(request, ASGIRequest):
-        # A server that ends waits for its requests. Then uvicorn ends the process by a
-        # signal, and `finish` is not called.
-        _at_close(request, pooled.is_done.wait)
+    _at_close(request, is_sent.set)
     return True
 
 
@@ -119,8 +116,9 @@ def _act_for_disconnected(**_kwargs: object) -> None:
     close_old_connections()
 
 
-def _run_connected(job: Job) -> None:
-    """Run `job` between the calls that Django makes before and after a request."""
+def _run_when(is_sent: Event, job: Job) -> None:
+    is_sent.wait(PATIENCE)
+    # As Django does before and after a request: see `close_old_connections`.
     close_old_connections()
     try:
         job()
@@ -199,21 +197,6 @@ def _server_has_threads() -> bool:
     return False
 
 
-class _PooledJob:
-    """A job that runs in a thread of the pool, once the response has been sent."""
-
-    def __init__(self, job: Job) -> None:
-        self.is_sent, self.is_done = Event(), Event()
-        self._job = job
-
-    def __call__(self) -> None:
-        self.is_sent.wait(PATIENCE)
-        try:
-            self._job()
-        finally:
-            self.is_done.set()
-
-
 class _Pool:
     """Daemon threads that run jobs. They start when the first jobs come."""
 
@@ -223,6 +206,7 @@ class _Pool:
         self._lock = Lock()
         self._unfinished = 0
         self._is_over = False
+        self._unfinished_jobs = _TaskOfUvicorn()
 
     def put(self, job: Job) -> bool:
         """Run `job` in a thread. Return False if there is no room for it."""
@@ -230,6 +214,7 @@ class _Pool:
             if self._is_over or self._unfinished == THREADS + WAITING:
                 return False
             self._unfinished += 1
+            _tasks_of_uvicorn().add(self._unfinished_jobs)
             self._jobs.put(job)
             if len(self._threads) < THREADS:
                 thread = Thread(target=self._work, name=__name__, daemon=True)
@@ -260,7 +245,32 @@ class _Pool:
         finally:
             with self._lock:
                 self._unfinished -= 1
+                if not self._unfinished:
+                    _tasks_of_uvicorn().discard(self._unfinished_jobs)
         return True
+
+
+class _TaskOfUvicorn:
+    """What uvicorn needs of a task."""
+
+    def cancel(self, msg: object = None) -> None:
+        """Do nothing: uvicorn does not wait any longer."""
+
+
+def _tasks_of_uvicorn() -> set[Any]:
+    """
+    Return the tasks that uvicorn waits for after SIGTERM, or an empty set.
+
+    Afterwards uvicorn kills the process by the same signal. So no job can finish when
+    the process ends. To wait for a job in ``request.close`` would be simpler. But then
+    the next request on the connection may wait as well, because after a long body both
+    share a thread.
+
+    Source: `Server.shutdown` and `Server.capture_signals` of uvicorn 0.29 and later.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    state = getattr(server, "server_state", None)
+    return getattr(state, "tasks", set())
 
 
 _lock = Lock()

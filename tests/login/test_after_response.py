@@ -1,6 +1,7 @@
 """Work runs once, after the response, in a thread or in ``request.close``."""
 
 import logging
+import signal
 import subprocess
 import sys
 import threading
@@ -227,20 +228,35 @@ def test_the_job_of_a_visitor_who_has_disconnected_runs(
     assert len(job.runs) == 1
 
 
-def test_the_close_of_an_asgi_request_waits_for_the_job(pool, async_rf):
-    """A server that ends waits for its requests, and may kill the threads then."""
-    request, gate = async_rf.get("/"), threading.Event()
-    job = Job(gate=gate)
-    after_response.run(request, job)
-    closing = threading.Thread(target=request.close)
+@pytest.fixture
+def uvicorn():
+    """The part of uvicorn that handles SIGTERM."""
+    server = Uvicorn()
+    usual = signal.signal(signal.SIGTERM, server.handle_exit)
+    yield server
+    signal.signal(signal.SIGTERM, usual)
 
-    closing.start()
 
-    closing.join(0.1)
-    assert closing.is_alive()
+class Uvicorn:
+    def __init__(self):
+        self.server_state = SimpleNamespace(tasks=set())
+
+    def handle_exit(self, number, frame):
+        """Wait for the tasks, and let the signal kill the process."""
+
+
+def test_uvicorn_waits_for_all_jobs(pool, rf, uvicorn):
+    gate = threading.Event()
+    for each in (None, None, gate):
+        after_response.run(request := rf.get("/"), Job(gate=each))
+        request.close()
+
+    [task] = uvicorn.server_state.tasks
+    task.cancel(msg="of a test")
     gate.set()
-    closing.join(5)
-    assert job.is_done.is_set()
+
+    pool.finish()
+    assert not uvicorn.server_state.tasks
 
 
 @pytest.mark.django_db(transaction=True)
