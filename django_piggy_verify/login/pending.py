@@ -149,12 +149,15 @@ def find(request: HttpRequest, named: str = "") -> Login | None:
     Return the login in progress of this browser, even if it has expired.
 
     `named` is the value of the form field. With it, return only that login, because
-    another tab may have begun a newer one.
+    another tab may have begun a newer one. If another tab has asked for another code of
+    the same login, return the newer state.
     """
     current = _read(request.COOKIES.get(COOKIE, ""))
     if current is None or not named:
         return current
     login = _read(named)
+    if login and login.id == current.id and login.sent_at <= current.sent_at:
+        return current
     return login if login and login.browser == current.browser else None
 
 
