@@ -143,8 +143,8 @@ class Visitor:
             allow_redirects=False,
         )
 
-    def ask(self, headers=None):
-        return self.post(headers=headers, email=self.address)
+    def ask(self, headers=None, **fields):
+        return self.post(headers=headers, email=self.address, **fields)
 
     def ask_and_disconnect(self, headers):
         """Ask for a code, and disconnect once the request was counted."""

@@ -2,13 +2,16 @@
 
 import json
 import os
+from typing import Any
 
 from tests.settings import *  # noqa: F403  this settings module adds to another one
 from tests.settings import DATABASES, MIDDLEWARE
 from tests.steps import UNLIMITED
 
-DATABASES = {"default": {**DATABASES["default"], "NAME": os.environ["DATABASE_NAME"]}}
+SHARED: Any = {"NAME": os.environ["DATABASE_NAME"], "ATOMIC_REQUESTS": True}
+DATABASES = {"default": {**DATABASES["default"], **SHARED}}
 DEBUG = True
+ROOT_URLCONF = "tests.servers.urls"
 MIDDLEWARE = [
     "tests.servers.middleware.Meddling",
     "tests.servers.middleware.Ports",
