@@ -15,12 +15,13 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from secrets import token_urlsafe
 from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.crypto import get_random_string, salted_hmac
+from django.utils.crypto import salted_hmac
 
 from django_piggy_verify import recipients
 from django_piggy_verify.login import cookies
@@ -74,7 +75,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, recipient: str) -
     who keeps old cookies would get new attempts.
     """
     newest, *older = _tags(recipient)
-    device = known(request, recipient) or get_random_string(22)
+    device = known(request, recipient) or token_urlsafe(16)
     others = [each for each in _read(request) if each.tag not in {newest, *older}]
     entries = [_Entry(newest, device, int(time.time())), *others][:MOST]
     signed = _signer().sign_object(entries)

@@ -9,11 +9,11 @@ because a visitor could restore an old cookie.
 import time
 from dataclasses import dataclass, replace
 from math import ceil
+from secrets import token_urlsafe
 from typing import Final, Self
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.crypto import get_random_string
 from django.utils.encoding import iri_to_uri
 
 from django_piggy_verify import events
@@ -133,8 +133,8 @@ def begin(
     earlier = _read(request.COOKIES.get(COOKIE, ""))
     now = time.time()
     return Login(
-        id=get_random_string(22),
-        browser=earlier.browser if earlier else get_random_string(22),
+        id=token_urlsafe(16),
+        browser=earlier.browser if earlier else token_urlsafe(16),
         recipient=recipient,
         next=iri_to_uri(next_url),
         sent_at=int(now),

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from secrets import token_urlsafe
 
 from django.http import HttpRequest
-from django.utils.crypto import get_random_string
 
 from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
@@ -167,7 +167,7 @@ class _Send:
     claims: list[Claim]
     windows: Windows
     is_probe: bool
-    id: str = field(default_factory=partial(get_random_string, 22))
+    id: str = field(default_factory=partial(token_urlsafe, 16))
 
     def at_once(self) -> None:
         """Send. Uncount a failed send if the page shows the failure to the visitor."""
