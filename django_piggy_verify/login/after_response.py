@@ -132,8 +132,7 @@ def _run_here(job: Job, lasting: float, opened: Sequence[BaseDatabaseWrapper]) -
         for each in opened:
             stack.enter_context(_used_here(each))
         job()
-    if (left := lasting - (time.monotonic() - started)) > 0:
-        time.sleep(left)
+    time.sleep(max(0.0, lasting - (time.monotonic() - started)))
 
 
 @contextmanager
