@@ -131,6 +131,9 @@ class Model:
         named = self.logins.get(login) if login else current
         if current is None or named is None or named.browser != current.browser:
             return None
+        if named.id == current.id:
+            # Another tab may have asked for another code.
+            named = max(current, named, key=lambda each: each.sent_at)
         return named if recipient in {"", named.recipient} else None
 
     def device(self, cookie, key):
