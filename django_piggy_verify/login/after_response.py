@@ -81,9 +81,11 @@ def _at_close(request: HttpRequest, act: Callable[[], object]) -> None:
     close, acts = request.close, [act]
 
     def close_and_act() -> None:
-        close()
-        while acts:
-            acts.pop()()
+        try:
+            close()
+        finally:
+            while acts:
+                acts.pop()()
 
     request.close = close_and_act  # type: ignore[method-assign]
     if isinstance(request, ASGIRequest):
@@ -213,13 +215,13 @@ class _Pool:
         with self._lock:
             if self._is_over or self._unfinished == THREADS + WAITING:
                 return False
+            if len(self._threads) < THREADS:
+                self._start_thread()
+            if not self._threads:
+                return False
             self._unfinished += 1
             _tasks_of_uvicorn().add(self._unfinished_jobs)
             self._jobs.put(job)
-            if len(self._threads) < THREADS:
-                thread = Thread(target=self._work, name=__name__, daemon=True)
-                thread.start()
-                self._threads.append(thread)
         return True
 
     def finish(self) -> None:
@@ -230,6 +232,16 @@ class _Pool:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join()
+
+    def _start_thread(self) -> None:
+        """Start another thread, unless the system refuses that."""
+        thread = Thread(target=self._work, name=__name__, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            events.JOB_FAILED.log(exc_info=True)
+        else:
+            self._threads.append(thread)
 
     def _work(self) -> None:
         # A thread that waits for a job keeps nothing of the last one.
@@ -242,6 +254,8 @@ class _Pool:
             return False
         try:
             job()
+        except BaseException:  # noqa: BLE001  nobody replaces a thread that ends
+            events.JOB_FAILED.log(exc_info=True)
         finally:
             with self._lock:
                 self._unfinished -= 1

@@ -25,6 +25,15 @@ POOLED = after_response.__name__
 HERE = threading.main_thread().name
 
 
+def raising(error):
+    """Return a method that raises `error`."""
+
+    def method(_self):
+        raise error
+
+    return method
+
+
 class Job:
     """Records the thread and the language of each run, and may fail or wait."""
 
@@ -166,14 +175,46 @@ def test_the_error_of_a_job_is_logged(pool, request_, settings, caplog, backgrou
     assert str(record.exc_info[1]) == "of a test"
 
 
-def test_a_thread_survives_the_error_of_a_job(pool, rf):
-    jobs = [Job(RuntimeError()) for _ in range(2 * THREADS)]
+@pytest.mark.parametrize("error", [RuntimeError(), SystemExit()], ids=repr)
+def test_a_thread_survives_the_error_of_a_job(pool, rf, error):
+    jobs = [Job(error) for _ in range(2 * THREADS)]
 
     for each in jobs:
         after_response.run(request := rf.get("/"), each)
         request.close()
 
     assert all(each.is_done.wait(5) for each in jobs)
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_job_runs_although_the_request_cannot_be_closed(
+    pool, patient, request_, settings, background
+):
+    settings.PIGGY_VERIFY_BACKGROUND = background
+    request_._files = None
+    job = Job()
+    after_response.run(request_, job)
+
+    with pytest.raises(AttributeError):
+        request_.close()
+
+    assert job.is_done.wait(5)
+
+
+def test_a_process_that_cannot_start_a_thread_refuses_the_job(pool, request_, caplog):
+    refused = Job()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", raising(RuntimeError("no thread")))
+        is_accepted = after_response.run(request_, refused)
+    later = Job()
+    after_response.run(request_, later)
+
+    request_.close()
+
+    assert later.is_done.wait(5)
+    assert not is_accepted
+    assert refused.runs == []
+    assert "no thread" in caplog.text
 
 
 def test_a_job_without_room_is_refused(pool, impatient, rf, caplog):
