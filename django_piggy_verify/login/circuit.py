@@ -2,8 +2,9 @@
 Stop all sends for a while after a failure that affects every address.
 
 This is the circuit breaker pattern. The circuit opens when a send fails in such a way.
-While it is open, one send in `PROBE_EVERY` seconds is let through. If it succeeds, the
-circuit closes. The state is stored with the counters, so all processes share it.
+While it is open, one send in `PROBE_EVERY` seconds is let through, as a probe. Unless
+the probe fails in such a way too, the circuit closes. The state is stored with the
+counters, so all processes share it.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ class Circuit:
         events.CIRCUIT_OPENED.log(seconds=OPEN_FOR)
 
     def close(self) -> None:
-        """Close the circuit after a probe that has succeeded."""
+        """Close the circuit after a probe without a failure that is shown."""
         self.forget()
         events.CIRCUIT_CLOSED.log()
 

@@ -172,7 +172,7 @@ class _Send:
     def at_once(self) -> None:
         """Send. Uncount a failed send if the page shows the failure to the visitor."""
         try:
-            is_accepted = _send(self.provider, self.recipient, self.request)
+            _send(self.provider, self.recipient, self.request)
         except ContactUnknown:
             cooldown, *_ = self.claims
             fixed_windows.settle(self.windows, give_back=[cooldown])
@@ -184,8 +184,9 @@ class _Send:
                 failed, windows=self.windows, give_back=self.claims
             )
             raise
-        if is_accepted:
-            self._close_circuit()
+        # Also after a failure that may depend on the contact. Otherwise the next
+        # request for a code would show it.
+        self._close_circuit()
 
     def later(self) -> None:
         """Send as a job. The failure is in the log, and the code page will show it."""
@@ -201,12 +202,11 @@ class _Send:
         return Circuit(self.provider.name)
 
 
-def _send(provider: Provider, recipient: str, request: HttpRequest | None) -> bool:
+def _send(provider: Provider, recipient: str, request: HttpRequest | None) -> None:
     """
-    Have the provider send a code. Return False if nobody knows whether it did.
+    Have the provider send a code. Hide a failure that may depend on the contact.
 
-    A failure that depends on the contact would show who is a contact. The mail may also
-    have been sent.
+    Such a failure would show who is a contact. The mail may also have been sent.
     """
     try:
         with logged_call("send"):
@@ -218,13 +218,11 @@ def _send(provider: Provider, recipient: str, request: HttpRequest | None) -> bo
     except ProviderError as error:
         if not error.may_depend_on_contact:
             raise
-        return False
     else:
         events.CODE_SENT.log(recipient=recipient)
         signals.code_sent.send_robust(
             type(provider), recipient=recipient, request=request
         )
-    return True
 
 
 def _last_send(recipient: str, request: HttpRequest | None) -> str:

@@ -186,7 +186,7 @@ class Model:
             self._give_back(subjects)
             self._fill([CIRCUIT, ("send_failed", number)])
             return Promise(Outcome.UNAVAILABLE if is_probe else Outcome.SENT, calls)
-        if is_probe and self.trouble.send is Outcome.SENT:
+        if is_probe:
             self._release([CIRCUIT, PROBE])
         return Promise(Outcome.SENT, calls)
 

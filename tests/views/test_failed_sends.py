@@ -286,6 +286,19 @@ def test_a_probe_that_succeeds_lets_all_codes_through(client, failed, piggy_sand
     assert type_code(client, piggy_sandbox.last_code(ADDRESS)).url == "/members/"
 
 
+@pytest.mark.parametrize("fault", HIDDEN)
+def test_the_next_address_does_not_show_that_a_probe_has_failed_for_a_contact(
+    client, failed, piggy_sandbox, fault
+):
+    piggy_sandbox.switches.fault = fault
+    probe = ask_for_code(client)
+    piggy_sandbox.switches.fault = None
+
+    other = ask_for_code(Client(), STRANGER)
+
+    assert (probe.url, other.url) == (CODE, CODE)
+
+
 def test_the_circuit_closes_thirty_seconds_after_the_last_failure(
     client, maintenance, piggy_sandbox, time_machine
 ):
