@@ -89,7 +89,8 @@ class Server:
 @contextmanager
 def running_server(name, folder, sandbox_url, options=(), **settings):
     """Run a server with additional command line options and settings."""
-    port, console = free_port(), folder / f"{name}.txt"
+    port = free_port()
+    console = folder / f"{port}.txt"
     module, *words = [each.format(port=port) for each in SERVERS[name]]
     environment = {
         **os.environ,
