@@ -41,14 +41,33 @@ def lasting(
     """
     Let the transaction that `write` begins for `request` last until the block ends.
 
-    The transaction also writes the `columns` of the contact's row.
+    The transaction also writes the `columns` of the contact's row. If the block raises,
+    the session is undone too.
     """
-    with ExitStack() as stack:
+    with _session_undone_on_error(request), ExitStack() as stack:
         request._piggy_verify_page = _Page(stack, columns)  # type: ignore[attr-defined]
         try:
             yield
         finally:
             del request._piggy_verify_page  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _session_undone_on_error(request: HttpRequest) -> Iterator[None]:
+    """
+    Undo the effects of ``login()`` on `request` if the block raises.
+
+    The transaction undoes only the sessions that are stored in the same database. And
+    Django saves the session for an error page with a status below 500.
+    """
+    session_key, user = request.session.session_key, request.user
+    try:
+        yield
+    except BaseException:
+        if request.user is not user:
+            request.session = type(request.session)(session_key)
+            request.user = user
+        raise
 
 
 def columns(request: HttpRequest | None) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.models import Session
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection
 from django.test import Client
 
@@ -101,11 +101,16 @@ def broken(request, settings, receive):
     if request.param == "hook":
         settings.AUTHENTICATION_BACKENDS = [f"{__name__}.BrokenBackend"]
     else:
-        receive(user_logged_in, raising_receiver)
+        receive(user_logged_in, raising(RuntimeError()))
 
 
-def raising_receiver(**_kwargs):
-    raise RuntimeError
+def raising(error):
+    """Return a receiver that raises `error`."""
+
+    def receiver(**_kwargs):
+        raise error
+
+    return receiver
 
 
 @committing
@@ -124,6 +129,22 @@ def test_a_login_that_fails_leaves_only_its_counts(
     assert seen == []
     # The code was right, so it counts as no wrong code, and cannot be used again.
     assert {name for name in counts() if "send" not in name} == {"code_use"}
+
+
+@committing
+@pytest.mark.parametrize("error", [PermissionDenied(), LoginRefused()], ids=repr)
+@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "signed_cookies"])
+def test_a_login_that_a_receiver_refuses_leaves_no_session(
+    visitor, settings, piggy_sandbox, receive, engine, error
+):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    receive(user_logged_in, raising(error))
+
+    response = log_in(visitor, piggy_sandbox)
+
+    assert response.status_code == 403
+    assert visitor.get("/login/").status_code == 200
+    assert "sessionid" not in visitor.cookies
 
 
 class RefusingBackend(PiggyBackend):
