@@ -131,14 +131,18 @@ def test_a_login_that_fails_leaves_only_its_counts(
     assert {name for name in counts() if "send" not in name} == {"code_use"}
 
 
+@pytest.fixture(params=[PermissionDenied(), LoginRefused()], ids=repr)
+def refusal(request, receive):
+    """Refuse each login in a receiver, with an error whose page is no server error."""
+    receive(user_logged_in, raising(request.param))
+
+
 @committing
-@pytest.mark.parametrize("error", [PermissionDenied(), LoginRefused()], ids=repr)
 @pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "signed_cookies"])
 def test_a_login_that_a_receiver_refuses_leaves_no_session(
-    visitor, settings, piggy_sandbox, receive, engine, error
+    visitor, settings, piggy_sandbox, refusal, engine
 ):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
-    receive(user_logged_in, raising(error))
 
     response = log_in(visitor, piggy_sandbox)
 
