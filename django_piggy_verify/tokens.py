@@ -4,9 +4,10 @@ Get the auth token of a contact, from the cache or from the provider.
 `auth_tokens` does the work. This module decides when a token is fetched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from threading import local
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -67,6 +68,8 @@ def get_with_expiry(
     if user.pk is None:
         raise ContactUnknown("an anonymous user is not a contact")
     provider = get_provider()
+    if _fetch_now(_waiting.fetches, user.pk):
+        refresh = False
     cached = None if refresh else cache.find(user.pk, provider.name)
     if cached and not cached.is_due:
         return cached
@@ -85,13 +88,32 @@ def get_with_expiry(
     return cached
 
 
+class _Waiting(local):
+    """The fetches of the logins in this thread that have not begun."""
+
+    def __init__(self) -> None:
+        self.fetches: dict[Any, Callable[[], None]] = {}
+
+
+_waiting = _Waiting()
+
+
+def _fetch_now(fetches: dict[Any, Callable[[], None]], user_id: Any) -> bool:
+    """Begin the fetch of this user's login, unless it has begun. Return whether."""
+    fetch = fetches.pop(user_id, None)
+    if fetch:
+        fetch()
+    return fetch is not None
+
+
 class LoginFetch:
     """
     Fetches the token of a user who logs in, after the response to the login.
 
     Create it before the transaction of the login begins. The statement that records the
     login writes `columns`. They take the lease. So whoever asks for the token before it
-    is fetched waits for this fetch.
+    is fetched waits for this fetch. Only the thread of the login cannot wait, because
+    the fetch waits for its response. If this thread asks, it fetches at once.
     """
 
     def __init__(self) -> None:
@@ -111,8 +133,10 @@ class LoginFetch:
         if self._provider is None:
             return
         contact = contacts.read_with(user) if self._lease_until else None
-        fetch = partial(self._fetch, self._provider, user.pk, contact)
-        if not after_response.run(request, fetch):
+        fetches = _waiting.fetches
+        fetches[user.pk] = partial(self._fetch, self._provider, user.pk, contact)
+        if not after_response.run(request, partial(_fetch_now, fetches, user.pk)):
+            del fetches[user.pk]
             leases.cancel(user_id=user.pk)
 
     def _fetch(

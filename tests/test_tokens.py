@@ -24,6 +24,7 @@ from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.signals import contact_verified
 from django_piggy_verify.tokens import get_auth_token
 from tests.steps import calls, log_in, type_code
 
@@ -208,16 +209,18 @@ def test_the_token_is_fetched_after_the_response_to_the_login(
     assert calls(piggy_sandbox) == ["send", "verify", "auth-token"]
 
 
+def ask():
+    """Ask for the token, in a thread that ends."""
+    try:
+        return get_auth_token(User.objects.get())
+    finally:
+        connections.close_all()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_whoever_asks_before_the_fetch_of_a_login_waits_for_it(
     client, code, piggy_sandbox, monkeypatch
 ):
-    def ask():
-        try:
-            return get_auth_token(User.objects.get())
-        finally:
-            connections.close_all()
-
     def ask_before_the_job(_request):
         asked.append(pool.submit(ask))
         time.sleep(0.1)
@@ -258,12 +261,37 @@ def test_no_second_token_is_fetched_if_somebody_fetched_one_meanwhile(
 ):
     def fetch_elsewhere(_request):
         time_machine.shift(30)
-        get_auth_token(User.objects.get())
+        pool.submit(ask).result()
 
     monkeypatch.setattr(HttpRequest, "close", fetch_elsewhere)
     time_machine.move_to(time.time())
+    with ThreadPoolExecutor(1) as pool:
+        type_code(client, code)
+
+    assert fetches(piggy_sandbox) == 1
+
+
+@pytest.fixture
+def receiver(monkeypatch):
+    """Asks for the token of each verified contact. Cannot wait for it."""
+    asked = []
+
+    def ask_at_once(user, **_kwargs):
+        monkeypatch.setattr(time, "sleep", None)
+        asked.append(get_auth_token(user, refresh=True))
+
+    contact_verified.connect(ask_at_once)
+    yield asked
+    contact_verified.disconnect(ask_at_once)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_asks_in_the_request_of_the_login_does_not_wait_for_its_response(
+    client, code, piggy_sandbox, receiver
+):
     type_code(client, code)
 
+    assert receiver == [get_auth_token(User.objects.get())]
     assert fetches(piggy_sandbox) == 1
 
 

@@ -43,7 +43,7 @@ Seconds after which a job runs although Django has not closed the request.
 A response may take long, and a server may forget to close it.
 """
 
-Job: TypeAlias = Callable[[], None]
+Job: TypeAlias = Callable[[], object]
 
 
 def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
