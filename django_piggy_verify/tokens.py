@@ -132,7 +132,8 @@ class LoginFetch:
         """Fetch after the response to `request`, if the provider has tokens."""
         if self._provider is None:
             return
-        contact = contacts.read_with(user) if self._lease_until else None
+        name = self._provider.name
+        contact = contacts.read_with(user, name) if self._lease_until else None
         fetches = _waiting.fetches
         fetches[user.pk] = partial(self._fetch, self._provider, user.pk, contact)
         if not after_response.run(request, partial(_fetch_now, fetches, user.pk)):

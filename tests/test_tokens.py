@@ -1,6 +1,7 @@
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django_piggy_verify import tokens
 from django_piggy_verify.auth_tokens import cache, leases
 from django_piggy_verify.auth_tokens.cache import CachedToken, Freshness
+from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     ProviderRefused,
@@ -269,6 +271,27 @@ def test_no_second_token_is_fetched_if_somebody_fetched_one_meanwhile(
         type_code(client, code)
 
     assert fetches(piggy_sandbox) == 1
+
+
+class MovedBackend(PiggyBackend):
+    """Finds members by the contact of an earlier provider."""
+
+    def find_user(self, request, identity):
+        return super().find_user(request, replace(identity, provider="earlier"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_token_of_a_login_is_the_one_of_the_contact_whose_code_was_right(
+    client, contact, code, settings
+):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.MovedBackend"]
+    uid = contact.uid
+    user = User.objects.create_user("ann")
+    user.piggy_contacts.create(provider="earlier", uid=uid, verified_at=timezone.now())
+
+    type_code(client, code)
+
+    assert AuthToken.objects.get().contact.provider == "piggy"
 
 
 @pytest.fixture

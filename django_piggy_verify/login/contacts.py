@@ -32,9 +32,15 @@ def user_of(identity: Identity) -> AbstractBaseUser | None:
     return user
 
 
-def read_with(user: AbstractBaseUser) -> Contact | None:
-    """Return the contact that `user_of` has read together with `user`, if it did."""
-    return getattr(user, "_piggy_verify_contact", None)
+def read_with(user: AbstractBaseUser, provider: str) -> Contact | None:
+    """
+    Return the contact at `provider` that `user_of` has read together with `user`.
+
+    Return None if it has not. A project's `find_user` may find users by the contact of
+    an earlier provider.
+    """
+    contact: Contact | None = getattr(user, "_piggy_verify_contact", None)
+    return contact if contact and contact.provider == provider else None
 
 
 def lock(_error: object = None) -> None:
