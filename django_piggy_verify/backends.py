@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import router
 from django.http import HttpRequest
 
 from django_piggy_verify import events, recipients, signals
@@ -23,6 +24,7 @@ from django_piggy_verify.login import (
     decisions,
     verification,
 )
+from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.secret import Secret
@@ -186,6 +188,8 @@ class PiggyBackend(BaseBackend):
         def work() -> _Admitted:
             # The first statement has to be a write: see `contacts.lock`.
             settle(None)
+            if router.db_for_write(Tally) != router.db_for_write(Contact):
+                contacts.lock()
             return self._admit(request, identity)
 
         try:

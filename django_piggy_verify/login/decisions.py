@@ -129,7 +129,9 @@ def _in_transaction(work: Callable[[], _R], stack: ExitStack) -> _R:
 def _begin(work: Callable[[], _R], stack: ExitStack) -> _R:
     """Run `work` in a transaction that `stack` ends. An error ends it at once."""
     with ExitStack() as begun:
-        for alias in {router.db_for_write(each) for each in (Contact, Tally)}:
+        # The last one that begins is committed first. If that fails, the counts are
+        # undone as well. Otherwise `undone` would give them back once more.
+        for alias in dict.fromkeys(map(router.db_for_write, (Tally, Contact))):
             begun.enter_context(transaction.atomic(using=alias))
         result = work()
         stack.push(begun.pop_all())

@@ -13,3 +13,10 @@ class SplitsUsersOff:
 
     def db_for_write(self, model, **hints):
         return "elsewhere" if model._meta.app_label == "auth" else None
+
+
+class SplitsCountsOff:
+    """Writes the counts to another database than all other rows."""
+
+    def db_for_write(self, model, **hints):
+        return "elsewhere" if model._meta.model_name == "tally" else None

@@ -1,11 +1,13 @@
 """What a right code decides is written in one transaction, after the call."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from django_piggy_verify import signals
@@ -13,6 +15,7 @@ from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import LoginRefused
 from django_piggy_verify.forms import CodeForm
 from django_piggy_verify.limits.fixed_windows import limit_of
+from django_piggy_verify.login import decisions
 from django_piggy_verify.models import AuthToken, Contact, FetchState, Tally
 from django_piggy_verify.views.login import CodeView
 from tests.db.between_statements import DEADLOCK
@@ -190,6 +193,22 @@ def test_a_login_that_another_process_has_undone_is_tried_again(
     assert is_logged_in(visitor)
     assert User.objects.count() == 1
     assert calls(piggy_sandbox).count("verify") == 1
+
+
+def test_the_counts_are_committed_last(settings, monkeypatch):
+    """If the contact cannot be committed, the counts are not yet settled."""
+    settings.DATABASE_ROUTERS = ["tests.db.routers.SplitsCountsOff"]
+    committed = []
+
+    @contextmanager
+    def atomic(using):
+        yield
+        committed.append(using)
+
+    monkeypatch.setattr(transaction, "atomic", atomic)
+    decisions.write(int, committed=committed.append, undone=repr, request=None)
+
+    assert committed == ["default", "elsewhere", 0]
 
 
 class StrictForm(CodeForm):

@@ -169,6 +169,20 @@ def test_a_user_who_is_refused_leaves_nothing_behind_in_another_database(visit):
     assert refused.get("count/").text == before
 
 
+def test_members_who_log_in_at_once_wait_for_each_other_in_other_databases(visit):
+    members = [visit("three databases") for _ in range(12)]
+    pages = [each.ask() for each in members]
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(type_mailed_code, members, pages))
+
+    assert all(each.user() for each in members)
+
+
+def type_mailed_code(member, page):
+    return member.type(page, member.mailed_code())
+
+
 # Servers ------------------------------------------------------------------------
 
 
