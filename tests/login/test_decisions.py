@@ -198,7 +198,7 @@ def test_a_login_that_another_process_has_undone_is_tried_again(
 def test_the_counts_are_committed_last(settings, monkeypatch):
     """If the contact cannot be committed, the counts are not yet settled."""
     settings.DATABASE_ROUTERS = ["tests.db.routers.SplitsCountsOff"]
-    committed = []
+    committed: list[object] = []
 
     @contextmanager
     def atomic(using):
@@ -206,7 +206,8 @@ def test_the_counts_are_committed_last(settings, monkeypatch):
         committed.append(using)
 
     monkeypatch.setattr(transaction, "atomic", atomic)
-    decisions.write(int, committed=committed.append, undone=repr, request=None)
+    note = committed.append
+    decisions.write(int, committed=note, undone=note, request=None)
 
     assert committed == ["default", "elsewhere", 0]
 
