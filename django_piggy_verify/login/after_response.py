@@ -1,23 +1,20 @@
 """
 Run a function after the response to a request has been sent.
 
-The function runs in a small pool of threads of the process. So the next request on the
-same connection does not wait for it. Where there are no threads, it runs in the
-request's own thread, in ``request.close``.
+Django calls ``request.close`` then, whichever middleware has made the response. So this
+module wraps that method. The function runs in a thread of the process, so that the next
+request on the same connection does not wait for it. Where there are no threads, the
+function runs in ``request.close`` itself.
 """
 
-import atexit
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from functools import cache, partial
-from queue import SimpleQueue
-from threading import Event, Lock, Thread, local
-from typing import Any, Final, TypeAlias
+from threading import Event, local
+from typing import Final, TypeAlias
 
 from django.core.handlers.asgi import ASGIRequest
 from django.core.signals import request_finished
@@ -29,21 +26,15 @@ from django.utils import translation
 
 from django_piggy_verify import events
 from django_piggy_verify.conf import conf
-
-THREADS: Final = 8
-"""The maximum number of jobs of a process that run at the same time."""
-
-WAITING: Final = 64
-"""The maximum number of further jobs of a process that wait for a thread."""
+from django_piggy_verify.login import thread_pool
+from django_piggy_verify.login.thread_pool import Job
 
 PATIENCE: Final = 2
 """
-Seconds after which a job runs although Django has not closed the request.
+Seconds after which a thread runs a job although Django has not closed the request.
 
-A response may take long, and a server may forget to close it.
+The response may take long to send, or the server may never close it.
 """
-
-Job: TypeAlias = Callable[[], object]
 
 
 def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
@@ -54,73 +45,40 @@ def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
     caller has now. An error of the job is logged. Return False if too many jobs wait
     already. The job does not run then.
 
-    In the request's own thread, the job takes at least `lasting` seconds. The end of
-    the connection shows its duration there.
+    In ``request.close``, the job takes at least `lasting` seconds, because the end of
+    the connection shows its duration there. In a thread, nothing shows it.
     """
-    context, language = copy_context(), translation.get_language()
-    if not _has_threads(request):
+    if not _may_use_threads(request):
         opened = connections.all(initialized_only=True)
-        job = partial(context.run, _run_logged, job, language)
-        _at_close(request, partial(_run_here, job, lasting, opened))
+        job = partial(_run_here, _in_this_context(job), lasting, opened)
+        _call_at_close(request, job)
         return True
     is_sent = Event()
     job = partial(_run_when, is_sent, job)
-    if not _current_pool().put(partial(context.run, _run_logged, job, language)):
-        events.BACKLOG_FULL.log(maximum=THREADS + WAITING)
+    if not thread_pool.put(_in_this_context(job)):
+        events.BACKLOG_FULL.log(maximum=thread_pool.THREADS + thread_pool.WAITING)
         return False
-    _at_close(request, is_sent.set)
+    _call_at_close(request, is_sent.set)
     return True
 
 
-def _at_close(request: HttpRequest, act: Callable[[], object]) -> None:
-    """
-    Call `act` when Django closes `request`, after the server has sent the response.
-
-    Django adds ``request.close`` to the response that leaves the last middleware.
-    """
-    close, acts = request.close, [act]
-
-    def close_and_act() -> None:
-        try:
-            close()
-        finally:
-            while acts:
-                acts.pop()()
-
-    request.close = close_and_act  # type: ignore[method-assign]
-    if isinstance(request, ASGIRequest):
-        _unclosed.acts = [*filter(None, _unclosed.acts), acts]
+def _in_this_context(job: Job) -> Job:
+    """Return `job` with the language and the context variables of the caller."""
+    return partial(copy_context().run, _run_logged, job, translation.get_language())
 
 
-class _Unclosed(local):
-    """What is left to do for requests of this thread that Django has not closed."""
-
-    def __init__(self) -> None:
-        self.acts: list[list[Callable[[], object]]] = []
-
-
-_unclosed = _Unclosed()
-
-
-@receiver(request_finished, dispatch_uid=__name__)
-def _act_for_disconnected(**_kwargs: object) -> None:
-    """
-    Act as at the close of a request, if the visitor has disconnected under ASGI.
-
-    Django does not close such a request. It only sends this signal, in the thread that
-    has run the view.
-    """
-    if not any(_unclosed.acts):
-        return
-    for acts in _unclosed.acts:
-        while acts:
-            acts.pop()()
-    close_old_connections()
+def _run_logged(job: Job, language: str | None) -> None:
+    try:
+        # A thread does not see the language of another one, not even in its context.
+        with translation.override(language):
+            job()
+    except Exception:  # noqa: BLE001  the visitor has got the response already
+        events.JOB_FAILED.log(exc_info=True)
 
 
 def _run_when(is_sent: Event, job: Job) -> None:
+    """Run `job` in a thread, with the database connections as in a request."""
     is_sent.wait(PATIENCE)
-    # As Django does before and after a request: see `close_old_connections`.
     close_old_connections()
     try:
         job()
@@ -129,10 +87,11 @@ def _run_when(is_sent: Event, job: Job) -> None:
 
 
 def _run_here(job: Job, lasting: float, opened: Sequence[BaseDatabaseWrapper]) -> None:
+    """Run `job` in ``request.close``, with the database connections of the view."""
     started = time.monotonic()
     with ExitStack() as stack:
-        for each in opened:
-            stack.enter_context(_used_here(each))
+        for connection in opened:
+            stack.enter_context(_used_here(connection))
         job()
     time.sleep(max(0.0, lasting - (time.monotonic() - started)))
 
@@ -140,7 +99,7 @@ def _run_here(job: Job, lasting: float, opened: Sequence[BaseDatabaseWrapper]) -
 @contextmanager
 def _used_here(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """
-    Use the database connection of the view in this thread too.
+    Use this database connection of the view in this thread too.
 
     The AsyncClient of Django closes requests in another thread. The job would not see
     the transaction of a test there.
@@ -155,21 +114,67 @@ def _used_here(connection: BaseDatabaseWrapper) -> Iterator[None]:
         connection.dec_thread_sharing()
 
 
-def _run_logged(job: Job, language: str | None) -> None:
-    try:
-        # A thread does not see the language of another one, not even in its context.
-        with translation.override(language):
-            job()
-    except Exception:  # noqa: BLE001  the visitor has got the response already
-        events.JOB_FAILED.log(exc_info=True)
+_Calls: TypeAlias = list[Callable[[], object]]
+"""The functions to call when a request is closed. Afterwards, the list is empty."""
 
 
-def _has_threads(request: HttpRequest) -> bool:
+class _Unclosed(local):
+    """The ASGI requests of this thread that Django may not close."""
+
+    def __init__(self) -> None:
+        self.requests: list[_Calls] = []
+
+
+_unclosed = _Unclosed()
+
+
+def _call_at_close(request: HttpRequest, function: Callable[[], object]) -> None:
     """
-    Return whether the jobs of `request` may run in threads.
+    Call `function` once, when Django closes `request`.
 
-    The tests of a project see the work of a job when the request of Django's test
-    client returns. Only the test clients set this attribute of the request.
+    Django adds ``request.close`` to the response that leaves the last middleware. The
+    server closes that response after it has sent it.
+    """
+    close, calls = request.close, [function]
+
+    def close_and_call() -> None:
+        try:
+            close()
+        finally:
+            _make(calls)
+
+    request.close = close_and_call  # type: ignore[method-assign]
+    if isinstance(request, ASGIRequest):
+        _unclosed.requests = [*filter(None, _unclosed.requests), calls]
+
+
+@receiver(request_finished, dispatch_uid=__name__)
+def _call_after_disconnect(**_kwargs: object) -> None:
+    """
+    Make the calls of a request whose visitor has disconnected under ASGI.
+
+    Django does not close such a request. It only sends this signal, in the thread that
+    has run the view.
+    """
+    if any(_unclosed.requests):
+        for calls in _unclosed.requests:
+            _make(calls)
+        # Django has done this before this receiver, so before the job.
+        close_old_connections()
+
+
+def _make(calls: _Calls) -> None:
+    while calls:
+        calls.pop()()
+
+
+def _may_use_threads(request: HttpRequest) -> bool:
+    """
+    Return whether the job of `request` may run in a thread.
+
+    In the tests of a project, no job does. So a test sees the work of the job when the
+    request of Django's test client returns. Only the test clients set this attribute of
+    the request.
     """
     is_test = hasattr(request, "_dont_enforce_csrf_checks")
     return (
@@ -181,7 +186,13 @@ def _has_threads(request: HttpRequest) -> bool:
 
 
 def _is_in_memory(connection: object) -> bool:
-    """Return whether a database is in memory: threads do not wait for its locks."""
+    """
+    Return whether a database is in memory.
+
+    There, a thread gets an error instead of waiting for the lock of another thread.
+
+    Source: SQLITE_LOCKED_SHAREDCACHE in "Result and Error Codes" of SQLite.
+    """
     return getattr(connection, "is_in_memory_db", bool)()
 
 
@@ -197,120 +208,3 @@ def _server_has_threads() -> bool:
         return True
     events.THREADS_MISSING.log()
     return False
-
-
-class _Pool:
-    """Daemon threads that run jobs. They start when the first jobs come."""
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._threads: list[Thread] = []
-        self._lock = Lock()
-        self._unfinished = 0
-        self._is_over = False
-        self._unfinished_jobs = _TaskOfUvicorn()
-
-    def put(self, job: Job) -> bool:
-        """Run `job` in a thread. Return False if there is no room for it."""
-        with self._lock:
-            if self._is_over or self._unfinished == THREADS + WAITING:
-                return False
-            if len(self._threads) < THREADS:
-                self._start_thread()
-            if not self._threads:
-                return False
-            self._unfinished += 1
-            _tasks_of_uvicorn().add(self._unfinished_jobs)
-            self._jobs.put(job)
-        return True
-
-    def finish(self) -> None:
-        """Run all jobs that wait, and end the threads. Accept no more jobs."""
-        with self._lock:
-            self._is_over = True
-        for _thread in self._threads:
-            self._jobs.put(None)
-        for thread in self._threads:
-            thread.join()
-
-    def _start_thread(self) -> None:
-        """Start another thread, unless the system refuses that."""
-        thread = Thread(target=self._work, name=__name__, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            events.JOB_FAILED.log(exc_info=True)
-        else:
-            self._threads.append(thread)
-
-    def _work(self) -> None:
-        # A thread that waits for a job keeps nothing of the last one.
-        while self._run(self._jobs.get()):
-            pass
-
-    def _run(self, job: Job | None) -> bool:
-        """Run a job. Return False if it was the last one."""
-        if job is None:
-            return False
-        try:
-            job()
-        except BaseException:  # noqa: BLE001  nobody replaces a thread that ends
-            events.JOB_FAILED.log(exc_info=True)
-        finally:
-            with self._lock:
-                self._unfinished -= 1
-                if not self._unfinished:
-                    _tasks_of_uvicorn().discard(self._unfinished_jobs)
-        return True
-
-
-class _TaskOfUvicorn:
-    """What uvicorn needs of a task."""
-
-    def cancel(self, msg: object = None) -> None:
-        """Do nothing: uvicorn does not wait any longer."""
-
-
-def _tasks_of_uvicorn() -> set[Any]:
-    """
-    Return the tasks that uvicorn waits for after SIGTERM, or an empty set.
-
-    Afterwards uvicorn kills the process by the same signal. So no job can finish when
-    the process ends. To wait for a job in ``request.close`` would be simpler. But then
-    the next request on the connection may wait as well, because after a long body both
-    share a thread.
-
-    Source: `Server.shutdown` and `Server.capture_signals` of uvicorn 0.29 and later.
-    """
-    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    state = getattr(server, "server_state", None)
-    return getattr(state, "tasks", set())
-
-
-_lock = Lock()
-_pool: _Pool | None = None
-
-
-def _current_pool() -> _Pool:
-    """Return the pool of this process."""
-    global _pool  # noqa: PLW0603  one pool for each process
-    with _lock:
-        if _pool is None:
-            _pool = _Pool()
-        return _pool
-
-
-def _forget_pool() -> None:
-    """Forget the pool in a child process, which has none of the threads."""
-    global _lock, _pool
-    _lock, _pool = Lock(), None
-
-
-def _finish_pool() -> None:
-    if _pool is not None:
-        _pool.finish()
-
-
-os.register_at_fork(after_in_child=_forget_pool)
-# When the process ends, Python stops daemon threads only after this.
-atexit.register(_finish_pool)

@@ -1,8 +1,6 @@
 """Work runs once, after the response, in a thread or in ``request.close``."""
 
 import logging
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,34 +16,22 @@ from django.http import HttpResponse
 from django.urls import path
 from django.utils import translation
 
-from django_piggy_verify.login import after_response
-from django_piggy_verify.login.after_response import THREADS, WAITING
+from django_piggy_verify.login import after_response, thread_pool
+from django_piggy_verify.login.thread_pool import THREADS, WAITING
 
-POOLED = after_response.__name__
-HERE = threading.main_thread().name
-
-
-def raising(error):
-    """Return a method that raises `error`."""
-
-    def method(_self):
-        raise error
-
-    return method
+HERE = threading.main_thread()
 
 
 class Job:
-    """Records the thread and the language of each run, and may fail or wait."""
+    """Records the thread and the language of each run, and may fail."""
 
-    def __init__(self, error=None, gate=None):
+    def __init__(self, error=None):
         self.runs = []
         self.is_done = threading.Event()
-        self._error, self._gate = error, gate
+        self._error = error
 
     def __call__(self):
-        self.runs.append((threading.current_thread().name, translation.get_language()))
-        if self._gate:
-            self._gate.wait(5)
+        self.runs.append((threading.current_thread(), translation.get_language()))
         self.is_done.set()
         if self._error:
             raise self._error
@@ -54,8 +40,8 @@ class Job:
 @pytest.fixture
 def pool(monkeypatch, django_db_setup):
     """The threads of a new process, with a database that threads can share."""
-    pool = after_response._Pool()
-    monkeypatch.setattr(after_response, "_pool", pool)
+    pool = thread_pool._Pool()
+    monkeypatch.setattr(thread_pool, "_pool", pool)
     yield pool
     pool.finish()
 
@@ -84,7 +70,7 @@ def test_a_job_runs_in_a_thread_once_the_response_is_closed(pool, patient, reque
     assert not job.is_done.wait(0.1)
     request_.close()
     assert job.is_done.wait(5)
-    assert [thread for thread, _ in job.runs] == [POOLED]
+    assert [thread for thread, _ in job.runs] != [HERE]
 
 
 def test_a_request_that_is_never_closed_has_its_job_run(pool, impatient, request_):
@@ -175,17 +161,6 @@ def test_the_error_of_a_job_is_logged(pool, request_, settings, caplog, backgrou
     assert str(record.exc_info[1]) == "of a test"
 
 
-@pytest.mark.parametrize("error", [RuntimeError(), SystemExit()], ids=repr)
-def test_a_thread_survives_the_error_of_a_job(pool, rf, error):
-    jobs = [Job(error) for _ in range(2 * THREADS)]
-
-    for each in jobs:
-        after_response.run(request := rf.get("/"), each)
-        request.close()
-
-    assert all(each.is_done.wait(5) for each in jobs)
-
-
 @pytest.mark.parametrize("background", [True, False])
 def test_a_job_runs_although_the_request_cannot_be_closed(
     pool, patient, request_, settings, background
@@ -201,55 +176,19 @@ def test_a_job_runs_although_the_request_cannot_be_closed(
     assert job.is_done.wait(5)
 
 
-def test_a_process_that_cannot_start_a_thread_refuses_the_job(pool, request_, caplog):
-    refused = Job()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threading.Thread, "start", raising(RuntimeError("no thread")))
-        is_accepted = after_response.run(request_, refused)
-    later = Job()
-    after_response.run(request_, later)
+def test_a_job_without_room_is_refused(pool, request_, caplog):
+    gate, refused = threading.Event(), Job()
+    for _ in range(THREADS + WAITING):
+        thread_pool.put(gate.wait)
+
+    is_accepted = after_response.run(request_, refused)
 
     request_.close()
-
-    assert later.is_done.wait(5)
-    assert not is_accepted
-    assert refused.runs == []
-    assert "no thread" in caplog.text
-
-
-def test_a_job_without_room_is_refused(pool, impatient, rf, caplog):
-    gate = threading.Event()
-    full = [
-        after_response.run(rf.get("/"), Job(gate=gate))
-        for _ in range(THREADS + WAITING)
-    ]
-
-    refused, request = Job(), rf.get("/")
-    full.append(after_response.run(request, refused))
-
-    request.close()
     gate.set()
     pool.finish()
-    assert full == (THREADS + WAITING) * [True] + [False]
+    assert not is_accepted
     assert refused.runs == []
     assert [each.event_name for each in caplog.records] == ["backlog_full"]
-
-
-def test_there_is_room_again_after_a_job(pool, rf):
-    for _ in range(2 * (THREADS + WAITING)):
-        job, request = Job(), rf.get("/")
-
-        assert after_response.run(request, job)
-
-        request.close()
-        assert job.is_done.wait(5)
-
-
-def test_when_the_process_ends_no_more_jobs_are_accepted(pool, request_):
-    after_response.run(request_, Job())
-    pool.finish()
-
-    assert not after_response.run(request_, Job())
 
 
 @pytest.mark.django_db
@@ -269,44 +208,12 @@ def test_the_job_of_a_visitor_who_has_disconnected_runs(
     assert len(job.runs) == 1
 
 
-@pytest.fixture
-def uvicorn():
-    """The part of uvicorn that handles SIGTERM."""
-    server = Uvicorn()
-    usual = signal.signal(signal.SIGTERM, server.handle_exit)
-    yield server
-    signal.signal(signal.SIGTERM, usual)
-
-
-class Uvicorn:
-    def __init__(self):
-        self.server_state = SimpleNamespace(tasks=set())
-
-    def handle_exit(self, number, frame):
-        """Wait for the tasks, and let the signal kill the process."""
-
-
-def test_uvicorn_waits_for_all_jobs(pool, rf, uvicorn):
-    gate = threading.Event()
-    for each in (None, None, gate):
-        after_response.run(request := rf.get("/"), Job(gate=each))
-        request.close()
-
-    [task] = uvicorn.server_state.tasks
-    task.cancel(msg="of a test")
-    gate.set()
-
-    pool.finish()
-    assert not uvicorn.server_state.tasks
-
-
 @pytest.mark.django_db(transaction=True)
-def test_a_job_closes_old_connections_as_a_request_does(pool, impatient, request_):
+def test_a_job_in_a_thread_leaves_no_connection_open(pool, impatient, request_):
     used = []
 
     def query():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        connection.ensure_connection()
         used.append(connection.connection)
 
     after_response.run(request_, query)
@@ -315,6 +222,36 @@ def test_a_job_closes_old_connections_as_a_request_does(pool, impatient, request
     [raw] = used
     with pytest.raises(Exception, match=r"(?i)closed|gone away|2006"):
         raw.cursor().execute("SELECT 1")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_in_a_thread_does_not_use_a_connection_that_is_too_old(
+    pool, impatient, rf
+):
+    used = []
+
+    def keep_for_a_moment():
+        connection.ensure_connection()
+        connection.close_at = time.monotonic() + 0.1
+
+    after_response.run(rf.get("/"), keep_for_a_moment)
+    time.sleep(0.3)
+    after_response.run(rf.get("/"), lambda: used.append(connection.connection))
+
+    pool.finish()
+    assert used == [None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_for_a_visitor_who_has_disconnected_leaves_no_connection_open(
+    async_rf, settings
+):
+    settings.PIGGY_VERIFY_BACKGROUND = False
+    after_response.run(async_rf.get("/"), connection.ensure_connection)
+
+    request_finished.send(sender=ASGIHandler)
+
+    assert connection.connection is None
 
 
 def runs_here(request):
@@ -410,49 +347,3 @@ def test_only_in_the_thread_of_the_request_a_job_lasts_a_minimum_time(
 
     pool.finish()
     assert [round(each) for each in slept] == ([] if background else [60])
-
-
-ENDING = """
-import os, time
-import django
-from django.conf import settings
-settings.configure()
-django.setup()
-from django.test import RequestFactory
-from django_piggy_verify.login import after_response
-
-def job():
-    time.sleep(0.05)
-    os.write(1, f"{os.getpid()} ".encode())
-
-def run(number):
-    for _ in range(number):
-        request = RequestFactory().get("/")
-        assert after_response.run(request, job)
-        request.close()
-"""
-
-
-def jobs_done(ending):
-    """Run Python code in a process of its own. Return the process of each job."""
-    command = [sys.executable, "-c", ENDING + ending]
-    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return ran.stdout.split()
-
-
-def test_all_jobs_are_done_when_the_process_ends():
-    done = jobs_done(f"run({THREADS + WAITING})")
-
-    assert len(done) == THREADS + WAITING
-
-
-def test_a_child_process_has_threads_of_its_own():
-    done = jobs_done(f"""
-run({THREADS})
-child = os.fork()
-run(2)
-if child:
-    os.waitpid(child, 0)
-""")
-
-    assert sorted(done.count(each) for each in set(done)) == [2, THREADS + 2]

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from django_piggy_verify.login import rate_limits
-from django_piggy_verify.login.after_response import THREADS
+from django_piggy_verify.login.thread_pool import THREADS
 from django_piggy_verify.models import Tally
 from tests.servers.running import Visitor
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from django_piggy_verify.login.after_response import THREADS, WAITING
+from django_piggy_verify.login.thread_pool import THREADS, WAITING
 from django_piggy_verify.models import Tally
 from tests.waiting import wait_until
 
