@@ -8,6 +8,7 @@ the user is logged in.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -92,20 +93,27 @@ def write(
     Raises LoginRefused if the contact cannot be stored.
     """
     results: list[_R] = []
+    commits: list[bool] = []
+
+    def noted_work() -> _R:
+        note = partial(commits.append, True)
+        transaction.on_commit(note, using=router.db_for_write(Tally))
+        return work()
 
     def end(
         _kind: type[BaseException] | None,
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        if error is not None:
+        # An `on_commit` function of the project may raise after the commit.
+        if error is not None and not commits:
             undone(error)
         else:
             committed(results[0])
 
     with ExitStack() as stack:
         stack.push(end)
-        results.append(_in_transaction(work, stack))
+        results.append(_in_transaction(noted_work, stack))
         if page := _page_of(request):
             page.stack.push(stack.pop_all())
     return results[0]

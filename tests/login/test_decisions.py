@@ -19,7 +19,14 @@ from django_piggy_verify.login import decisions
 from django_piggy_verify.models import AuthToken, Contact, FetchState, Tally
 from django_piggy_verify.views.login import CodeView
 from tests.db.between_statements import DEADLOCK
-from tests.steps import calls, is_logged_in, log_in
+from tests.steps import (
+    ADDRESS,
+    ask_for_code,
+    calls,
+    is_logged_in,
+    log_in,
+    type_code,
+)
 
 committing = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +35,12 @@ committing = pytest.mark.django_db(transaction=True)
 def visitor(contact):
     """A browser that shows the page of a server error."""
     return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def code_of_visitor(visitor, piggy_sandbox):
+    ask_for_code(visitor)
+    return piggy_sandbox.last_code(ADDRESS)
 
 
 @pytest.fixture
@@ -172,6 +185,31 @@ def test_a_hook_that_refuses_late_leaves_no_user_behind(
     assert "was refused: of a test" in caplog.text
 
 
+class MailingBackend(PiggyBackend):
+    def update_user(self, request, user, identity):
+        transaction.on_commit(send_mail)
+
+
+def send_mail():
+    raise RuntimeError("no mail server")
+
+
+@committing
+def test_an_error_after_the_commit_undoes_no_count_twice(
+    visitor, settings, code_of_visitor, receive
+):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.MailingBackend"]
+    verified = []
+    receive(signals.contact_verified, lambda user, **_: verified.append(user))
+    type_code(visitor, "wrong")
+
+    response = type_code(visitor, code_of_visitor)
+
+    assert response.status_code == 500
+    assert counts()["check_login"] == counts()["check_ip"] == 1
+    assert verified == [User.objects.get()]
+
+
 class UnluckyBackend(PiggyBackend):
     errors: list[Exception] = []
 
@@ -206,6 +244,7 @@ def test_the_counts_are_committed_last(settings, monkeypatch):
         committed.append(using)
 
     monkeypatch.setattr(transaction, "atomic", atomic)
+    monkeypatch.setattr(transaction, "on_commit", lambda *_, **__: None)
     note = committed.append
     decisions.write(int, committed=note, undone=note, request=None)
 
