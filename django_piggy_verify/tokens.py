@@ -68,7 +68,7 @@ def get_with_expiry(
     if user.pk is None:
         raise ContactUnknown("an anonymous user is not a contact")
     provider = get_provider()
-    if _fetch_now(_waiting.fetches, user.pk):
+    if _fetch_now(_waiting.fetches, (provider.name, user.pk)):
         refresh = False
     cached = None if refresh else cache.find(user.pk, provider.name)
     if cached and not cached.is_due:
@@ -93,14 +93,15 @@ class _Waiting(local):
 
     def __init__(self) -> None:
         self.fetches: dict[Any, Callable[[], None]] = {}
+        """By the name of the provider and the key of the user."""
 
 
 _waiting = _Waiting()
 
 
-def _fetch_now(fetches: dict[Any, Callable[[], None]], user_id: Any) -> bool:
-    """Begin the fetch of this user's login, unless it has begun. Return whether."""
-    fetch = fetches.pop(user_id, None)
+def _fetch_now(fetches: dict[Any, Callable[[], None]], key: Any) -> bool:
+    """Begin the fetch of a login, unless it has begun. Return whether."""
+    fetch = fetches.pop(key, None)
     if fetch:
         fetch()
     return fetch is not None
@@ -134,10 +135,10 @@ class LoginFetch:
             return
         name = self._provider.name
         contact = contacts.read_with(user, name) if self._lease_until else None
-        fetches = _waiting.fetches
-        fetches[user.pk] = partial(self._fetch, self._provider, user.pk, contact)
-        if not after_response.run(request, partial(_fetch_now, fetches, user.pk)):
-            del fetches[user.pk]
+        fetches, key = _waiting.fetches, (name, user.pk)
+        fetches[key] = partial(self._fetch, self._provider, user.pk, contact)
+        if not after_response.run(request, partial(_fetch_now, fetches, key)):
+            del fetches[key]
             leases.cancel(user_id=user.pk)
 
     def _fetch(
