@@ -1,7 +1,7 @@
 """
 The authentication backend, which returns the Django user for a right code.
 
-The five hooks decide which user a contact gets. `verification` checks the code.
+The five hooks decide which user a contact gets. `checking` checks the code.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,7 @@ from django.http import HttpRequest
 from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
-from django_piggy_verify.login import (
-    axes,
-    codes,
-    contacts,
-    decisions,
-    verification,
-)
+from django_piggy_verify.login import axes, checking, codes, contacts, decisions
 from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
@@ -76,7 +70,7 @@ class PiggyBackend(BaseBackend):
         except ValueError:
             return None
         try:
-            checked = verification.check_code(recipient, code, request=request)
+            checked = checking.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
         user = self._decide(request, checked.identity, checked.settle)

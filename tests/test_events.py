@@ -217,7 +217,7 @@ def test_no_record_has_a_whole_address(
 def test_a_record_names_the_line_that_logged_it(client, code, caplog):
     type_code(client, "000000000")
 
-    assert "verification.py" in {each.filename for each in caplog.records}
+    assert "checking.py" in {each.filename for each in caplog.records}
     assert "events.py" not in {each.filename for each in caplog.records}
 
 

@@ -1,17 +1,18 @@
 """
 Choose the rate limits and the subjects that a send or a check counts under.
 
-`limits` counts. `verification` decides when to count.
+`limits` counts. `sending` and `checking` decide when to count.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Final
 
 from django.http import HttpRequest
 
-from django_piggy_verify import recipients
+from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import TooManyAttempts
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Rate, Usage
 from django_piggy_verify.login import client_address, devices, pending
@@ -88,6 +89,25 @@ def of_failed_send(login: Login | None) -> list[Claim]:
 def of_send_id(send_id: str) -> Claim:
     """Return the claim that is exhausted if the send with this id has failed."""
     return fixed_windows.claim("send_failed", send_id, rate=Rate(1, conf.login_ttl))
+
+
+def reached(
+    waits: Mapping[str, int], recipient: str, request: HttpRequest | None
+) -> TooManyAttempts:
+    """Report the limit with the longest wait, and return the exception for it."""
+    limit = max(waits, key=lambda name: waits[name])
+    refusal = TooManyAttempts(limit=limit, retry_after=waits[limit])
+    events.LIMIT_REACHED.log(
+        limit=limit, retry_after=refusal.retry_after, recipient=recipient
+    )
+    signals.limit_reached.send_robust(
+        TooManyAttempts,
+        limit=limit,
+        recipient=recipient,
+        retry_after=refusal.retry_after,
+        request=request,
+    )
+    return refusal
 
 
 def unlock(recipient: str) -> int:

@@ -1,10 +1,9 @@
 """
-Send a code, and check a code.
+Send a code, after the response to the request for it.
 
-This module applies the limits, refuses used codes, and hides who is a member.
+This module applies the limits and the circuit, and hides who is a member.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,13 +15,9 @@ from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeNotSent,
-    CodeRejected,
-    CodeRepeated,
     ContactUnknown,
-    LoginRefused,
     ProviderError,
     ProviderUnavailable,
-    TooManyAttempts,
 )
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
@@ -30,16 +25,8 @@ from django_piggy_verify.login import after_response, pending, rate_limits
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.login.pending import Login, SendResult
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge, Identity, Provider
+from django_piggy_verify.providers.base import Provider
 from django_piggy_verify.providers.calls import logged_call
-from django_piggy_verify.secret import Secret
-
-_NOTHING, _UNDER_WAY, _PROVED, _REFUSED = range(4)
-"""
-The outcome of a code in a login in progress, stored as the count of its row.
-
-After a wrong code or an outage, no outcome is stored. So the code can be posted again.
-"""
 
 
 def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResult:
@@ -65,7 +52,7 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
         windows, is_probe = Circuit(provider.name).take(claims)
     except Exhausted as refusal:
         if cooldown.limit not in refusal.waits:
-            raise _too_many(refusal.waits, recipient, request) from None
+            raise rate_limits.reached(refusal.waits, recipient, request) from None
         events.SEND_HELD_BACK.log(recipient=recipient)
         wait = refusal.waits[cooldown.limit]
         send_id = _last_send(recipient, request)
@@ -83,58 +70,6 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
     return SendResult(is_sent=True, resend_in=wait, send_id=send.id)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedCode:
-    """A code that was right, but whose counts are not settled."""
-
-    identity: Identity
-    """The contact whom the code proved."""
-
-    settle: Callable[[BaseException | None], None]
-    """
-    Settle the counts, and store the outcome of the code in this login in progress.
-
-    Takes the exception that has ended the login, or None. Makes one statement.
-    """
-
-
-def check_code(
-    recipient: str, code: Secret, *, request: HttpRequest | None = None
-) -> CheckedCode:
-    """
-    Check a code that was mailed to `recipient`. The caller has to settle a right code.
-
-    A used code is refused for ``PIGGY_VERIFY_LOGIN_TTL`` seconds, even if the provider
-    would accept it.
-
-    Raises CodeRejected, CodeRepeated, CodeNotSent, LoginRefused, TooManyAttempts,
-    ProviderUnavailable, ProviderRefused.
-    """
-    by_recipient = rate_limits.of_check_by_recipient(recipient, request)
-    by_visitor = rate_limits.of_check_by_visitor(recipient, request)
-    use, in_login = rate_limits.of_code(recipient, code, request)
-    counted = [*by_recipient, *by_visitor]
-    windows = _take_for_check(counted, use, in_login, (recipient, request))
-    try:
-        identity = _check(recipient, code, request)
-    except CodeRejected:
-        fixed_windows.settle(windows, release=[use, *in_login])
-        raise
-    except ProviderError:
-        fixed_windows.settle(windows, give_back=counted, release=[use, *in_login])
-        raise
-
-    def settle(error: BaseException | None) -> None:
-        fixed_windows.settle(
-            windows,
-            give_back=by_visitor,
-            clear=by_recipient,
-            put=[(each, _outcome_of(error)) for each in in_login],
-        )
-
-    return CheckedCode(identity, settle)
-
-
 def require_sent(login: Login) -> None:
     """
     Raise CodeNotSent if the last send of this login in progress has failed.
@@ -143,18 +78,6 @@ def require_sent(login: Login) -> None:
     """
     if fixed_windows.waits(rate_limits.of_failed_send(login)):
         raise CodeNotSent
-
-
-def require_attempts_left(request: HttpRequest) -> None:
-    """
-    Raise TooManyAttempts if the login in progress has no attempts left.
-
-    Called after a wrong code, so that no page shows a form that cannot succeed. Called
-    before a resend, because the new code could not be checked.
-    """
-    login = pending.attached_to(request)
-    if login and (waits := fixed_windows.waits([rate_limits.of_login(login)])):
-        raise _too_many(waits, login.recipient, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,82 +167,3 @@ def _wait_after_send(cooldown: Claim) -> int:
     if cooldown.rate.count == 1:
         return cooldown.rate.period
     return fixed_windows.waits([cooldown]).get(cooldown.limit, 0)
-
-
-def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identity:
-    try:
-        with logged_call("check"):
-            return get_provider().check_code(Challenge(recipient=recipient), code)
-    except CodeRejected:
-        _report_rejection(recipient, request)
-        raise
-
-
-def _outcome_of(error: BaseException | None) -> int:
-    if error is None:
-        return _PROVED
-    return _REFUSED if isinstance(error, LoginRefused) else _NOTHING
-
-
-def _take_for_check(
-    claims: list[Claim],
-    use: Claim,
-    in_login: list[Claim],
-    asked: tuple[str, HttpRequest | None],
-) -> Windows:
-    recipient, request = asked
-    failed = rate_limits.of_failed_send(pending.attached_to(request))
-    try:
-        return fixed_windows.take([*claims, use, *in_login], unless=failed)
-    except Exhausted as refusal:
-        if any(each.limit in refusal.waits for each in failed):
-            raise CodeNotSent from None
-        for each in in_login:
-            _raise_if_repeated(each, refusal)
-        waits = {**refusal.waits}
-    for each in in_login:
-        waits.pop(each.limit, None)
-    if waits.pop(use.limit, None) is None or waits:
-        raise _too_many(waits, recipient, request)
-    # The code was used before, so it is wrong now. It counts like any wrong code.
-    with suppress(Exhausted):
-        fixed_windows.take(claims)
-    _report_rejection(recipient, request)
-    raise CodeRejected
-
-
-def _raise_if_repeated(in_login: Claim, refusal: Exhausted) -> None:
-    """Raise the exception for a code that this login in progress has posted before."""
-    outcome = refusal.numbers.get(in_login.limit, _NOTHING)
-    if outcome == _REFUSED:
-        raise LoginRefused("the same code was refused in the same login in progress")
-    age = in_login.rate.period - refusal.waits.get(in_login.limit, 0)
-    # If a process dies, the stored outcome stays "under way". After this time, the
-    # code is treated as wrong.
-    if outcome == _PROVED or (outcome == _UNDER_WAY and age <= 2 * conf.timeout):
-        raise CodeRepeated(was_right=outcome == _PROVED)
-
-
-def _too_many(
-    waits: dict[str, int], recipient: str, request: HttpRequest | None
-) -> TooManyAttempts:
-    limit = max(waits, key=lambda name: waits[name])
-    refusal = TooManyAttempts(limit=limit, retry_after=waits[limit])
-    events.LIMIT_REACHED.log(
-        limit=limit, retry_after=refusal.retry_after, recipient=recipient
-    )
-    signals.limit_reached.send_robust(
-        TooManyAttempts,
-        limit=limit,
-        recipient=recipient,
-        retry_after=refusal.retry_after,
-        request=request,
-    )
-    return refusal
-
-
-def _report_rejection(recipient: str, request: HttpRequest | None) -> None:
-    events.CODE_REJECTED.log(recipient=recipient)
-    signals.code_rejected.send_robust(
-        type(get_provider()), recipient=recipient, request=request
-    )
