@@ -154,15 +154,21 @@ def test_an_address_that_gets_no_code_is_logged_masked(
     assert told(events.SEND_STOPPED) == {"recipient": MASKED}
 
 
-@pytest.mark.parametrize("fault", [None, Fault.OUTAGE])
-def test_a_probe_that_succeeds_is_logged(client, contact, piggy_sandbox, caplog, fault):
+@pytest.mark.parametrize(
+    ("fault", "is_closed"),
+    [(None, True), (Fault.OUTAGE, True), (Fault.MAINTENANCE, False)],
+)
+def test_the_probe_that_closes_the_circuit_is_logged(
+    client, contact, piggy_sandbox, caplog, fault, is_closed
+):
+    """A failure that is hidden, such as an outage, closes it too."""
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
     ask_for_code(client)
     piggy_sandbox.switches.fault = fault
     ask_for_code(client)
 
     logged = [each.event_name for each in caplog.records if each.name == LOGGER]
-    assert ("circuit_closed" in logged) == (fault is None)
+    assert ("circuit_closed" in logged) == is_closed
 
 
 def test_the_use_of_an_old_token_is_logged(user, piggy_sandbox, settings, told):
