@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
-from django_piggy_verify.login import axes, checking, codes, contacts, decisions
+from django_piggy_verify.login import axes, checking, codes, contacts, transactions
 from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
@@ -73,7 +73,7 @@ class PiggyBackend(BaseBackend):
             checked = checking.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
-        user = self._decide(request, checked.identity, checked.settle)
+        user = self._store(request, checked.identity, checked.settle)
         axes.remember_success(request, user, recipient)
         return user
 
@@ -87,7 +87,13 @@ class PiggyBackend(BaseBackend):
         stored, and the signal `contact_verified` is sent. The method checks no code and
         logs nobody in. Raises LoginRefused.
         """
-        return self._decide(request, identity, contacts.lock)
+
+        def lock(error: BaseException | None) -> None:
+            # There are no counts to settle.
+            if error is None:
+                contacts.lock()
+
+        return self._store(request, identity, lock)
 
     def get_user(  # type: ignore[override]
         self, user_id: Any
@@ -171,7 +177,7 @@ class PiggyBackend(BaseBackend):
         """
         return contacts.may_log_in(user)
 
-    def _decide(
+    def _store(
         self,
         request: HttpRequest | None,
         identity: Identity,
@@ -187,7 +193,7 @@ class PiggyBackend(BaseBackend):
             return self._admit(request, identity)
 
         try:
-            admitted: _Admitted = decisions.write(
+            admitted: _Admitted = transactions.run(
                 work,
                 committed=partial(self._announce, request, identity),
                 undone=settle,
@@ -200,7 +206,7 @@ class PiggyBackend(BaseBackend):
 
     def _admit(self, request: HttpRequest | None, identity: Identity) -> _Admitted:
         """Find or create the user, and store the contact."""
-        columns, is_new = decisions.columns(request), False
+        columns, is_new = transactions.columns(request), False
         user = self.find_user(request, identity)
         if user is not None:
             self._require_admission(request, user)

@@ -43,7 +43,7 @@ def read_with(user: AbstractBaseUser, provider: str) -> Contact | None:
     return contact if contact and contact.provider == provider else None
 
 
-def lock(_error: object = None) -> None:
+def lock() -> None:
     """
     Wait for the write lock of SQLite, in a transaction that would read first.
 

@@ -27,7 +27,7 @@ from django_piggy_verify.exceptions import (
     TooManyAttempts,
 )
 from django_piggy_verify.forms import CodeForm, EmailForm
-from django_piggy_verify.login import checking, decisions, devices, pending, sending
+from django_piggy_verify.login import checking, devices, pending, sending, transactions
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.views.base import FlowView, state
 from django_piggy_verify.views.negotiation import (
@@ -211,7 +211,7 @@ class CodeView(LoginPage, FormPage):
         """Check the code, unless the same login has posted it before."""
         self.token_fetch = tokens.LoginFetch()
         try:
-            with decisions.lasting(request, self.token_fetch.columns):
+            with transactions.kept_open(request, self.token_fetch.columns):
                 return super().post(request, *args, **kwargs)
         except CodeRepeated as repetition:
             return self.repeated(repetition)

@@ -337,7 +337,7 @@ CRASHES = {
         django_piggy_verify.tokens.LoginFetch.begin
         django_piggy_verify.tokens.LoginFetch.columns
         django_piggy_verify.login.after_response.run
-        django_piggy_verify.login.decisions.write
+        django_piggy_verify.login.transactions.run
         django_piggy_verify.http.client.call
         django_piggy_verify.login.rate_limits.of_code
         django_piggy_verify.login.checking.CheckedCode

@@ -1,14 +1,14 @@
 """
-Write what a right code decides in one transaction: counts, contact, user and session.
+Write all changes of a login in one transaction: counts, contact, user and session.
 
-The transaction begins after the call to the provider. On the code page, it lasts until
-the user is logged in.
+The transaction begins after the call to the provider. On the code page, it ends after
+the user was logged in.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from threading import Event
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
@@ -36,11 +36,11 @@ class _Page:
 
 
 @contextmanager
-def lasting(
+def kept_open(
     request: HttpRequest, columns: Callable[[], Mapping[str, Any]]
 ) -> Iterator[None]:
     """
-    Let the transaction that `write` begins for `request` last until the block ends.
+    Keep the transaction that `run` begins for `request` open until the block ends.
 
     The transaction also writes the `columns` of the contact's row. If the block raises,
     the session is undone too.
@@ -77,7 +77,7 @@ def columns(request: HttpRequest | None) -> Mapping[str, Any]:
     return page.columns() if page else {}
 
 
-def write(
+def run(
     work: Callable[[], _R],
     *,
     committed: Callable[[_R], None],
@@ -93,11 +93,10 @@ def write(
     Raises LoginRefused if the contact cannot be stored.
     """
     results: list[_R] = []
-    commits: list[bool] = []
+    is_committed = Event()
 
-    def noted_work() -> _R:
-        note = partial(commits.append, True)
-        transaction.on_commit(note, using=router.db_for_write(Tally))
+    def watched_work() -> _R:
+        transaction.on_commit(is_committed.set, using=router.db_for_write(Tally))
         return work()
 
     def end(
@@ -106,14 +105,14 @@ def write(
         _traceback: TracebackType | None,
     ) -> None:
         # An `on_commit` function of the project may raise after the commit.
-        if error is not None and not commits:
+        if error is not None and not is_committed.is_set():
             undone(error)
         else:
             committed(results[0])
 
     with ExitStack() as stack:
         stack.push(end)
-        results.append(_in_transaction(noted_work, stack))
+        results.append(_in_transaction(watched_work, stack))
         if page := _page_of(request):
             page.stack.push(stack.pop_all())
     return results[0]
@@ -137,8 +136,8 @@ def _in_transaction(work: Callable[[], _R], stack: ExitStack) -> _R:
 def _begin(work: Callable[[], _R], stack: ExitStack) -> _R:
     """Run `work` in a transaction that `stack` ends. An error ends it at once."""
     with ExitStack() as begun:
-        # The last one that begins is committed first. If that fails, the counts are
-        # undone as well. Otherwise `undone` would give them back once more.
+        # The transaction that begins last is committed first. If that commit fails, the
+        # counts are undone too. Otherwise `undone` would settle them a second time.
         for alias in dict.fromkeys(map(router.db_for_write, (Tally, Contact))):
             begun.enter_context(transaction.atomic(using=alias))
         result = work()

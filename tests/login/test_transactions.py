@@ -15,7 +15,7 @@ from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import LoginRefused
 from django_piggy_verify.forms import CodeForm
 from django_piggy_verify.limits.fixed_windows import limit_of
-from django_piggy_verify.login import decisions
+from django_piggy_verify.login import transactions
 from django_piggy_verify.models import AuthToken, Contact, FetchState, Tally
 from django_piggy_verify.views.login import CodeView
 from tests.db.between_statements import DEADLOCK
@@ -246,7 +246,7 @@ def test_the_counts_are_committed_last(settings, monkeypatch):
     monkeypatch.setattr(transaction, "atomic", atomic)
     monkeypatch.setattr(transaction, "on_commit", lambda *_, **__: None)
     note = committed.append
-    decisions.write(int, committed=note, undone=note, request=None)
+    transactions.run(int, committed=note, undone=note, request=None)
 
     assert committed == ["default", "elsewhere", 0]
 
