@@ -17,7 +17,13 @@ from django.http import HttpRequest
 from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
-from django_piggy_verify.login import axes, checking, codes, contacts, transactions
+from django_piggy_verify.login import (
+    axes,
+    codes,
+    contacts,
+    transactions,
+    verification,
+)
 from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity
@@ -70,7 +76,7 @@ class PiggyBackend(BaseBackend):
         except ValueError:
             return None
         try:
-            checked = checking.check_code(recipient, code, request=request)
+            checked = verification.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
         user = self._store(request, checked.identity, checked.settle)

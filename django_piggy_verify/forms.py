@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import recipients
-from django_piggy_verify.login import axes, checking, codes, sending
+from django_piggy_verify.login import axes, codes, verification
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
 
@@ -142,7 +142,7 @@ class CodeForm(forms.Form):
         )
         if self.user is None:
             axes.raise_if_locked_out(self.request)
-            checking.require_attempts_left(self.request)
+            verification.require_attempts_left(self.request)
             messages = self.fields["code"].error_messages
             raise ValidationError(messages["code_rejected"], code="code_rejected")
         return code
@@ -150,7 +150,7 @@ class CodeForm(forms.Form):
     def clean(self) -> dict[str, Any] | None:
         """Raise CodeNotSent for a blank code too, if no code could be sent."""
         if not (self.user or self.has_error("code", "code_rejected")):
-            sending.require_sent(self._login)
+            verification.require_sent(self._login)
         return super().clean()
 
 

@@ -31,7 +31,7 @@ def test_django_setup_loads_neither_the_checks_nor_the_views():
     command = [sys.executable, "-c", SERVING]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    for module in ("backends", "checks", "tokens", "login.sending"):
+    for module in ("backends", "checks", "tokens", "login.verification"):
         assert f"django_piggy_verify.{module}" not in run.stdout.split()
 
 

@@ -27,7 +27,7 @@ from django_piggy_verify.exceptions import (
     TooManyAttempts,
 )
 from django_piggy_verify.forms import CodeForm, EmailForm
-from django_piggy_verify.login import checking, devices, pending, sending, transactions
+from django_piggy_verify.login import devices, pending, transactions, verification
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.views.base import FlowView, state
 from django_piggy_verify.views.negotiation import (
@@ -100,7 +100,7 @@ class EmailView(FormPage):
         """Send a code and go on to the code page."""
         recipient = form.cleaned_data["email"]
         try:
-            result = sending.send_code(recipient, request=self.request)
+            result = verification.send_code(recipient, request=self.request)
         except ContactUnknown:
             return self.unknown(form)
         except TooManyAttempts:
@@ -184,7 +184,7 @@ class CodeView(LoginPage, FormPage):
 
         If the code could not be sent, show this instead.
         """
-        sending.require_sent(self.open_login)
+        verification.require_sent(self.open_login)
         if prefers_json(request):
             return JsonResponse(state(self.open_login))
         return super().get(request, *args, **kwargs)
@@ -255,9 +255,9 @@ class ResendView(LoginPage):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Send a code and go back to the code page."""
         login = self.open_login
-        checking.require_attempts_left(request)
+        verification.require_attempts_left(request)
         try:
-            result = sending.send_code(login.recipient, request=request)
+            result = verification.send_code(login.recipient, request=request)
         except ContactUnknown:
             # The contact was deleted meanwhile. The e-mail page says so.
             return self.expired()

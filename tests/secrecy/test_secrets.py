@@ -285,14 +285,14 @@ CRASHES = {
         django_piggy_verify.providers.piggy._data
         django_piggy_verify.recipients.normalise
         django_piggy_verify.http.client.call
-        django_piggy_verify.login.sending.send_code
+        django_piggy_verify.login.verification.send_code
         django_piggy_verify.login.sending._Send.at_once
     """,
     "look": """
         django.template.backends.django.Template.render
         django_piggy_verify.forms.CodeForm.__init__
         django_piggy_verify.login.pending.find
-        django_piggy_verify.login.sending.require_sent
+        django_piggy_verify.login.verification.require_sent
     """,
     "mistype": """
         django.forms.widgets.Widget.render
@@ -341,7 +341,7 @@ CRASHES = {
         django_piggy_verify.http.client.call
         django_piggy_verify.login.rate_limits.of_code
         django_piggy_verify.login.checking.CheckedCode
-        django_piggy_verify.login.checking.check_code
+        django_piggy_verify.login.verification.check_code
         django_piggy_verify.views.login.log_in
     """,
     "see_token": """

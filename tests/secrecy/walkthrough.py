@@ -9,7 +9,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_piggy_verify.http.connections import session
-from django_piggy_verify.login import checking, sending
+from django_piggy_verify.login import verification
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.models import AuthToken
 from django_piggy_verify.portal import get_portal_url
@@ -159,16 +159,16 @@ class Visit:
         self.browser.logout()
 
     def send(self):
-        sending.send_code(BOB)
+        verification.send_code(BOB)
 
     def check(self):
-        checking.check_code(BOB, Secret(CODE)).settle(None)
+        verification.check_code(BOB, Secret(CODE)).settle(None)
 
     def judge(self):
         PiggyProvider().check_code(Challenge(recipient=BOB), Secret(CODE))
 
     def send_another(self):
-        sending.send_code(CAROL)
+        verification.send_code(CAROL)
 
     def authenticate(self):
         user = authenticate(None, recipient=CAROL, secret_code=Secret(CODE))

@@ -1,7 +1,7 @@
 from django.http import JsonResponse
 from django.urls import path
 
-from django_piggy_verify.login.sending import send_code
+from django_piggy_verify.login.verification import send_code
 from tests.urls import urlpatterns
 
 

@@ -218,7 +218,9 @@ def test_a_send_that_keeps_no_floor_is_found(complaint, monkeypatch):
             get_provider().send_code(recipient)
         return SendResult(is_sent=True, resend_in=60)
 
-    monkeypatch.setattr("django_piggy_verify.login.sending.send_code", send_at_once)
+    monkeypatch.setattr(
+        "django_piggy_verify.login.verification.send_code", send_at_once
+    )
     monkeypatch.setattr("django_piggy_verify.testing.strangers.FLOOR", 5)
 
     assert re.fullmatch(

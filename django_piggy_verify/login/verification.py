@@ -1,0 +1,20 @@
+"""
+Send a code, and check a code.
+
+Pages, forms and the backend call these functions. `sending` and `checking` do the work.
+"""
+
+from django_piggy_verify.login.checking import (
+    CheckedCode,
+    check_code,
+    require_attempts_left,
+)
+from django_piggy_verify.login.sending import require_sent, send_code
+
+__all__ = [
+    "CheckedCode",
+    "check_code",
+    "require_attempts_left",
+    "require_sent",
+    "send_code",
+]
