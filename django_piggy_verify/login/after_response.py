@@ -42,11 +42,12 @@ def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
     Run `job` once the response to `request` has been sent, whatever response it is.
 
     The job runs exactly once. It has the language and the context variables that the
-    caller has now. An error of the job is logged. Return False if too many jobs wait
-    already. The job does not run then.
+    caller has now. An error of the job is logged.
+
+    Return False if too many jobs wait already. The job does not run then.
 
     In ``request.close``, the job takes at least `lasting` seconds, because the end of
-    the connection shows its duration there. In a thread, nothing shows it.
+    the connection shows its duration. In a thread, nothing shows its duration.
     """
     if not _may_use_threads(request):
         opened = connections.all(initialized_only=True)

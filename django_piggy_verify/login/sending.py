@@ -51,19 +51,17 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
     try:
         windows, is_probe = Circuit(provider.name).take(claims)
     except Exhausted as refusal:
-        if cooldown.limit not in refusal.waits:
+        wait = refusal.waits.get(cooldown.limit)
+        if wait is None:
             raise rate_limits.reached(refusal.waits, recipient, request) from None
-        events.SEND_HELD_BACK.log(recipient=recipient)
-        wait = refusal.waits[cooldown.limit]
-        send_id = _last_send(recipient, request)
-        return SendResult(is_sent=False, resend_in=wait, send_id=send_id)
+        return _held_back(recipient, request, wait)
     except ProviderUnavailable:
         events.SEND_STOPPED.log(recipient=recipient)
         raise
-    send = _Send(provider, recipient, request, claims, windows, is_probe)
+    send = _CountedSend(provider, recipient, request, claims, windows, is_probe)
     if request is None or is_probe or not conf.hide_unknown_contacts:
-        send.at_once()
-    elif not after_response.run(request, send.later, lasting=conf.send_floor):
+        send.make()
+    elif not after_response.run(request, send.make_as_job, lasting=conf.send_floor):
         fixed_windows.settle(windows, give_back=claims)
         raise ProviderUnavailable("too many sends wait", may_depend_on_contact=False)
     wait = _wait_after_send(cooldown)
@@ -81,8 +79,8 @@ def require_sent(login: Login) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Send:
-    """A send that is counted already."""
+class _CountedSend:
+    """A send that is counted already, but not made."""
 
     provider: Provider
     recipient: str
@@ -92,8 +90,8 @@ class _Send:
     is_probe: bool
     id: str = field(default_factory=partial(token_urlsafe, 16))
 
-    def at_once(self) -> None:
-        """Send. Uncount a failed send if the page shows the failure to the visitor."""
+    def make(self) -> None:
+        """Send. Uncount a failed send if a page shows the failure to the visitor."""
         try:
             _send(self.provider, self.recipient, self.request)
         except ContactUnknown:
@@ -108,13 +106,13 @@ class _Send:
             )
             raise
         # Also after a failure that may depend on the contact. Otherwise the next
-        # request for a code would show it.
+        # request for a code would show that failure.
         self._close_circuit()
 
-    def later(self) -> None:
-        """Send as a job. The failure is in the log, and the code page will show it."""
+    def make_as_job(self) -> None:
+        """Send. The log has the failure already, and the code page will show it."""
         with suppress(ProviderError):
-            self.at_once()
+            self.make()
 
     def _close_circuit(self) -> None:
         if self.is_probe:
@@ -146,6 +144,13 @@ def _send(provider: Provider, recipient: str, request: HttpRequest | None) -> No
         signals.code_sent.send_robust(
             type(provider), recipient=recipient, request=request
         )
+
+
+def _held_back(recipient: str, request: HttpRequest | None, wait: int) -> SendResult:
+    """Return the result of a request that came within the cooldown."""
+    events.SEND_HELD_BACK.log(recipient=recipient)
+    send_id = _last_send(recipient, request)
+    return SendResult(is_sent=False, resend_in=wait, send_id=send_id)
 
 
 def _last_send(recipient: str, request: HttpRequest | None) -> str:
