@@ -167,6 +167,22 @@ def test_a_login_that_a_receiver_refuses_leaves_no_session(
     assert "sessionid" not in visitor.cookies
 
 
+@committing
+@pytest.mark.parametrize("engine", ["db", "signed_cookies"])
+def test_a_login_that_a_receiver_refuses_leaves_the_session_as_it_was(
+    client, settings, code, refusal, engine
+):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    session = client.session
+    session["cart"] = 7
+    session.save()
+    client.cookies["sessionid"] = session.session_key
+
+    type_code(client, code)
+
+    assert dict(client.session) == {"cart": 7}
+
+
 class RefusingBackend(PiggyBackend):
     def update_user(self, request, user, identity):
         raise LoginRefused("of a test")
