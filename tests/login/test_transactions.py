@@ -170,17 +170,17 @@ def test_a_login_that_a_receiver_refuses_leaves_no_session(
 @committing
 @pytest.mark.parametrize("engine", ["db", "signed_cookies"])
 def test_a_login_that_a_receiver_refuses_leaves_the_session_as_it_was(
-    client, settings, code, refusal, engine
+    visitor, settings, piggy_sandbox, refusal, engine
 ):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
-    session = client.session
+    session = visitor.session
     session["cart"] = 7
     session.save()
-    client.cookies["sessionid"] = session.session_key
+    visitor.cookies["sessionid"] = session.session_key
 
-    type_code(client, code)
+    log_in(visitor, piggy_sandbox)
 
-    assert dict(client.session) == {"cart": 7}
+    assert dict(visitor.session) == {"cart": 7}
 
 
 class RefusingBackend(PiggyBackend):
