@@ -13,8 +13,7 @@ from tests.state_machine.browsing import Outcome
 class Trouble:
     """One failure of the API, and what visitors see of it."""
 
-    send: Outcome | None = Outcome.SENT
-    """None if nobody knows whether a code was sent. Visitors see that it was."""
+    send: Outcome = Outcome.SENT
     check: Outcome | None = None
     """None leaves it to the code."""
     switches: Mapping[str, Any] = field(default_factory=dict)
@@ -37,11 +36,11 @@ def _open(**switches):
 
 def _hidden(**switches):
     """Return a failure that looks like "sent", since it may depend on the contact."""
-    return Trouble(send=None, check=Outcome.UNAVAILABLE, switches=switches)
+    return Trouble(check=Outcome.UNAVAILABLE, switches=switches)
 
 
-def _verdict(*, send, **switches):
-    return Trouble(send=send, check=Outcome.REJECTED, switches=switches)
+def _verdict(**switches):
+    return Trouble(check=Outcome.REJECTED, switches=switches)
 
 
 TROUBLES = {
@@ -53,8 +52,8 @@ TROUBLES = {
     ),
     "contact gone": _plain(gives_token=False, error_code=55031),
     "token expired": _plain(gives_token=False, error_code=3000),
-    "invalid input": _verdict(send=None, error_code=1003),
-    "no such code": _verdict(send=Outcome.SENT, error_code=13010),
+    "invalid input": _verdict(error_code=1003),
+    "no such code": _verdict(error_code=13010),
     "no portal": _open(error_code=55032),
     "inactive account": _open(error_code=7002, error_status=200),
     "no access": _open(error_code=7011),
@@ -67,7 +66,7 @@ TROUBLES = {
     "no data": _hidden(fault=Fault.NO_DATA),
     "empty": _hidden(fault=Fault.EMPTY),
     "redirect": _hidden(fault=Fault.REDIRECT),
-    "no answer": Trouble(send=None, check=Outcome.UNAVAILABLE, answers=False),
+    "no answer": Trouble(check=Outcome.UNAVAILABLE, answers=False),
     "key refused": Trouble(
         send=Outcome.UNAVAILABLE, check=Outcome.UNAVAILABLE, takes_key=False
     ),
