@@ -69,6 +69,7 @@ def get_with_expiry(
         raise ContactUnknown("an anonymous user is not a contact")
     provider = get_provider()
     if _fetch_now(_waiting.fetches, (provider.name, user.pk)):
+        # The fetch of the login is as new as a refresh.
         refresh = False
     cached = None if refresh else cache.find(user.pk, provider.name)
     if cached and not cached.is_due:
@@ -100,7 +101,7 @@ _waiting = _Waiting()
 
 
 def _fetch_now(fetches: dict[Any, Callable[[], None]], key: Any) -> bool:
-    """Begin the fetch of a login, unless it has begun. Return whether."""
+    """Make the fetch of a login, unless it has begun. Return whether it was made."""
     fetch = fetches.pop(key, None)
     if fetch:
         fetch()
@@ -112,9 +113,10 @@ class LoginFetch:
     Fetches the token of a user who logs in, after the response to the login.
 
     Create it before the transaction of the login begins. The statement that records the
-    login writes `columns`. They take the lease. So whoever asks for the token before it
-    is fetched waits for this fetch. Only the thread of the login cannot wait, because
-    the fetch waits for its response. If this thread asks, it fetches at once.
+    login writes `columns`, which take the lease. So whoever asks for the token before
+    it is fetched waits for this fetch. Only the thread of the login cannot wait,
+    because the fetch waits for the response of this thread. If this thread asks for the
+    token, it makes the fetch at once.
     """
 
     def __init__(self) -> None:
@@ -135,6 +137,7 @@ class LoginFetch:
             return
         name = self._provider.name
         contact = contacts.read_with(user, name) if self._lease_until else None
+        # The job runs in another thread, so it gets the dictionary of this one.
         fetches, key = _waiting.fetches, (name, user.pk)
         fetches[key] = partial(self._fetch, self._provider, user.pk, contact)
         if not after_response.run(request, partial(_fetch_now, fetches, key)):

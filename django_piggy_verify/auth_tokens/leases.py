@@ -92,8 +92,8 @@ def resumed(contact: Contact) -> Lease | None:
     A lease has to last as long as the call. So it is taken again if much of its time is
     over. Return None if the row has changed since `contact` was read.
     """
-    late = timezone.now() + timedelta(seconds=_ENOUGH * conf.timeout)
-    if contact.fetch_until is not None and contact.fetch_until > late:
+    needed = timezone.now() + timedelta(seconds=_ENOUGH * conf.timeout)
+    if contact.fetch_until is not None and contact.fetch_until > needed:
         return Lease(contact, contact.fetch_until)
     return take(contact)
 

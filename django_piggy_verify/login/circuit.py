@@ -41,15 +41,19 @@ class Circuit:
         try:
             return fixed_windows.take(claims, unless=[self._state]), False
         except Exhausted as refusal:
-            waits = dict(refusal.waits)
-            wait = waits.pop(self._state.limit, None)
+            wait = refusal.waits.get(self._state.limit)
             if wait is None:
                 raise
-        if waits or not self._may_probe(wait):
+        # If the clock was set back, both rows would last for too long.
+        is_stuck = wait > 2 * OPEN_FOR
+        probe = [] if is_stuck else [self._probe]
+        try:
+            return fixed_windows.take([*claims, *probe]), True
+        except Exhausted:
+            # It is too early for a probe, or a limit would refuse the send anyway.
             raise ProviderUnavailable(
                 "the circuit is open", may_depend_on_contact=False
-            )
-        return fixed_windows.take(claims), True
+            ) from None
 
     def open_after(
         self, failed: Claim, *, windows: Windows, give_back: Sequence[Claim]
@@ -57,7 +61,7 @@ class Circuit:
         """
         Open the circuit after a send has failed, and uncount this send.
 
-        `failed` is exhausted in the same transaction.
+        The same transaction exhausts `failed`, the claim that stores the failure.
         """
         fixed_windows.exhaust(
             [self._state, failed], windows=windows, give_back=give_back
@@ -65,12 +69,12 @@ class Circuit:
         events.CIRCUIT_OPENED.log(seconds=OPEN_FOR)
 
     def close(self) -> None:
-        """Close the circuit after a probe without a failure that is shown."""
+        """Close the circuit after a probe, and log this."""
         self.forget()
         events.CIRCUIT_CLOSED.log()
 
     def forget(self) -> None:
-        """Forget that the circuit was opened, in case it was. Nothing is logged."""
+        """Close the circuit if it is open, without a probe. Nothing is logged."""
         fixed_windows.settle({}, clear=[self._state, self._probe])
 
     @property
@@ -88,14 +92,3 @@ class Circuit:
         """The claim that is exhausted while it is too early for another probe."""
         rate = Rate(1, PROBE_EVERY)
         return fixed_windows.claim("circuit_probe", self.provider, rate=rate)
-
-    def _may_probe(self, wait: int) -> bool:
-        """Return whether this caller is the one that may try, `wait` s too early."""
-        # If the clock was set back, the circuit would stay open for too long.
-        if wait > 2 * OPEN_FOR:
-            return True
-        try:
-            fixed_windows.take([self._probe])
-        except Exhausted:
-            return False
-        return True

@@ -100,6 +100,7 @@ class Login:
     @property
     def is_send_recent(self) -> bool:
         """Whether the last send may be under way, so that its failure is not known."""
+        # A send may wait for a thread before its call, which takes up to the timeout.
         is_young = time.time() < self.sent_at + 2 * conf.timeout
         return bool(self.send_id) and is_young
 

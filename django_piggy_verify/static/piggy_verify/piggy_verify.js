@@ -3,7 +3,7 @@
 "use strict";
 {
   const PATIENCE = 30_000; // Milliseconds: two calls of the API take less.
-  const QUESTIONS = [4_000, 12_000]; // Milliseconds: most failures are known by then.
+  const ASK_AFTER = [4_000, 12_000]; // Milliseconds: most failures are known by then.
 
   const inWords = (number, unit) =>
     new Intl.NumberFormat(document.documentElement.lang || undefined, {
@@ -37,10 +37,11 @@
     const askWhetherSent = async () => {
       const headers = { Accept: "application/json" };
       const { status } = await fetch(form.action, { headers });
+      // The answer to a form that is under way shows the failure too.
       const isBusy = document.querySelector("[aria-disabled]");
       if (status === 503 && !isBusy) location.assign(form.action);
     };
-    for (const wait of QUESTIONS) {
+    for (const wait of ASK_AFTER) {
       // Without an answer, the next press of a button shows the failure.
       setTimeout(() => askWhetherSent().catch(() => {}), wait);
     }
