@@ -38,6 +38,7 @@ from playwright.sync_api import (
 )
 
 from tests.example.demo import PATIENCE, Demo, free_port, running_demo
+from tests.waiting import wait_until
 
 LAUNCH: dict[str, Any] = {
     "executable_path": shutil.which("chromium") or "chromium",
@@ -163,11 +164,9 @@ class Visitor:
 
     def wait_for_failed_send(self) -> None:
         """Wait until the failure of the last send is known. The page stays."""
-        deadline = time.monotonic() + PATIENCE
         url, headers = f"{self.shop.url}login/code/", {"Accept": "application/json"}
-        while self.page.request.get(url, headers=headers).status != 503:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        get = self.page.request.get
+        wait_until(lambda: get(url, headers=headers).status == 503)
 
     def reload_until(self, selector: str) -> None:
         """Reload the page until it shows the selector."""

@@ -25,6 +25,7 @@ from tests.documentation import openapi
 from tests.documentation.openapi import DOCUMENT, Answer
 from tests.example.demo import PATIENCE, Demo, running_demo, taken_port
 from tests.steps import ADDRESS, JSON, STRANGER, UNLIMITED
+from tests.waiting import wait_until
 
 if "PIGGY_VERIFY_REQUIRE_SERVICES" not in os.environ:
     pytest.importorskip("schemathesis")
@@ -149,12 +150,9 @@ class Visitor:
         return self
 
     def read_failure(self) -> Any:
-        """Read the state of the login until the failure of the send is known."""
-        deadline = time.monotonic() + PATIENCE
-        while (answer := self.send("readLogin")).status_code != 503:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        return answer
+        """Read the state of the login once the failure of the send is known."""
+        wait_until(lambda: self.send("readLogin").status_code == 503)
+        return self.send("readLogin")
 
     def asked_in_vain(self) -> Self:
         self.in_an_outage().ask()
