@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-PATIENCE = 20
+PATIENCE = 60
+"""Seconds after which a test fails. Much shorter waits are normal."""
 
 
 def wait_until(look):

@@ -23,7 +23,7 @@ from playwright.sync_api import expect
 
 from tests.browser import states
 from tests.documentation import pages
-from tests.example.demo import PATIENCE
+from tests.waiting import PATIENCE
 
 KEPT = "login/?next=%2F%3Fkept"
 LATER = 4102444800  # in 2100, since a clock can be paused in the future only

@@ -37,8 +37,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.example.demo import PATIENCE, Demo, free_port, running_demo
-from tests.waiting import wait_until
+from tests.example.demo import Demo, free_port, running_demo
+from tests.waiting import PATIENCE, wait_until
 
 LAUNCH: dict[str, Any] = {
     "executable_path": shutil.which("chromium") or "chromium",

@@ -23,9 +23,9 @@ from hypothesis import HealthCheck, settings, strategies as st
 
 from tests.documentation import openapi
 from tests.documentation.openapi import DOCUMENT, Answer
-from tests.example.demo import PATIENCE, Demo, running_demo, taken_port
+from tests.example.demo import Demo, running_demo, taken_port
 from tests.steps import ADDRESS, JSON, STRANGER, UNLIMITED
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 if "PIGGY_VERIFY_REQUIRE_SERVICES" not in os.environ:
     pytest.importorskip("schemathesis")

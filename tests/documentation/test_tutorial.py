@@ -19,6 +19,7 @@ from docutils import nodes
 
 from tests.documentation import pages
 from tests.example import demo
+from tests.processes import process
 
 PORT = "127.0.0.1:8000"
 VENV = "python3 -m venv .venv"
@@ -92,22 +93,15 @@ class Reader:
         """Yield a browser while the server runs."""
         assert self.is_to_serve
         serve = f"exec {SERVE} --noreload {self.host}"
-        with (
-            self.console.open("wb") as output,
-            subprocess.Popen(
-                ["bash", "-c", f"{self.shell}; {serve}"],
-                cwd=self.folder,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            ) as process,
-        ):
+        command = ["bash", "-c", f"{self.shell}; {serve}"]
+        with process(
+            command, self.console, cwd=self.folder, env=environment()
+        ) as started:
             try:
-                demo.Demo(process, self.console).wait_for(r"(Quit the server)")
+                demo.Demo(started, self.console).wait_for(r"(Quit the server)")
                 yield Browser(self)
             finally:
-                process.kill()
+                started.kill()
 
 
 class Browser:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 import django_piggy_verify
+from tests.processes import process
+from tests.waiting import PATIENCE
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 PACKAGE = Path(django_piggy_verify.__file__).parents[1]
-PATIENCE = 60
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
@@ -90,20 +91,12 @@ class Demo:
 def running_demo(folder: Path, *options: str, **variables: str) -> Iterator[Demo]:
     console = folder / "console.txt"
     command = [sys.executable, str(EXAMPLE / "manage.py"), "demo", *options]
-    with (
-        console.open("wb") as output,
-        subprocess.Popen(
-            command,
-            env=environment(folder, **variables),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
+    small = environment(folder, **variables)
+    with process(command, console, env=small) as started:
         try:
-            yield Demo(process, console)
+            yield Demo(started, console)
         finally:
-            process.kill()
+            started.kill()
 
 
 @contextmanager

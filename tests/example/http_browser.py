@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import requests
 
-PATIENCE = 60
+from tests.waiting import PATIENCE
 
 
 def new_browser() -> requests.Session:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,9 +12,10 @@ import requests
 from django.db import connection
 
 from django_piggy_verify.models import Tally
-from tests.example.demo import PATIENCE, free_port
+from tests.example.demo import free_port
 from tests.example.http_browser import new_browser
-from tests.waiting import mailed_code, wait_until
+from tests.processes import process, wait_for_server
+from tests.waiting import PATIENCE, mailed_code, wait_until
 
 ROOT = Path(__file__).parents[2]
 WSGI = "tests.shapes.wsgi:application"
@@ -47,16 +47,6 @@ class Server:
         self.port = port
         self.url = f"http://127.0.0.1:{port}/"
         self.console = console
-
-    def wait(self):
-        """Wait until the server responds."""
-
-        def responds():
-            assert self.process.poll() is None, self.console.read_text()
-            with suppress(OSError):
-                return requests.get(f"{self.url}members/", timeout=PATIENCE).ok
-
-        wait_until(responds)
 
     def worker(self):
         """Return the id of the process that responds to requests."""
@@ -100,20 +90,11 @@ def running_server(name, folder, sandbox_url, options=(), **settings):
         "SANDBOX": sandbox_url,
         "SERVER_SETTINGS": json.dumps(settings),
     }
-    with (
-        console.open("wb") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", module, *options, *words],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        server = Server(process, port, console)
+    command = [sys.executable, "-m", module, *options, *words]
+    with process(command, console, cwd=ROOT, env=environment) as started:
+        server = Server(started, port, console)
         try:
-            server.wait()
+            wait_for_server(started, f"{server.url}members/", console=console)
             yield server
         finally:
             server.kill()

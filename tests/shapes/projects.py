@@ -2,19 +2,17 @@
 
 import os
 import re
-import subprocess
 import sys
-import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 from django.db import connection
 
 from tests.documentation import pages
-from tests.example.demo import PACKAGE, PATIENCE, free_port
+from tests.example.demo import PACKAGE, free_port
 from tests.example.http_browser import get, new_browser, submit
+from tests.processes import process, wait_for_server
 from tests.waiting import mailed_code
 
 SERVERS = ["DATABASE", "PGHOST", "PGUSER", "PGPASSWORD"]
@@ -58,14 +56,8 @@ class Project:
         self.console = console
 
     def wait(self):
-        """Wait until the project responds, or fail with its output."""
-        deadline = time.monotonic() + PATIENCE
-        with new_browser() as browser:
-            while self.process.poll() is None and time.monotonic() < deadline:
-                with suppress(OSError):
-                    return get(browser, f"{self.url}count/").raise_for_status()
-                time.sleep(0.05)
-        return pytest.fail(f"no answer:\n{self.console.read_text()}")
+        """Wait until the project responds."""
+        wait_for_server(self.process, f"{self.url}count/", console=self.console)
 
 
 class Projects(ExitStack):
@@ -122,21 +114,12 @@ def running_project(shape, folder, sandbox_url):
         "DJANGO_SUPERUSER_EMAIL": BOSS,
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
     }
-    with (
-        console.open("wb") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.shapes.serve", shape.server, port],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
+    command = [sys.executable, "-m", "tests.shapes.serve", shape.server, port]
+    with process(command, console, cwd=folder, env=environment) as started:
         try:
-            yield Project(process, f"http://127.0.0.1:{port}{shape.prefix}/", console)
+            yield Project(started, f"http://127.0.0.1:{port}{shape.prefix}/", console)
         finally:
-            process.terminate()
+            started.terminate()
 
 
 def drop_databases(stem):
