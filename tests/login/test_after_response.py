@@ -52,6 +52,13 @@ def request_(rf):
     return rf.get("/")
 
 
+@pytest.fixture(params=[True, False], ids=["thread", "close"])
+def background(request, settings):
+    """Run jobs in threads, and then in ``request.close``."""
+    settings.PIGGY_VERIFY_BACKGROUND = request.param
+    return request.param
+
+
 @pytest.fixture
 def impatient(monkeypatch):
     monkeypatch.setattr(after_response, "PATIENCE", 0.05)
@@ -81,11 +88,9 @@ def test_a_request_that_is_never_closed_has_its_job_run(pool, impatient, request
     assert job.is_done.wait(5)
 
 
-@pytest.mark.parametrize("background", [True, False])
 def test_a_request_that_is_closed_twice_has_its_job_run_once(
-    pool, request_, settings, background
+    pool, request_, background
 ):
-    settings.PIGGY_VERIFY_BACKGROUND = background
     job = Job()
     after_response.run(request_, job)
 
@@ -116,11 +121,7 @@ def test_the_files_of_the_request_are_closed_as_well(pool, request_):
     assert file.closed
 
 
-@pytest.mark.parametrize("background", [True, False])
-def test_a_job_runs_in_the_language_of_its_request(
-    pool, request_, settings, background
-):
-    settings.PIGGY_VERIFY_BACKGROUND = background
+def test_a_job_runs_in_the_language_of_its_request(pool, request_, background):
     job = Job()
     with translation.override("nl"):
         after_response.run(request_, job)
@@ -131,11 +132,7 @@ def test_a_job_runs_in_the_language_of_its_request(
     assert [language for _, language in job.runs] == ["nl"]
 
 
-@pytest.mark.parametrize("background", [True, False])
-def test_a_job_has_the_context_variables_of_its_request(
-    pool, request_, settings, background
-):
-    settings.PIGGY_VERIFY_BACKGROUND = background
+def test_a_job_has_the_context_variables_of_its_request(pool, request_, background):
     variable: ContextVar[str] = ContextVar("variable")
     found = []
     token = variable.set("of the request")
@@ -148,9 +145,7 @@ def test_a_job_has_the_context_variables_of_its_request(
     assert found == ["of the request"]
 
 
-@pytest.mark.parametrize("background", [True, False])
-def test_the_error_of_a_job_is_logged(pool, request_, settings, caplog, background):
-    settings.PIGGY_VERIFY_BACKGROUND = background
+def test_the_error_of_a_job_is_logged(pool, request_, caplog, background):
     after_response.run(request_, Job(RuntimeError("of a test")))
 
     request_.close()
@@ -161,11 +156,9 @@ def test_the_error_of_a_job_is_logged(pool, request_, settings, caplog, backgrou
     assert str(record.exc_info[1]) == "of a test"
 
 
-@pytest.mark.parametrize("background", [True, False])
 def test_a_job_runs_although_the_request_cannot_be_closed(
-    pool, patient, request_, settings, background
+    pool, patient, request_, background
 ):
-    settings.PIGGY_VERIFY_BACKGROUND = background
     request_._files = None
     job = Job()
     after_response.run(request_, job)
@@ -192,11 +185,9 @@ def test_a_job_without_room_is_refused(pool, request_, caplog):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("background", [True, False])
 def test_the_job_of_a_visitor_who_has_disconnected_runs(
-    pool, patient, async_rf, settings, background
+    pool, patient, async_rf, background
 ):
-    settings.PIGGY_VERIFY_BACKGROUND = background
     job = Job()
     after_response.run(async_rf.get("/"), job)
 
@@ -334,11 +325,9 @@ def test_the_job_is_over_when_the_test_client_returns(client, pool, settings):
     assert [thread for thread, _ in job.runs] == [HERE]
 
 
-@pytest.mark.parametrize("background", [True, False])
 def test_only_in_the_thread_of_the_request_a_job_lasts_a_minimum_time(
-    pool, request_, settings, monkeypatch, background
+    pool, request_, monkeypatch, background
 ):
-    settings.PIGGY_VERIFY_BACKGROUND = background
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     after_response.run(request_, Job(), lasting=60)
