@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from io import BytesIO
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import request_finished
-from django.db import connection
+from django.db import connection, connections
 from django.http import HttpResponse
 from django.urls import path
 from django.utils import translation
@@ -268,6 +269,25 @@ def test_with_a_database_in_memory_a_job_runs_in_the_thread_of_the_request(
     monkeypatch.setattr(connection, "is_in_memory_db", lambda: True, raising=False)
 
     assert runs_here(request_)
+
+
+@pytest.mark.django_db
+def test_a_thread_that_closes_the_request_uses_its_connection_only_for_the_job(
+    request_, settings
+):
+    settings.PIGGY_VERIFY_BACKGROUND = False
+    used = []
+    after_response.run(request_, lambda: used.append(connections["default"]))
+
+    def close():
+        own = connections["default"]
+        request_.close()
+        return own is connections["default"]
+
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(close).result()
+    assert used == [connections["default"]]
+    assert not connections["default"].allow_thread_sharing
 
 
 @pytest.fixture
