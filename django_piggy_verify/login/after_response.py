@@ -51,11 +51,11 @@ def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
     """
     if not _may_use_threads(request):
         opened = connections.all(initialized_only=True)
-        job = partial(_run_here, _in_this_context(job), lasting, opened)
+        job = partial(_run_at_close, _in_this_context(job), lasting, opened)
         _call_at_close(request, job)
         return True
     is_sent = Event()
-    job = partial(_run_when, is_sent, job)
+    job = partial(_run_in_thread, is_sent, job)
     if not thread_pool.put(_in_this_context(job)):
         events.BACKLOG_FULL.log(maximum=thread_pool.THREADS + thread_pool.WAITING)
         return False
@@ -64,7 +64,11 @@ def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
 
 
 def _in_this_context(job: Job) -> Job:
-    """Return `job` with the language and the context variables of the caller."""
+    """
+    Return `job` with the language and the context variables of the caller.
+
+    The job that is returned logs its errors.
+    """
     return partial(copy_context().run, _run_logged, job, translation.get_language())
 
 
@@ -77,8 +81,8 @@ def _run_logged(job: Job, language: str | None) -> None:
         events.JOB_FAILED.log(exc_info=True)
 
 
-def _run_when(is_sent: Event, job: Job) -> None:
-    """Run `job` in a thread, with the database connections as in a request."""
+def _run_in_thread(is_sent: Event, job: Job) -> None:
+    """Run `job` in a thread. Close old connections as before and after a request."""
     is_sent.wait(PATIENCE)
     close_old_connections()
     try:
@@ -87,18 +91,20 @@ def _run_when(is_sent: Event, job: Job) -> None:
         close_old_connections()
 
 
-def _run_here(job: Job, lasting: float, opened: Sequence[BaseDatabaseWrapper]) -> None:
+def _run_at_close(
+    job: Job, lasting: float, opened: Sequence[BaseDatabaseWrapper]
+) -> None:
     """Run `job` in ``request.close``, with the database connections of the view."""
     started = time.monotonic()
     with ExitStack() as stack:
         for connection in opened:
-            stack.enter_context(_used_here(connection))
+            stack.enter_context(_used_in_this_thread(connection))
         job()
     time.sleep(max(0.0, lasting - (time.monotonic() - started)))
 
 
 @contextmanager
-def _used_here(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def _used_in_this_thread(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """
     Use this database connection of the view in this thread too.
 

@@ -182,7 +182,7 @@ class CodeView(LoginPage, FormPage):
         """
         Show the form, or return the state of the login in progress as JSON.
 
-        If the code could not be sent, show this instead.
+        If the code could not be sent, say so instead.
         """
         verification.require_sent(self.open_login)
         if prefers_json(request):

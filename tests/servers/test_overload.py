@@ -14,7 +14,6 @@ HANGS = 60
 VISITORS = 500
 ROOM = THREADS + WAITING
 
-
 FILLER = "x" * 64 * 1024
 """Posted each time, so that the memory shows requests that are kept."""
 
