@@ -4,7 +4,7 @@ The signals, for audit logs and metrics. No signal carries a code or a token.
 Receivers are called with ``send_robust``. Django logs a receiver that fails, and the
 login goes on. Receivers run during the request, so keep them short. Only receivers of
 ``code_sent``, and of ``auth_token_fetched`` at a login, run after the response, in
-another thread.
+another thread. The `request` of ``code_sent`` has no ``POST`` and no body then.
 
 ``code_sent``
     The provider accepted a request to mail a code. Sender: the provider's class.

@@ -21,7 +21,7 @@ from django.core.signals import request_finished
 from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import receiver
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils import translation
 
 from django_piggy_verify import events
@@ -59,8 +59,19 @@ def run(request: HttpRequest, job: Job, *, lasting: float = 0) -> bool:
     if not thread_pool.put(_in_this_context(job)):
         events.BACKLOG_FULL.log(maximum=thread_pool.THREADS + thread_pool.WAITING)
         return False
-    _call_at_close(request, is_sent.set)
+    _call_at_close(request, partial(_begin, request, is_sent))
     return True
+
+
+def _begin(request: HttpRequest, is_sent: Event) -> None:
+    """
+    Let the job of `request` begin, without the body of the request.
+
+    A job that waits for a thread would keep the body in memory. It may be long.
+    """
+    request.POST = QueryDict()
+    request._body = b""
+    is_sent.set()
 
 
 def _in_this_context(job: Job) -> Job:

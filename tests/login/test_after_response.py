@@ -81,6 +81,17 @@ def test_a_job_runs_in_a_thread_once_the_response_is_closed(pool, patient, reque
     assert [thread for thread, _ in job.runs] != [HERE]
 
 
+def test_a_job_that_waits_keeps_no_body_in_memory(pool, rf):
+    request = rf.post("/", {"email": "ann@example.com"})
+    assert request.POST
+    after_response.run(request, Job())
+
+    request.close()
+
+    assert not request.POST
+    assert not request.body
+
+
 def test_a_request_that_is_never_closed_has_its_job_run(pool, impatient, request_):
     job = Job()
 
