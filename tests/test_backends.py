@@ -2,6 +2,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.db import connection, connections
 from django.http import HttpRequest
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from django_piggy_verify import backends
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import (
     LoginRefused,
@@ -572,6 +575,20 @@ def test_first_logins_at_once_make_one_user(settings):
         users = set(pool.map(prove, range(16)))
 
     assert users == {User.objects.get()} == {Contact.objects.get().user}
+
+
+def test_with_the_counts_in_another_database_the_contacts_are_locked_first(
+    prove, monkeypatch
+):
+    """After a read, SQLite does not wait for another process that writes."""
+    apart = SimpleNamespace(db_for_write=lambda model: model.__name__)
+    monkeypatch.setattr(backends, "router", apart)
+
+    with CaptureQueriesContext(connection) as captured:
+        prove()
+
+    of_contacts = (each["sql"] for each in captured if "_contact" in each["sql"])
+    assert next(of_contacts).startswith("UPDATE")
 
 
 def test_a_contact_that_the_project_stores_has_its_time_of_creation(db):
