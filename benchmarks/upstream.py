@@ -104,7 +104,7 @@ class Upstream:
         self._ask(f"delay {seconds}")
 
     def fail(self, *, is_down: bool) -> None:
-        """Answer all requests with status 503 from now on, or stop this."""
+        """Let the API answer with status 503 from now on, or let it work again."""
         self._ask(f"down {int(is_down)}")
 
     def _ask(self, command: str = "") -> Any:
@@ -212,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._succeed({"auth_token": TOKEN})
 
     def _wait_for_mail(self, address: str) -> None:
-        """Answer once there is a mail, and take it out of the mailbox."""
+        """Wait for a mail, and remove it from the mailbox."""
         mails = self.server.mails
         with self.server.news:
             if self.server.news.wait_for(lambda: address in mails, PATIENCE):

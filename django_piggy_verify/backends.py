@@ -1,7 +1,7 @@
 """
 The authentication backend, which returns the Django user for a right code.
 
-The five hooks decide which user a contact gets. `checking` checks the code.
+The five hooks decide which user a contact gets. `verification` checks the code.
 """
 
 from collections.abc import Callable

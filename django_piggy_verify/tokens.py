@@ -113,10 +113,10 @@ class LoginFetch:
     Fetches the token of a user who logs in, after the response to the login.
 
     Create it before the transaction of the login begins. The statement that records the
-    login writes `columns`, which take the lease. So whoever asks for the token before
-    it is fetched waits for this fetch. Only the thread of the login cannot wait,
-    because the fetch waits for the response of this thread. If this thread asks for the
-    token, it makes the fetch at once.
+    login writes `columns`, which take the lease. Other callers then wait for this fetch
+    and share its token. Only the thread of the login cannot wait, because the fetch
+    waits for the response of this thread. If this thread asks for the token, it makes
+    the fetch at once.
     """
 
     def __init__(self) -> None:

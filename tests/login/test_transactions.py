@@ -1,4 +1,4 @@
-"""What a right code decides is written in one transaction, after the call."""
+"""A login writes all its rows in one transaction, after the call to the API."""
 
 from contextlib import contextmanager
 

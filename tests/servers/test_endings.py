@@ -1,4 +1,4 @@
-"""What happens to the codes that are not sent yet when a server ends."""
+"""A server that is stopped first sends the codes that wait. A killed one does not."""
 
 import os
 import signal
