@@ -30,7 +30,9 @@ def put(job: Job) -> bool:
 
 class _Pool:
     """
-    Daemon threads that run jobs. They start when the first jobs come.
+    Daemon threads that run jobs. A new thread starts when no other thread is free.
+
+    So a quiet process has one thread, with one connection to the database.
 
     A `ThreadPoolExecutor` would let any number of jobs wait. It would also run a job
     that it has refused because it could not start a thread.
@@ -48,7 +50,7 @@ class _Pool:
         with self._lock:
             if self._is_over or self._unfinished == THREADS + WAITING:
                 return False
-            if len(self._threads) < THREADS:
+            if self._unfinished == len(self._threads) < THREADS:
                 self._start_thread()
             if not self._threads:
                 return False

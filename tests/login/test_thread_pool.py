@@ -61,6 +61,14 @@ def test_there_is_room_again_after_a_job(pool, job):
         assert is_done.wait(PATIENCE)
 
 
+def test_one_thread_runs_the_jobs_that_come_one_after_the_other(pool):
+    for _ in range(THREADS):
+        thread_pool.put(do_nothing)
+        wait_until(lambda: pool._unfinished == 0)
+
+    assert len(pool._threads) == 1
+
+
 def test_a_job_that_tries_to_end_its_thread_is_logged(pool, caplog):
     thread_pool.put(exit_thread)
 
