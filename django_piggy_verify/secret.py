@@ -1,9 +1,13 @@
 """
-A text whose `repr` is hidden.
+Texts, bytes and numbers whose `repr` is hidden.
 
 Tracebacks, debug pages and error reporters print the `repr` of every local variable.
 They do not show a secret that the program wraps as soon as it gets the secret.
 """
+
+from typing import Final
+
+_PLACEHOLDER: Final = "'**********'"
 
 
 class Secret(str):
@@ -13,4 +17,34 @@ class Secret(str):
 
     def __repr__(self) -> str:
         """Return a placeholder."""
-        return "'**********'"
+        return _PLACEHOLDER
+
+
+class SecretBytes(bytes):
+    """A `bytes` with a hidden `repr`, and so with a hidden `str`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a placeholder."""
+        return _PLACEHOLDER
+
+
+class SecretInt(int):
+    """An `int` with a hidden `repr`, and so with a hidden `str`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a placeholder."""
+        return _PLACEHOLDER
+
+
+class SecretFloat(float):
+    """A `float` with a hidden `repr`, and so with a hidden `str`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a placeholder."""
+        return _PLACEHOLDER

@@ -6,6 +6,7 @@ use only, because `requests` takes longer to import than the rest of the package
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -15,15 +16,17 @@ import urllib3
 
 from django_piggy_verify import __version__
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import ProviderUnavailable
+from django_piggy_verify.exceptions import ProviderRefused, ProviderUnavailable
 from django_piggy_verify.http.connections import progress, session
-from django_piggy_verify.secret import Secret
+from django_piggy_verify.secret import Secret, SecretBytes, SecretFloat, SecretInt
 
 MAX_BODY = 1024 * 1024
 """The maximum number of bytes of an answer, counted after decompression."""
 
 _CHUNK = 16 * 1024
 _MIDWAY = (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError)
+_OWN_HEADERS = {"authorization", "host", "content-length"}
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 _LEAST = 0.001  # urllib3 accepts only positive time-outs
 
 
@@ -35,31 +38,38 @@ class Answer:
     """The HTTP status."""
 
     body: object
-    """The parsed JSON with its texts as `Secret`, or None if it is not JSON."""
+    """The parsed JSON with hidden texts and numbers, or None if it is not JSON."""
 
 
-def call(
+def call(  # noqa: PLR0913  the parts of an HTTP request
     method: str,
     url: str,
     *,
     bearer: Secret | None = None,
     timeout: float,
-    **body: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
+    json: Mapping[str, object] | None = None,
+    data: Mapping[str, str] | None = None,
 ) -> Answer:
     """
     Make one call and return its status and parsed body, whatever the status is.
 
     `timeout` is the number of seconds for the whole call, without the resolver's
-    look-up of the host name. `body` is either ``json=`` or ``data=`` (a form).
-    Redirects are not followed. Nothing is taken from the environment: no proxy, no
-    ``.netrc``, no CA file.
+    look-up of the host name. The body is either `json`, written without white space, or
+    `data`, a form. `headers` add to the headers of this module, and replace those of
+    the same name. Redirects are not followed. Nothing is taken from the environment: no
+    proxy, no ``.netrc``, no CA file.
 
-    Raises ProviderUnavailable without a connection or a complete answer. Its
+    Raises ProviderRefused for a header that must not be sent. Raises
+    ProviderUnavailable without a connection or a complete answer. Its
     `may_depend_on_contact` is False if the request was never sent.
     """
+    every = _headers(bearer, headers or {}, is_json=json is not None)
     progress.is_request_out = None
     try:
-        with _send(method, url, bearer, timeout, body) as response:
+        body = data if json is None else _compact(json)
+        request = requests.Request(method, url, headers=every, data=body)
+        with _send(request, timeout) as response:
             return Answer(status=response.status_code, body=_parse(_read(response)))
     except Exception as error:  # noqa: BLE001  the libraries leave some errors unwrapped
         cause, is_out = _root_cause(error), _may_have_been_sent(error)
@@ -75,25 +85,47 @@ class _TooLarge(Exception):
     """The answer is longer than `MAX_BODY`."""
 
 
-def _send(
-    method: str,
-    url: str,
-    bearer: Secret | None,
-    timeout: float,
-    body: Mapping[str, Any],
-) -> requests.Response:
+def _headers(
+    bearer: Secret | None, further: Mapping[str, str], *, is_json: bool
+) -> dict[str, str]:
+    _require_harmless(further)
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": f"django-piggy-verify/{__version__}",
+        **further,
     }
+    if is_json:
+        headers["Content-Type"] = "application/json"
     if bearer is not None:
         headers["Authorization"] = Secret(f"Bearer {bearer}")
+    return headers
+
+
+def _require_harmless(headers: Mapping[str, str]) -> None:
+    """
+    Raise ProviderRefused unless these headers may be sent.
+
+    Source: RFC 9110, section 5.1 (names) and section 5.5 (values).
+    """
+    for name, value in headers.items():
+        is_ours = name.lower() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name)
+        if is_ours or not (value.isascii() and value.isprintable()):
+            raise ProviderRefused(
+                f"the header {name!r} must not be sent", may_depend_on_contact=False
+            )
+
+
+def _compact(content: Mapping[str, object]) -> SecretBytes:
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return SecretBytes(text.encode())
+
+
+def _send(request: requests.Request, timeout: float) -> requests.Response:
     proxies = {"http": conf.proxy, "https": conf.proxy} if conf.proxy else {}
-    # `Session.request` would also merge the settings of the session. It has none.
-    prepared = requests.Request(method, url, headers=headers, **body).prepare()
     return session().send(
-        prepared,
+        # `Session.request` would also merge the settings of the session. It has none.
+        request.prepare(),
         timeout=cast("Any", urllib3.Timeout(total=max(timeout, _LEAST))),
         verify=conf.ca_bundle or True,
         proxies=proxies,
@@ -114,7 +146,13 @@ def _read(response: requests.Response) -> bytes:
 def _parse(body: bytes) -> object:
     try:
         return _hidden(
-            json.loads(body, object_pairs_hook=_distinct, parse_constant=_not_a_number)
+            json.loads(
+                body,
+                object_pairs_hook=_distinct,
+                parse_int=SecretInt,
+                parse_float=SecretFloat,
+                parse_constant=_not_a_number,
+            )
         )
     except (ValueError, RecursionError):
         return None

@@ -37,7 +37,7 @@ def test_key_and_address_travel_as_the_vendor_documents(client, db, api):
     request = api.calls[0].request
     assert request.headers["Authorization"] == "Bearer test-api-key"
     assert request.headers["Accept"] == "application/json"
-    assert request.body == f'{{"email": "{ADDRESS}"}}'.encode()
+    assert request.body == f'{{"email":"{ADDRESS}"}}'.encode()
 
 
 @pytest.mark.parametrize(
