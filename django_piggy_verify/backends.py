@@ -1,7 +1,8 @@
 """
 The authentication backend, which returns the Django user for a right code.
 
-The five hooks decide which user a contact gets. `verification` checks the code.
+The six hooks decide which user a contact gets, and who may log in. `verification`
+checks the code.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import router
 from django.http import HttpRequest
 
-from django_piggy_verify import events, recipients, signals
+from django_piggy_verify import events, recipients, signals, tokens
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused
 from django_piggy_verify.login import (
@@ -26,7 +27,7 @@ from django_piggy_verify.login import (
 )
 from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Identity
+from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.secret import Secret
 
 
@@ -35,6 +36,7 @@ class _Admitted(NamedTuple):
 
     user: AbstractBaseUser
     is_new: bool
+    announce_token: Callable[[], None]
 
 
 class PiggyBackend(BaseBackend):
@@ -42,9 +44,10 @@ class PiggyBackend(BaseBackend):
     Finds the user of a contact by the provider's stable id, not by the address.
 
     To choose users in your own way, override `find_user`, `create_user`,
-    `adopt_user`, `update_user` and `can_log_in`. They run after the code was checked,
-    in the transaction that stores the contact. If another process stores the same
-    contact at the same time, the transaction is undone, and they run again.
+    `adopt_user`, `update_user`, `can_log_in` and `accepts_hint`. They run after the
+    code was checked, in the transaction that stores the contact. If another process
+    stores the same contact at the same time, the transaction is undone, and they run
+    again.
     The backend has no permissions, so keep `ModelBackend` in the settings too.
     """
 
@@ -79,19 +82,19 @@ class PiggyBackend(BaseBackend):
             checked = verification.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
-        user = self._store(request, checked.identity, checked.settle)
+        user = self._store(request, checked.proof, checked.settle)
         axes.remember_success(request, user, recipient)
         return user
 
     def admit(
-        self, request: HttpRequest | None, identity: Identity
+        self, request: HttpRequest | None, proved: Identity | Proof
     ) -> AbstractBaseUser:
         """
-        Return the user of the contact with this `identity`, whose code was right.
+        Return the user of the contact that a right code `proved`.
 
-        This is the second half of `authenticate`. The hooks run, the contact is
-        stored, and the signal `contact_verified` is sent. The method checks no code and
-        logs nobody in. Raises LoginRefused.
+        This is the second half of `authenticate`. The hooks run, the contact and the
+        token of a proof are stored, and the signal `contact_verified` is sent. The
+        method checks no code and logs nobody in. Raises LoginRefused.
         """
 
         def lock(error: BaseException | None) -> None:
@@ -99,7 +102,7 @@ class PiggyBackend(BaseBackend):
             if error is None:
                 contacts.lock()
 
-        return self._store(request, identity, lock)
+        return self._store(request, Proof.of(proved), lock)
 
     def get_user(  # type: ignore[override]
         self, user_id: Any
@@ -183,10 +186,26 @@ class PiggyBackend(BaseBackend):
         """
         return contacts.may_log_in(user)
 
+    def accepts_hint(
+        self,
+        request: HttpRequest | None,
+        user: AbstractBaseUser,
+        hint: str,
+    ) -> bool:
+        """
+        Return whether this user may log in although the vendor recommends a check.
+
+        `hint` is the vendor's word for the check, such as "face_liveness". Called only
+        if the vendor gave one. The default accepts every hint. If it is refused, a new
+        user is not stored, and no token is. After the login of an accepted user, the
+        signal `step_up_recommended` is sent.
+        """
+        return True
+
     def _store(
         self,
         request: HttpRequest | None,
-        identity: Identity,
+        proof: Proof,
         settle: Callable[[BaseException | None], None],
     ) -> AbstractBaseUser:
         """Store the contact of a right code, and settle the counts of the code."""
@@ -196,37 +215,39 @@ class PiggyBackend(BaseBackend):
             settle(None)
             if router.db_for_write(Tally) != router.db_for_write(Contact):
                 contacts.lock()
-            return self._admit(request, identity)
+            return self._admit(request, proof)
 
         try:
             admitted: _Admitted = transactions.run(
                 work,
-                committed=partial(self._announce, request, identity),
+                committed=partial(self._announce, request, proof),
                 undone=settle,
                 request=request,
             )
         except LoginRefused as refusal:
-            events.LOGIN_REFUSED.log(recipient=identity.email, reason=str(refusal))
+            recipient = proof.identity.email
+            events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
             raise
         return admitted.user
 
-    def _admit(self, request: HttpRequest | None, identity: Identity) -> _Admitted:
-        """Find or create the user, and store the contact."""
+    def _admit(self, request: HttpRequest | None, proof: Proof) -> _Admitted:
+        """Find or create the user, and store the contact and the token."""
+        identity = proof.identity
         columns, is_new = transactions.columns(request), False
         user = self.find_user(request, identity)
         if user is not None:
-            self._require_admission(request, user)
+            self._require_admission(request, user, proof.hint)
             contacts.record(user, identity, columns)
         elif user := self._user_to_adopt(identity):
-            self._require_admission(request, user)
+            self._require_admission(request, user, proof.hint)
             contacts.add(user, identity, columns)
             self.adopt_user(request, user, identity)
         else:
             user, is_new = self.create_user(request, identity), True
-            self._require_admission(request, user)
+            self._require_admission(request, user, proof.hint)
             contacts.add(user, identity, columns)
         self.update_user(request, user, identity)
-        return _Admitted(user, is_new)
+        return _Admitted(user, is_new, tokens.keep(user, proof))
 
     def _user_to_adopt(self, identity: Identity) -> AbstractBaseUser | None:
         """
@@ -242,22 +263,35 @@ class PiggyBackend(BaseBackend):
         return user
 
     def _announce(
-        self, request: HttpRequest | None, identity: Identity, admitted: _Admitted
+        self, request: HttpRequest | None, proof: Proof, admitted: _Admitted
     ) -> None:
         """Log and signal a right code, after everything was stored."""
-        user, is_new = admitted
+        user, is_new, announce_token = admitted
+        identity = proof.identity
         events.CONTACT_VERIFIED.log(
             recipient=identity.email, user_id=user.pk, is_new=is_new
         )
         signals.contact_verified.send_robust(
             type(self), user=user, identity=identity, is_new=is_new, request=request
         )
+        announce_token()
+        if proof.hint:
+            events.STEP_UP_RECOMMENDED.log(user_id=user.pk, hint=proof.hint)
+            signals.step_up_recommended.send_robust(
+                type(self),
+                user=user,
+                identity=identity,
+                hint=proof.hint,
+                request=request,
+            )
 
     def _require_admission(
-        self, request: HttpRequest | None, user: AbstractBaseUser
+        self, request: HttpRequest | None, user: AbstractBaseUser, hint: str
     ) -> None:
         if not self.can_log_in(request, user):
             raise LoginRefused("the user may not log in by code")
+        if hint and not self.accepts_hint(request, user, hint):
+            raise LoginRefused(f"the project refuses the hint {hint!r}")
 
 
 def identity_of(uid: str, email: str) -> Identity:

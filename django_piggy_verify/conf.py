@@ -61,21 +61,19 @@ class Conf:
         """
         The URL at which the client-credentials grant gets its tokens.
 
-        An example is ``https://api.piggy.eu/oauth/token``.
+        The page of the provider in the documentation names it.
         """
         return cast("str | None", _read("TOKEN_URL"))
 
     @property
-    def base_url(self) -> str:
+    def base_url(self) -> str | None:
         """
-        The URL of the API, without ``/contact-verification`` at the end.
+        The URL of the API, in place of the provider's own URL.
 
-        It must begin with ``https``. With ``DEBUG``, it may begin with ``http``, for
-        the sandbox.
+        The paths of the API's calls are added to it. It must begin with ``https``. With
+        ``DEBUG``, it may begin with ``http``, for the sandbox.
         """
-        return cast(
-            "str", _read("BASE_URL", "https://api.piggy.eu/api/v3/oauth/clients")
-        )
+        return cast("str | None", _read("BASE_URL"))
 
     @property
     def ca_bundle(self) -> str | None:
@@ -264,8 +262,9 @@ class Conf:
         """
         The keyword arguments of the provider's constructor.
 
-        For Piggy, ``{"name": ...}`` keeps the contacts of several accounts apart. Never
-        change the name of an account that is in use.
+        Every provider has the option ``name``, which keeps the contacts of several
+        accounts apart. Never change the name of an account that is in use. The page of
+        the provider in the documentation names the other options.
         """
         return cast("Mapping[str, Any]", _read("PROVIDER_OPTIONS", {}))
 

@@ -87,6 +87,11 @@ CONTACT_VERIFIED = Event(
     INFO,
     "The code for %(recipient)s was right: user %(user_id)s (new: %(is_new)s)",
 )
+STEP_UP_RECOMMENDED = Event(
+    "step_up_recommended",
+    INFO,
+    "The provider recommends a further check of user %(user_id)s: %(hint)s",
+)
 LIMIT_REACHED = Event(
     "limit_reached",
     WARNING,

@@ -7,6 +7,7 @@ The exceptions of this package, sorted by who must act.
     +-- CodeRejected             the person: type it again
     +-- ContactUnknown           nobody: answer as if sent
     +-- TooManyAttempts          the person: wait .retry_after seconds
+    +-- LoginRequired            the person: log in again
     +-- LoginRefused             nobody: this user may not log in this way
     +-- CodeRepeated             nobody: redirect as for the first request
     +-- ProviderError            .status .api_code; str() is safe to log
@@ -63,16 +64,24 @@ class TooManyAttempts(PiggyVerifyError):
         self.retry_after = retry_after
 
 
+class LoginRequired(PiggyVerifyError):
+    """There is no valid auth token, and only another login brings one."""
+
+
 class LoginRefused(PiggyVerifyError):
-    """The code was right, but no user may log in with it."""
+    """
+    The code was right, but no user may log in with it.
+
+    The settings or a hook refuse the user, or the vendor wants a second factor.
+    """
 
 
 class ProviderError(PiggyVerifyError):
     """
     The provider gave no verdict. ``str()`` names the cause and holds no secret.
 
-    `status` is the HTTP status and `api_code` the provider's own error number; each
-    is None if there was none. `may_depend_on_contact` is False only for failures
+    `status` is the HTTP status and `api_code` the provider's own error number or word;
+    each is None if there was none. `may_depend_on_contact` is False only for failures
     that affect every address in the same way. Such a failure can be shown to a
     visitor without telling contacts from strangers. `voids_token` is True if a
     cached auth token of the contact must not be used any more.
@@ -83,7 +92,7 @@ class ProviderError(PiggyVerifyError):
         cause: str,
         *,
         status: int | None = None,
-        api_code: int | None = None,
+        api_code: int | str | None = None,
         may_depend_on_contact: bool = True,
         voids_token: bool = False,
     ) -> None:

@@ -18,7 +18,7 @@ from django_piggy_verify.exceptions import ContactUnknown
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import PortalProvider
-from django_piggy_verify.providers.calls import logged_call
+from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.secret import Secret
 
 
@@ -33,8 +33,6 @@ def get_portal_url(user: AbstractBaseUser | AnonymousUser) -> str:
     Raises ContactUnknown if the user is not a contact, or not any more. The cached auth
     token is then deleted. Raises ProviderRefused or ProviderUnavailable if the
     provider gives no URL. Raises ImproperlyConfigured if it has no portal.
-
-    Source: GET contacts-portal/auth-url, Piggy API v3.
     """
     return str(fetch(user))
 

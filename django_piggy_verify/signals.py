@@ -16,6 +16,10 @@ another thread. The `request` of ``code_sent`` has no ``POST`` and no body then.
     A code was right, and its user was found or created. Everything is committed.
     Sender: the backend's class. `user`, `identity`, `is_new` (whether the user was
     created now), `request`.
+``step_up_recommended``
+    A code was right, and the provider recommends a further check of the person. Sent
+    after ``contact_verified``. Sender: the backend's class. `user`, `identity`, `hint`
+    (the provider's word for the check), `request`.
 ``limit_reached``
     A limit refused an attempt. Sender: the `TooManyAttempts` class.
     `limit` (its name), `recipient`, `retry_after` (seconds), `request`.
@@ -31,5 +35,6 @@ from django.dispatch import Signal
 code_sent = Signal()
 code_rejected = Signal()
 contact_verified = Signal()
+step_up_recommended = Signal()
 limit_reached = Signal()
 auth_token_fetched = Signal()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from threading import local
-from typing import Any
+from typing import Any, NoReturn
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -16,16 +16,22 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router, transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from django_piggy_verify import events
 from django_piggy_verify.auth_tokens import cache, fetching, leases
 from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import ContactUnknown, ProviderError
+from django_piggy_verify.exceptions import (
+    ContactUnknown,
+    LoginRequired,
+    ProviderError,
+)
 from django_piggy_verify.login import after_response, contacts
-from django_piggy_verify.models import Contact
+from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import TokenProvider
+from django_piggy_verify.providers.base import Proof, Provider, TokenProvider
+from django_piggy_verify.traits import traits_of
 
 
 def get_auth_token(
@@ -45,11 +51,13 @@ def get_auth_token(
     Inside a transaction of the caller, only the threads of one process share a
     request. Tokens that other processes store are not seen there.
 
+    With some providers, the token comes with the code of a login, and only another
+    login brings a new one. Without a valid token, or with `refresh`, LoginRequired is
+    raised there.
+
     Raises ContactUnknown if the user is not a contact, or not any more. Raises
     ProviderRefused or ProviderUnavailable if there is neither a new token nor a
     valid old one. Raises ImproperlyConfigured if the provider has no tokens.
-
-    Source: GET contact-verification/auth-token/{contact_uuid}, Piggy API v3.
     """
     return str(get_with_expiry(user, refresh=refresh).token)
 
@@ -75,7 +83,7 @@ def get_with_expiry(
     if cached and not cached.is_due:
         return cached
     if not isinstance(provider, TokenProvider):
-        raise ImproperlyConfigured(f"{conf.provider} hands out no auth tokens")
+        return cached or _require_login(provider, user.pk)
     try:
         if cached:
             return fetching.fetch_unless_busy(provider, user.pk) or cached
@@ -87,6 +95,40 @@ def get_with_expiry(
             raise
     events.AUTH_TOKEN_KEPT.log(until=cached.expires_at)
     return cached
+
+
+def _require_login(provider: Provider, user_id: Any) -> NoReturn:
+    if not traits_of(provider).issues_tokens:
+        raise ImproperlyConfigured(f"{conf.provider} hands out no auth tokens")
+    fetching.find_contact(user_id, provider)
+    raise LoginRequired("only another login brings an auth token")
+
+
+def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
+    """
+    Store the token of a `proof`, whose contact is stored. Return how to announce it.
+
+    Call the result after the commit. A token that cannot be stored is logged, and the
+    login goes on.
+    """
+    if proof.tokens is None:
+        return _announce_nothing
+    now = timezone.now()
+    expires_at = cache.expiry(now, proof.tokens.expires_in)
+    served = CachedToken(token=proof.tokens.access, expires_at=expires_at)
+    try:
+        # The savepoint keeps the transaction of the login usable after an error.
+        with transaction.atomic(using=router.db_for_write(AuthToken)):
+            contact = contacts.stored(proof.identity)
+            cache.store(contact, served, fetched_at=now)
+    except Exception:  # noqa: BLE001  the record names the user
+        events.AUTH_TOKEN_FAILED.log(user_id=user.pk, exc_info=True)
+        return _announce_nothing
+    return partial(fetching.announce, get_provider(), contact, served)
+
+
+def _announce_nothing() -> None:
+    """Do nothing: no token was stored."""
 
 
 class _Waiting(local):

@@ -25,7 +25,7 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.login import contacts
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Identity
+from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.sandbox import Fault
 from tests.db.between_statements import before_the_next
 from tests.steps import ADDRESS, SPELLINGS, calls
@@ -51,7 +51,7 @@ def prove(contact, piggy_sandbox):
     """Return a function that logs an address in and returns the user."""
 
     def prove_address(address=ADDRESS):
-        get_provider().send_code(address)
+        get_provider().send_code(Challenge(recipient=address))
         code = piggy_sandbox.last_code(address)
         return authenticate(None, recipient=address, secret_code=code)
 
@@ -401,7 +401,7 @@ def test_an_invalid_address_or_code_returns_none(
 def test_authenticate_takes_every_spelling_of_an_address(
     contact, piggy_sandbox, recipient
 ):
-    get_provider().send_code(ADDRESS)
+    get_provider().send_code(Challenge(recipient=ADDRESS))
     code = piggy_sandbox.last_code(ADDRESS)
 
     assert authenticate(None, recipient=recipient, secret_code=code)
@@ -412,7 +412,7 @@ def test_a_used_code_is_refused_for_every_spelling_of_an_address(
     contact, piggy_sandbox, recipient
 ):
     piggy_sandbox.switches.reuse_codes = True
-    get_provider().send_code(ADDRESS)
+    get_provider().send_code(Challenge(recipient=ADDRESS))
     code = piggy_sandbox.last_code(ADDRESS)
     authenticate(None, recipient=ADDRESS, secret_code=code)
 
@@ -423,7 +423,7 @@ def test_a_used_code_is_refused_for_every_spelling_of_an_address(
 @pytest.mark.parametrize("spell", [str.upper, str.lower, " {} ".format])
 def test_a_used_code_is_refused_in_any_spelling(contact, piggy_sandbox, spell):
     piggy_sandbox.switches.reuse_codes = True
-    get_provider().send_code(ADDRESS)
+    get_provider().send_code(Challenge(recipient=ADDRESS))
     piggy_sandbox.mails[0].code = "aBc9"
     authenticate(None, recipient=ADDRESS, secret_code="aBc9")
 
@@ -461,7 +461,7 @@ def test_an_attempt_before_does_not_shorten_the_time_that_a_code_stays_used(
         authenticate(None, **proof)
     piggy_sandbox.switches.fault = None
     time_machine.shift(500)
-    get_provider().send_code(ADDRESS)
+    get_provider().send_code(Challenge(recipient=ADDRESS))
     piggy_sandbox.mails[0].code = "a1b2"
 
     assert authenticate(None, **proof)
@@ -472,7 +472,7 @@ def test_an_attempt_before_does_not_shorten_the_time_that_a_code_stays_used(
 def test_a_code_that_another_member_used_is_accepted(prove, piggy_sandbox):
     piggy_sandbox.add_contact("bob@example.com")
     prove()
-    get_provider().send_code("bob@example.com")
+    get_provider().send_code(Challenge(recipient="bob@example.com"))
     code = piggy_sandbox.mails[0].code = piggy_sandbox.mails[1].code
 
     assert authenticate(None, recipient="bob@example.com", secret_code=code)

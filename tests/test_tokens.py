@@ -368,8 +368,8 @@ class NoTokens:
 
     name = "no-tokens"
 
-    def send_code(self, recipient):
-        return PiggyProvider().send_code(recipient)
+    def send_code(self, challenge):
+        return PiggyProvider().send_code(challenge)
 
     def check_code(self, challenge, code):
         return PiggyProvider(name=self.name).check_code(challenge, code)

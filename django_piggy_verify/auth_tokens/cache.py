@@ -27,6 +27,10 @@ REFRESH_AHEAD: Final = 30
 """A token is refreshed this many seconds before its expiry, or a tenth of its life."""
 
 
+_FOREVER: Final = 10**9
+"""Seconds. A longer lifetime is not believed. It may not even fit into a date."""
+
+
 class Freshness(TextChoices):
     """The state of a stored token, in a word."""
 
@@ -44,7 +48,7 @@ class CachedToken:
     """The token as the provider issued it."""
 
     expires_at: datetime
-    """When the cache stops using it. The provider names no expiry."""
+    """When the cache stops using it."""
 
     at_rest_from: datetime | None = field(default=None, compare=False)
     """Until when no other fetch may begin, after a running or failed one."""
@@ -55,6 +59,18 @@ class CachedToken:
         now = timezone.now()
         is_busy = self.at_rest_from is not None and self.at_rest_from > now
         return self.expires_at < _due_until(now) and not is_busy
+
+
+def expiry(now: datetime, expires_in: int | None = None) -> datetime:
+    """
+    Return when a token that was issued `now` is used no longer.
+
+    The setting decides, unless the provider has said how many seconds the token lives.
+    """
+    seconds = conf.auth_token_ttl
+    if type(expires_in) is int and 0 < expires_in < _FOREVER:
+        seconds = expires_in
+    return now + timedelta(seconds=seconds)
 
 
 def freshness(expires_at: datetime | None) -> Freshness:

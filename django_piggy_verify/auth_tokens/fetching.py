@@ -6,7 +6,7 @@ read the stored token. `tokens` decides whether a token has to be fetched.
 """
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import router, transaction
@@ -21,8 +21,8 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking, retries
 from django_piggy_verify.exceptions import ContactUnknown, ProviderUnavailable
 from django_piggy_verify.models import Contact, FetchState
-from django_piggy_verify.providers.base import TokenProvider
-from django_piggy_verify.providers.calls import logged_call
+from django_piggy_verify.providers.base import Provider, TokenProvider
+from django_piggy_verify.providers.call_log import logged_call
 
 _SHORTEST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.25
@@ -83,12 +83,20 @@ def is_in_transaction() -> bool:
     return locking.is_in_transaction(_database())
 
 
-def find_contact(user_id: Any, provider: TokenProvider) -> Contact:
+def find_contact(user_id: Any, provider: Provider | TokenProvider) -> Contact:
     """Return the contact of this user, read together with its token."""
     rows = locking.primary_rows(Contact).filter(user_id=user_id, provider=provider.name)
     for contact in rows.select_related("auth_token"):
         return contact
     raise ContactUnknown("this user is no contact")
+
+
+def announce(provider: object, contact: Contact, served: CachedToken) -> None:
+    """Log and signal that a token of `contact` was issued and stored."""
+    events.AUTH_TOKEN_FETCHED.log(until=served.expires_at)
+    signals.auth_token_fetched.send_robust(
+        type(provider), contact=contact, expires_at=served.expires_at
+    )
 
 
 def _fetch_in_turn(
@@ -115,7 +123,7 @@ def _fetch(provider: TokenProvider, lease: Lease) -> CachedToken:
     with leases.held(lease):
         served = _call_provider(provider, contact, asked_at)
         _store(lease, served, asked_at)
-    _announce(provider, contact, served)
+    announce(provider, contact, served)
     return served
 
 
@@ -142,24 +150,16 @@ def _fetch_in_transaction(
     )
     if is_own and Contact.objects.select_for_update().filter(pk=contact.pk).first():
         cache.store(contact, served, fetched_at=asked_at)
-        _announce(provider, contact, served)
+        announce(provider, contact, served)
     return served
 
 
 def _call_provider(
     provider: TokenProvider, contact: Contact, asked_at: datetime
 ) -> CachedToken:
-    expires_at = asked_at + timedelta(seconds=conf.auth_token_ttl)
     with cache.drop_if_refused(contact), logged_call("fetch"):
         token = provider.fetch_auth_token(contact.uid)
-    return CachedToken(token=token, expires_at=expires_at)
-
-
-def _announce(provider: TokenProvider, contact: Contact, served: CachedToken) -> None:
-    events.AUTH_TOKEN_FETCHED.log(until=served.expires_at)
-    signals.auth_token_fetched.send_robust(
-        type(provider), contact=contact, expires_at=served.expires_at
-    )
+    return CachedToken(token=token, expires_at=cache.expiry(asked_at))
 
 
 def _database() -> str:

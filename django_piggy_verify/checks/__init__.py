@@ -24,6 +24,8 @@ from django_piggy_verify.checks.project import (
 from django_piggy_verify.checks.provider import (
     check_addresses,
     check_credentials,
+    check_openness,
+    check_options,
     check_provider,
     check_route,
 )
@@ -46,6 +48,8 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_encryption_keys,
     check_rate_limits,
     check_provider,
+    check_options,
+    check_openness,
     check_route,
     check_sandbox,
     check_flags,

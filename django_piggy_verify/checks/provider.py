@@ -5,34 +5,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning as Caution
 
 from django_piggy_verify.conf import conf
 from django_piggy_verify.providers import each_account, get_provider
+from django_piggy_verify.providers.base import Examinable, Provider
+from django_piggy_verify.traits import Traits, traits_of
 
 _ID = "piggy_verify."
-
-
-def check_credentials() -> Iterator[CheckMessage]:
-    """
-    E001: Without a key or client credentials, no call to the API can succeed.
-
-    The check calls a callable key, for each account if the provider has several. It
-    names an exception by its type only. A key must not be blank. It must not contain
-    white space, control characters or characters outside ASCII. The check never shows
-    the key.
-    """
-    if not conf.api_key and conf.client_id and conf.client_secret and conf.token_url:
-        return
-    for account, fault in _key_faults():
-        yield Error(
-            f"PIGGY_VERIFY_API_KEY cannot be used: {fault}.",
-            hint="Use a personal access token of the business dashboard (Apps > "
-            "Integrations > Personal Access Tokens). Give the token alone, without "
-            "'Bearer', spaces and line breaks.",
-            obj=account or None,
-            id=f"{_ID}E001",
-        )
 
 
 def check_addresses() -> Iterator[CheckMessage]:
@@ -46,10 +26,8 @@ def check_addresses() -> Iterator[CheckMessage]:
         "PIGGY_VERIFY_BASE_URL": conf.base_url,
         "PIGGY_VERIFY_TOKEN_URL": conf.token_url,
     }
-    if conf.token_url is None:
-        del addresses["PIGGY_VERIFY_TOKEN_URL"]
     for name, url in addresses.items():
-        if not _is_safe_origin(url):
+        if url is not None and not _is_safe_origin(url):
             yield Error(
                 f"{name} is not a plain https URL.",
                 hint="Remove the user, the password, the query and the fragment. A "
@@ -73,6 +51,48 @@ def check_provider() -> Iterator[CheckMessage]:
         )
 
 
+def check_credentials() -> Iterator[CheckMessage]:
+    """
+    E001: Without a key or client credentials, no call to the API can succeed.
+
+    The check calls a callable key, for each account if the provider has several. It
+    names an exception by its type only. A key must not be blank. It must not contain
+    white space, control characters or characters outside ASCII. The check never shows
+    the key. Only a provider that needs a key asks for one.
+    """
+    return _problems("E001")
+
+
+def check_options() -> Iterator[CheckMessage]:
+    """
+    E013: The provider must be able to use its options.
+
+    The provider says which options it needs, and of which type they are.
+    """
+    return _problems("E013")
+
+
+def check_openness() -> Iterator[CheckMessage]:
+    """
+    W005: With some providers, anybody with a mailbox can log in.
+
+    They mail codes to every address, not only to members. If the vendor has no id for a
+    person, the address is the identity.
+    """
+    for account, provider in _usable_providers():
+        traits = traits_of(provider)
+        if not traits.knows_members:
+            yield Caution(
+                f"The provider mails codes to anybody{_by_address(traits)}.",
+                hint="So anybody can log in, and can have mails sent. To log in "
+                "existing users only, set PIGGY_VERIFY_CREATE_USERS = False. If "
+                "anybody may log in, add 'piggy_verify.W005' to "
+                "SILENCED_SYSTEM_CHECKS.",
+                obj=account or None,
+                id=f"{_ID}W005",
+            )
+
+
 def check_route() -> Iterator[CheckMessage]:
     """E008 and E009: The CA bundle must be a file, and the proxy must be a URL."""
     if conf.ca_bundle is not None and not Path(str(conf.ca_bundle)).is_file():
@@ -81,38 +101,32 @@ def check_route() -> Iterator[CheckMessage]:
         yield Error("PIGGY_VERIFY_PROXY is not an http or https URL.", id=f"{_ID}E009")
 
 
-def _key_faults() -> Iterator[tuple[str, str]]:
-    try:
-        faults = {account: _key_fault() for account in each_account()}
-    except Exception:  # noqa: BLE001  `check_provider` names it
-        faults = {"": _key_fault()}
-    return ((account, fault) for account, fault in faults.items() if fault)
-
-
-def _key_fault() -> str | None:
-    """Return what is wrong with the key of the current account, without the key."""
-    key, name = conf.api_key, "it"
-    if callable(key):
-        name = "the key that its callable returned"
+def _usable_providers() -> Iterator[tuple[str, Provider]]:
+    """Return the provider of each account, until one cannot be created."""
+    accounts = each_account()
+    while True:
         try:
-            key = key()
-        except Exception as error:  # noqa: BLE001  a project's own may raise anything
-            return f"its callable raised {type(error).__name__}"
-    if key is None:
-        return "there is none" if name == "it" else "its callable returned no key"
-    if not isinstance(key, str):
-        return f"{name} is of the type {type(key).__name__}"
-    return _text_fault(key, name)
+            account, provider = next(accounts), get_provider()
+        except Exception:  # noqa: BLE001  `check_provider` names it
+            return
+        yield account, provider
 
 
-def _text_fault(key: str, name: str) -> str | None:
-    if not key.strip():
-        return f"{name} is blank"
-    if any(each.isspace() for each in key):
-        return f"{name} contains a space or a line break"
-    if not key.isascii() or not key.isprintable():
-        return f"{name} contains a character that no HTTP header may contain"
-    return None
+def _problems(number: str) -> Iterator[CheckMessage]:
+    for account, provider in _usable_providers():
+        found = provider.problems() if isinstance(provider, Examinable) else ()
+        for each in found:
+            if each.id == number:
+                yield Error(
+                    each.text,
+                    hint=each.hint,
+                    obj=account or None,
+                    id=f"{_ID}{each.id}",
+                )
+
+
+def _by_address(traits: Traits) -> str:
+    return "" if traits.knows_people else ", and knows people by their address only"
 
 
 def _is_safe_origin(url: object) -> bool:

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
     Examination,
@@ -32,15 +31,17 @@ from django_piggy_verify.exceptions import (
     ProviderRefused,
 )
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import each_account, get_provider
+from django_piggy_verify.providers import base_url, each_account, get_provider
 from django_piggy_verify.providers.base import Challenge, TokenExaminer, TokenProvider
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.traits import traits_of
 
 _HINTS: Final = {
     404: "PIGGY_VERIFY_BASE_URL is wrong. Correct or remove it.",
     429: "The API limits the number of calls. Try again later.",
 }
-PORTAL_UNKNOWN: Final = "It is not known yet whether the account has a Contacts Portal."
+UNKNOWN_BEGINS: Final = "It is not known yet whether"
+_REFUSAL_HINT: Final = "Look at the key and the account at the vendor."
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -51,7 +52,7 @@ def live(recipient: str | None = None) -> Examination:
     If the provider has several accounts, each account is examined. With a `recipient`,
     each account mails a real code to that address at the end.
     """
-    steps = (codes, auth_tokens, mail_to(recipient) if recipient else portal)
+    steps = (codes, auth_tokens, mail_to(recipient) if recipient else unsent)
 
     def ask() -> Iterator[Finding]:
         """Call the API."""
@@ -72,33 +73,50 @@ def _until_a_problem(steps: Iterable[Examination]) -> Iterator[Finding]:
 
 
 def codes() -> Iterator[Finding]:
-    """Send a code to an address that cannot exist, and check a code that is wrong."""
-    began = monotonic()
-    outcome = _outcome_of(lambda: get_provider().send_code(_nobody()))
-    took = monotonic() - began
+    """
+    Check a code that is wrong.
+
+    Before that, send a code to an address that cannot exist, unless the provider mails
+    to anybody.
+    """
+    if not traits_of(get_provider()).knows_members:
+        yield note("No code was sent, because the provider mails to anybody.")
+    elif findings := list(_send_to_nobody()):
+        yield from findings
+        if any(each.is_problem for each in findings):
+            return
+    yield from _check_wrong_code()
+
+
+def _send_to_nobody() -> Iterator[Finding]:
+    outcome, took = _timed(lambda: get_provider().send_code(_to(_nobody())))
     if isinstance(outcome, ProviderError):
         yield _failure(outcome)
         return
-    way = "with" if urlsplit(conf.base_url).scheme == "https" else "without"
-    yield good(f"The API accepts the key. It answered in {took:.2f} s, {way} TLS.")
+    yield _accepted(took)
     if not isinstance(outcome, ContactUnknown):
         yield warning(
             "The API says that it mailed a code to an address that cannot exist.",
             "Find out whether another server answers in place of the API.",
         )
-    yield from _judgement()
 
 
-def _judgement() -> Iterator[Finding]:
-    challenge = Challenge(recipient=_nobody())
+def _check_wrong_code() -> Iterator[Finding]:
     code = Secret(get_random_string(6, "0123456789"))
-    outcome = _outcome_of(lambda: get_provider().check_code(challenge, code))
+    outcome, took = _timed(lambda: get_provider().check_code(_to(_nobody()), code))
     if isinstance(outcome, ProviderError):
         yield _failure(outcome)
     elif isinstance(outcome, CodeRejected):
+        if not traits_of(get_provider()).knows_members:
+            yield _accepted(took)
         yield good("The API rejects a wrong code.")
     else:
         yield problem("The API accepts a code that it never mailed.")
+
+
+def _accepted(took: float) -> Finding:
+    way = "with" if urlsplit(base_url()).scheme == "https" else "without"
+    return good(f"The API accepts the key. It answered in {took:.2f} s, {way} TLS.")
 
 
 def auth_tokens() -> Iterator[Finding]:
@@ -128,13 +146,18 @@ def auth_tokens() -> Iterator[Finding]:
         yield good(f"The auth token of the last member can be read{outcome}.")
 
 
-def portal() -> Iterator[Finding]:
-    """Look for the Contacts Portal. Only a mail to a member can show it."""
+def unsent() -> Iterator[Finding]:
+    """Say what only a mail to a person can show."""
     yield note(
-        PORTAL_UNKNOWN,
-        "Without a portal, no codes are mailed. To find out, use --send with the "
-        "address of a member.",
+        f"{UNKNOWN_BEGINS} {send_condition()}.",
+        "Otherwise no codes are mailed. To find out, use --send with the address of a "
+        "member.",
     )
+
+
+def send_condition() -> str:
+    """Return what must be true before codes are mailed, as the end of a sentence."""
+    return str(getattr(get_provider(), "send_condition", "")) or "codes arrive"
 
 
 def mail_to(recipient: str) -> Examination:
@@ -142,7 +165,7 @@ def mail_to(recipient: str) -> Examination:
 
     def mailing() -> Iterator[Finding]:
         """Mail a code."""
-        outcome = _outcome_of(lambda: get_provider().send_code(recipient))
+        outcome = _outcome_of(lambda: get_provider().send_code(_to(recipient)))
         if isinstance(outcome, ProviderError):
             yield _failure(outcome)
         elif isinstance(outcome, ContactUnknown):
@@ -150,7 +173,7 @@ def mail_to(recipient: str) -> Examination:
                 "No contact has this address, so no code was mailed.",
                 "Use the address of a member of this account's programme.",
             )
-            yield from portal()
+            yield from unsent()
         else:
             yield good("The API says that it mailed a code. Look into the mailbox.")
 
@@ -162,6 +185,12 @@ def _shape_of_token(provider: TokenProvider, uid: str) -> str:
         return f". Its shape is {provider.examine_auth_token(uid)}"
     provider.fetch_auth_token(uid)
     return ""
+
+
+def _timed(call: Callable[[], object]) -> tuple[object, float]:
+    """Return the outcome of a call, and the seconds that it took."""
+    began = monotonic()
+    return _outcome_of(call), monotonic() - began
 
 
 def _outcome_of(call: Callable[[], object]) -> object:
@@ -176,8 +205,7 @@ def _failure(error: ProviderError) -> Finding:
     if isinstance(error, ProviderRefused):
         return problem(
             f"The API refuses the call: {_cause(error)}.",
-            "Look at the key, the account and its Contacts Portal in the business "
-            "dashboard.",
+            str(getattr(get_provider(), "refusal_hint", "")) or _REFUSAL_HINT,
         )
     return problem(
         f"The API cannot be used: {_cause(error)}.",
@@ -193,6 +221,10 @@ def _cause(error: ProviderError) -> str:
     known = {"status": error.status, "code": error.api_code}
     numbers = ", ".join(f"{name} {each}" for name, each in known.items() if each)
     return f"{error} ({numbers})" if numbers else str(error)
+
+
+def _to(recipient: str) -> Challenge:
+    return Challenge(recipient=recipient)
 
 
 def _nobody() -> str:

@@ -24,6 +24,7 @@ from django_piggy_verify.doctor.findings import (
 )
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.models import Contact
+from django_piggy_verify.providers import base_url
 
 GUESSES: Final = 100
 """The doctor warns if one address may have more wrong codes than this in a day."""
@@ -51,8 +52,8 @@ def system_checks() -> Iterator[Finding]:
 
 def environment() -> Iterator[Finding]:
     """Look for settings that are for development only."""
-    host = urlsplit(conf.base_url).hostname
-    yield note(f"Calls to the API go to {host}.")
+    if host := urlsplit(base_url()).hostname:
+        yield note(f"Calls to the API go to {host}.")
     if settings.DEBUG:
         yield note(
             "DEBUG is on, so this run skips what matters in production only.",
@@ -69,19 +70,18 @@ def environment() -> Iterator[Finding]:
 def credentials() -> Iterator[Finding]:
     """Look at the kind of key, without showing the key."""
     key = conf.api_key
-    is_sandbox = urlsplit(conf.base_url).scheme == "http"
+    is_sandbox = urlsplit(base_url()).scheme == "http"
     if callable(key):
         if not list(check_credentials()):
             yield good("The key comes from a callable.")
     elif not key and conf.client_id:
-        yield note("Client credentials are in use. The vendor calls them deprecated.")
+        yield note("Client credentials are in use, in place of a key.")
     elif not key or is_sandbox:
         return
     elif _reads_like_a_placeholder(str(key)):
         yield warning(
             "PIGGY_VERIFY_API_KEY looks like a placeholder.",
-            "Use a personal access token of the business dashboard (Apps > "
-            "Integrations > Personal Access Tokens).",
+            "Use the key that the vendor has given you.",
         )
 
 

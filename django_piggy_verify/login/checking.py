@@ -21,10 +21,10 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
-from django_piggy_verify.login import pending, rate_limits
+from django_piggy_verify.login import challenges, pending, rate_limits
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge, Identity
-from django_piggy_verify.providers.calls import logged_call
+from django_piggy_verify.providers.base import Proof
+from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.secret import Secret
 
 _NOTHING, _UNDER_WAY, _PROVED, _REFUSED = range(4)
@@ -39,8 +39,8 @@ After a wrong code or an outage, no outcome is stored. So the code can be posted
 class CheckedCode:
     """A code that was right, but whose counts are not settled."""
 
-    identity: Identity
-    """The contact whom the code proved."""
+    proof: Proof
+    """The contact whom the code proved, and what the vendor's answer had beside."""
 
     settle: Callable[[BaseException | None], None]
     """
@@ -67,14 +67,6 @@ def check_code(
     use, in_login = rate_limits.of_code(recipient, code, request)
     counted = [*by_recipient, *by_visitor]
     windows = _take_for_check(counted, use, in_login, (recipient, request))
-    try:
-        identity = _check(recipient, code, request)
-    except CodeRejected:
-        fixed_windows.settle(windows, release=[use, *in_login])
-        raise
-    except ProviderError:
-        fixed_windows.settle(windows, give_back=counted, release=[use, *in_login])
-        raise
 
     def settle(error: BaseException | None) -> None:
         fixed_windows.settle(
@@ -84,7 +76,20 @@ def check_code(
             put=[(each, _outcome_of(error)) for each in in_login],
         )
 
-    return CheckedCode(identity, settle)
+    try:
+        proof = _check(recipient, code, request)
+    except CodeRejected:
+        fixed_windows.settle(windows, release=[use, *in_login])
+        raise
+    except ProviderError:
+        fixed_windows.settle(windows, give_back=counted, release=[use, *in_login])
+        raise
+    except LoginRefused as refusal:
+        # The code was right, so it counts like a right code.
+        settle(refusal)
+        events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
+        raise
+    return CheckedCode(proof, settle)
 
 
 def require_attempts_left(request: HttpRequest) -> None:
@@ -99,10 +104,12 @@ def require_attempts_left(request: HttpRequest) -> None:
         raise rate_limits.reached(waits, login.recipient, request)
 
 
-def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Identity:
+def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Proof:
+    provider = get_provider()
+    challenge = challenges.of(provider, recipient, request)
     try:
         with logged_call("check"):
-            return get_provider().check_code(Challenge(recipient=recipient), code)
+            return Proof.of(provider.check_code(challenge, code))
     except CodeRejected:
         _report_rejection(recipient, request)
         raise

@@ -39,12 +39,18 @@ def of(request: HttpRequest) -> str:
     It is an IPv4 address, or the /64 network of an IPv6 address. It is `UNKNOWN` if
     the address cannot be read.
     """
+    address = find(request)
+    return _subject(address) if address else UNKNOWN
+
+
+def find(request: HttpRequest) -> IPv4Address | IPv6Address | None:
+    """Return the client address, or None if it cannot be read. The log says so."""
     source, found = _find(request)
     try:
-        return _subject(_parse(found))
+        return _parse(found)
     except ValueError:
         events.CLIENT_ADDRESS_UNKNOWN.log(source=source, found=_masked(found))
-        return UNKNOWN
+        return None
 
 
 def import_callable() -> Callable[[HttpRequest], object]:

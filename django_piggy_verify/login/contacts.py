@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from django_piggy_verify.conf import conf
+from django_piggy_verify.db import locking
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers.base import Identity
 
@@ -85,6 +86,12 @@ def add(user: AbstractBaseUser, identity: Identity, columns: Mapping[str, Any]) 
         verified_at=now,
         **columns,
     )
+
+
+def stored(identity: Identity) -> Contact:
+    """Return the row of a contact that was stored."""
+    rows = locking.primary_rows(Contact)
+    return rows.get(provider=identity.provider, uid=identity.uid)
 
 
 def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:

@@ -21,12 +21,17 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
-from django_piggy_verify.login import after_response, pending, rate_limits
+from django_piggy_verify.login import (
+    after_response,
+    challenges,
+    pending,
+    rate_limits,
+)
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.login.pending import Login, SendResult
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Provider
-from django_piggy_verify.providers.calls import logged_call
+from django_piggy_verify.providers.base import Challenge, Provider
+from django_piggy_verify.providers.call_log import logged_call
 
 
 def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResult:
@@ -58,7 +63,8 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
     except ProviderUnavailable:
         events.SEND_STOPPED.log(recipient=recipient)
         raise
-    send = _CountedSend(provider, recipient, request, claims, windows, is_probe)
+    challenge = challenges.of(provider, recipient, request)
+    send = _CountedSend(provider, challenge, request, claims, windows, is_probe)
     if request is None or is_probe or not conf.hide_unknown_contacts:
         send.make()
     elif not after_response.run(request, send.make_as_job, lasting=conf.send_floor):
@@ -83,7 +89,7 @@ class _CountedSend:
     """A send that is counted already, but not made."""
 
     provider: Provider
-    recipient: str
+    challenge: Challenge
     request: HttpRequest | None
     claims: list[Claim]
     windows: Windows
@@ -93,7 +99,7 @@ class _CountedSend:
     def make(self) -> None:
         """Send. Uncount a failed send if a page shows the failure to the visitor."""
         try:
-            _send(self.provider, self.recipient, self.request)
+            _send(self.provider, self.challenge, self.request)
         except ContactUnknown:
             cooldown, *_ = self.claims
             fixed_windows.settle(self.windows, give_back=[cooldown])
@@ -123,15 +129,18 @@ class _CountedSend:
         return Circuit(self.provider.name)
 
 
-def _send(provider: Provider, recipient: str, request: HttpRequest | None) -> None:
+def _send(
+    provider: Provider, challenge: Challenge, request: HttpRequest | None
+) -> None:
     """
     Have the provider send a code. Hide a failure that may depend on the contact.
 
     Such a failure would show who is a contact. The mail may also have been sent.
     """
+    recipient = challenge.recipient
     try:
         with logged_call("send"):
-            provider.send_code(recipient)
+            provider.send_code(challenge)
     except ContactUnknown:
         events.CONTACT_UNKNOWN.log(recipient=recipient)
         if not conf.hide_unknown_contacts:

@@ -15,6 +15,13 @@ def get_provider() -> Provider:
     return cast("Provider", factory(**conf.provider_options))
 
 
+def base_url() -> str:
+    """Return the URL of the API: the setting, or the provider's own."""
+    if conf.base_url is not None:
+        return conf.base_url
+    return getattr(get_provider(), "base_url", "")
+
+
 def each_account() -> Iterator[str]:
     """
     Make each account of the configured provider the current one, and yield its name.

@@ -6,18 +6,32 @@ It gets no request and uses no database.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from django_piggy_verify.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """What a provider may tell the vendor of the visitor who wants to log in."""
+
+    address: str = field(repr=False)
+    """The client address: IPv4 or IPv6, without a port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """A code on its way."""
+    """A code that is to be sent, or is on its way."""
 
     recipient: str
     """The address that it goes to, as `recipients.normalise` spells it."""
+
+    visitor: Visitor | None = None
+    """The visitor, if the trait `wants_client_address` asks for it.
+
+    It is None without a request, and for a client address that cannot be read.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,26 +48,94 @@ class Identity:
     """The address that the code was mailed to."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSet:
+    """The auth token that came with a right code."""
+
+    access: Secret
+    """The token: printable ASCII."""
+
+    expires_in: int | None = None
+    """Seconds until it expires. With None, ``PIGGY_VERIFY_AUTH_TOKEN_TTL`` decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """
+    What a right code proved, and what came with it.
+
+    Signals carry the identity only, because it has no tokens.
+    """
+
+    identity: Identity
+    """The contact."""
+
+    tokens: TokenSet | None = None
+    """The contact's auth token, if the vendor answers a right code with one."""
+
+    hint: str = ""
+    """A word of the vendor for a further check that it recommends, or a blank text."""
+
+    @classmethod
+    def of(cls, found: "Identity | Proof") -> "Proof":
+        """Return `found`. If it is only an identity, return a proof of it."""
+        return cls(identity=found) if isinstance(found, Identity) else found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that is wrong with the settings of a provider."""
+
+    text: str
+    """The fact, in one sentence. It contains no secret."""
+
+    hint: str
+    """What the operator can do."""
+
+    id: str
+    """The system check: "E001" for the key, "E013" for the options."""
+
+
 class Provider(Protocol):
     """A vendor that mails codes and checks them."""
 
     name: str
     """Stored beside each uid. Never change it for a vendor account in use."""
 
-    def send_code(self, recipient: str) -> Challenge:
+    def send_code(self, challenge: Challenge) -> Challenge:
         """
-        Have one code mailed to `recipient`. This call is never repeated.
+        Have one code mailed to the recipient. This call is never repeated.
 
-        Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
+        Return the challenge, or a copy with what the vendor's answer adds. Raises
+        ContactUnknown, ProviderUnavailable or ProviderRefused.
         """
 
-    def check_code(self, challenge: Challenge, code: str) -> Identity:
+    def check_code(self, challenge: Challenge, code: str) -> Identity | Proof:
         """
         Exchange a code for the identity of the contact that it was mailed to.
 
-        This call is never repeated. Raises CodeRejected if the code is wrong.
-        Raises ProviderUnavailable or ProviderRefused if the code was not checked.
+        Return a proof if the vendor's answer has a token or a hint too. This call is
+        never repeated. Raises CodeRejected if the code is wrong. Raises LoginRefused if
+        it is right, but the vendor wants more than a code. Raises ProviderUnavailable
+        or ProviderRefused if the code was not checked.
         """
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """A provider that can tell the system checks and the doctor about itself."""
+
+    refusal_hint: str
+    """What an operator can do if the vendor refuses a call."""
+
+    send_condition: str
+    """What must be true before a code is mailed, and only a mail to a person can show.
+
+    It ends the sentence "It is not known yet whether ...". It may be a blank text.
+    """
+
+    def problems(self) -> Iterator[Problem]:
+        """Return what is wrong with the key and the options, without a call."""
 
 
 @runtime_checkable

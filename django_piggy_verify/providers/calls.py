@@ -1,44 +1,93 @@
-"""Log each call to a provider: how it ended, and after how many seconds."""
+"""
+Make a call to the API of a vendor, with our bearer token.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+A vendor's module gives the path and the body, and decides what the answer means.
+"""
+
+import re
+from collections.abc import Collection, Mapping
 from time import monotonic
+from typing import Final
 
-from django_piggy_verify import events
-from django_piggy_verify.events import Event
-from django_piggy_verify.exceptions import (
-    CodeRejected,
-    ContactUnknown,
-    ProviderError,
-    ProviderRefused,
-)
+from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import ProviderError, ProviderUnavailable
+from django_piggy_verify.http import client
+from django_piggy_verify.http.client import Answer
+from django_piggy_verify.providers import credentials
+from django_piggy_verify.secret import Secret
 
+NOT_ABOUT_A_CONTACT: Final = frozenset({429, 502, 503, 504})
+"""The statuses of an overloaded or broken server. They affect all contacts alike."""
 
-@contextmanager
-def logged_call(verb: str) -> Iterator[None]:
-    """Log how the call ended. The level tells who must act on a failure."""
-    began = monotonic()
-    try:
-        yield
-    except ProviderError as error:
-        _event_of(verb, error).log(
-            verb=verb,
-            cause=str(error),
-            status=error.status,
-            api_code=error.api_code,
-            duration=monotonic() - began,
-        )
-        raise
-    except (CodeRejected, ContactUnknown):
-        events.PROVIDER_ANSWERED.log(verb=verb, duration=monotonic() - began)
-        raise
-    events.PROVIDER_ANSWERED.log(verb=verb, duration=monotonic() - began)
+# Any printable text is accepted. Other texts may be impossible to store: a lone
+# surrogate is an example.
+_TOKEN: Final = re.compile(r"[!-~]{1,8192}")
 
 
-def _event_of(verb: str, error: ProviderError) -> Event:
-    if verb == "send" and error.may_depend_on_contact:
-        # The visitor is not told about this failure, so nobody else will report it.
-        return events.SEND_UNCERTAIN
-    if isinstance(error, ProviderRefused):
-        return events.PROVIDER_REFUSED
-    return events.PROVIDER_UNAVAILABLE
+def call(  # noqa: PLR0913  the parts of an HTTP request
+    method: str,
+    path: str,
+    *,
+    base_url: str,
+    timeout: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    json: Mapping[str, object] | None = None,
+) -> Answer:
+    """
+    Make one call with our bearer token, within `timeout` seconds.
+
+    ``PIGGY_VERIFY_BASE_URL`` replaces the vendor's own `base_url`. The default of
+    `timeout` is ``PIGGY_VERIFY_TIMEOUT``. If the bearer token is refused, the next call
+    gets a new one, if there can be one.
+
+    Raises ProviderRefused if the URL is not https, or if there is no bearer token.
+    Raises ProviderUnavailable without a complete answer.
+    """
+    base = base_url if conf.base_url is None else conf.base_url
+    url = f"{base.rstrip('/')}/{path}"
+    credentials.require_https(url)
+    deadline = monotonic() + (conf.timeout if timeout is None else timeout)
+    bearer = credentials.bearer_token(timeout=deadline - monotonic())
+    left = deadline - monotonic()
+    answer = client.call(
+        method, url, bearer=bearer, timeout=left, headers=headers, json=json
+    )
+    if answer.status == 401:  # noqa: PLR2004
+        credentials.forget(bearer, timeout=deadline - monotonic())
+    return answer
+
+
+def is_success(answer: Answer) -> bool:
+    """Return whether the HTTP status is one of success."""
+    return 200 <= answer.status < 300  # noqa: PLR2004
+
+
+def failure(
+    status: int, api_code: int | str | None = None, *, refused: Collection[int]
+) -> ProviderError:
+    """
+    Return the exception for an answer that is an error.
+
+    With a status in `refused`, the vendor refuses our key. Otherwise the vendor did not
+    do what the call asked for.
+    """
+    if status in refused:
+        return credentials.refusal("the key is refused", status=status)
+    return ProviderUnavailable(
+        "the answer is an error",
+        status=status,
+        api_code=api_code,
+        may_depend_on_contact=status not in NOT_ABOUT_A_CONTACT,
+    )
+
+
+def unreadable(what: str, *, status: int | None = None) -> ProviderUnavailable:
+    """Return the exception for an answer that is no error, but not a success either."""
+    return ProviderUnavailable(f"the answer cannot be read: {what}", status=status)
+
+
+def token_in(value: object) -> Secret:
+    """Return a token of an answer. Raises ProviderUnavailable if it is none."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise unreadable("it has no auth token")
+    return Secret(value)

@@ -7,6 +7,7 @@ is kept in this process until it expires. Tokens of contacts are not kept here.
 
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import monotonic
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from django.conf import settings
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ProviderRefused, ProviderUnavailable
 from django_piggy_verify.http import client
+from django_piggy_verify.providers.base import Problem
 from django_piggy_verify.secret import Secret
 
 MARGIN = 30.0
@@ -59,9 +61,29 @@ def bearer_token(*, timeout: float) -> Secret:
     """
     if conf.api_key:
         return _presentable(_current_key())
-    if conf.client_id and conf.client_secret and conf.token_url:
+    if has_client():
         return _granted(timeout)
     raise refusal("neither an API key nor client credentials are configured")
+
+
+def has_client() -> bool:
+    """Return whether client credentials are configured."""
+    return bool(conf.client_id and conf.client_secret and conf.token_url)
+
+
+def key_problems(hint: str) -> Iterator[Problem]:
+    """
+    Return what is wrong with ``PIGGY_VERIFY_API_KEY``, without showing it.
+
+    A callable is called. `hint` says where an operator finds the key.
+    """
+    if fault := _key_fault():
+        yield Problem(
+            text=f"PIGGY_VERIFY_API_KEY cannot be used: {fault}.",
+            hint=f"{hint} Give the token alone, without 'Bearer', spaces and line "
+            "breaks.",
+            id="E001",
+        )
 
 
 def is_renewable() -> bool:
@@ -125,6 +147,32 @@ def _current_key() -> Secret:
         cause = f"the API key's callable returned {type(key).__name__}"
         del key  # it may be the key in bytes, and tracebacks show local variables
     raise refusal(cause)
+
+
+def _key_fault() -> str | None:
+    """Return what is wrong with the key of the current account, without the key."""
+    key, name = conf.api_key, "it"
+    if callable(key):
+        name = "the key that its callable returned"
+        try:
+            key = key()
+        except Exception as error:  # noqa: BLE001  a project's own may raise anything
+            return f"its callable raised {type(error).__name__}"
+    if key is None:
+        return "there is none" if name == "it" else "its callable returned no key"
+    if not isinstance(key, str):
+        return f"{name} is of the type {type(key).__name__}"
+    return _text_fault(key, name)
+
+
+def _text_fault(key: str, name: str) -> str | None:
+    if not key.strip():
+        return f"{name} is blank"
+    if any(each.isspace() for each in key):
+        return f"{name} contains a space or a line break"
+    if not key.isascii() or not key.isprintable():
+        return f"{name} contains a character that no HTTP header may contain"
+    return None
 
 
 def _granted(timeout: float) -> Secret:

@@ -6,7 +6,7 @@ https://docs.piggy.eu/v3/oauth/contact-verification
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Final
 from urllib.parse import quote
@@ -22,9 +22,9 @@ from django_piggy_verify.exceptions import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from django_piggy_verify.http import client
-from django_piggy_verify.providers import credentials
-from django_piggy_verify.providers.base import Challenge, Identity
+from django_piggy_verify.http.client import Answer
+from django_piggy_verify.providers import calls, credentials
+from django_piggy_verify.providers.base import Challenge, Identity, Problem
 from django_piggy_verify.secret import Secret
 
 INVALID_INPUT: Final = 1003  # "Invalid input"
@@ -55,10 +55,6 @@ _REFUSALS: Final[Mapping[int, str]] = {
 # An id of dots alone would change the path (RFC 3986 section 5.2.4).
 _UID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._~-]{1,64}")
 
-# The vendor's tokens are base64 of about 300 to 400 characters. Any printable text is
-# accepted. Other texts may be impossible to store: a lone surrogate is an example.
-_TOKEN = re.compile(r"[!-~]{1,8192}")
-
 # No user info, and no backslash: browsers read a backslash as a slash, and may then
 # find another host in the URL.
 _URL = re.compile(
@@ -67,6 +63,8 @@ _URL = re.compile(
     r"(?:[/?#][!-\[\]-~]*)?"
 )
 _LONGEST_URL: Final = 4000  # servers and proxies accept headers of this length
+
+_KEY_REFUSED: Final = frozenset({401, 403})
 
 _SEND: Final = "contact-verification/send"
 _VERIFY: Final = "contact-verification/verify"
@@ -82,10 +80,25 @@ class PiggyProvider:
     in ``PIGGY_VERIFY_PROVIDER_OPTIONS``.
     """
 
+    base_url = "https://api.piggy.eu/api/v3/oauth/clients"
+    refusal_hint = (
+        "Look at the key, the account and its Contacts Portal in the business "
+        "dashboard."
+    )
+    send_condition = "there is a Contacts Portal"
+
     def __init__(self, *, name: str = "piggy") -> None:
         self.name = name
 
-    def send_code(self, recipient: str) -> Challenge:
+    def problems(self) -> Iterator[Problem]:
+        """Return what is wrong with the key. Client credentials stand in for a key."""
+        if conf.api_key or not credentials.has_client():
+            yield from credentials.key_problems(
+                "Use a personal access token of the business dashboard (Apps > "
+                "Integrations > Personal Access Tokens)."
+            )
+
+    def send_code(self, challenge: Challenge) -> Challenge:
         """
         Ask the API to mail a code to the contact with this address.
 
@@ -94,10 +107,11 @@ class PiggyProvider:
 
         Source: POST contact-verification/send, Piggy API v3.
         """
-        data = _data(self._call("POST", _SEND, json={"email": recipient}))
+        payload = {"email": challenge.recipient}
+        data = _data(self._call("POST", _SEND, json=payload))
         if not isinstance(data, dict):
-            raise _unreadable("data is no object")
-        return Challenge(recipient=recipient)
+            raise calls.unreadable("data is no object")
+        return challenge
 
     def check_code(self, challenge: Challenge, code: str) -> Identity:
         """
@@ -122,7 +136,7 @@ class PiggyProvider:
             raise
         uid = data.get("uuid") if isinstance(data, dict) else None
         if not isinstance(uid, str) or not _UID.fullmatch(uid):
-            raise _unreadable("it has no valid uuid")
+            raise calls.unreadable("it has no valid uuid")
         return Identity(provider=self.name, uid=str(uid), email=challenge.recipient)
 
     def fetch_auth_token(self, uid: str) -> Secret:
@@ -155,7 +169,7 @@ class PiggyProvider:
         data = self._fetch(_PORTAL_URL, uid)
         url = data.get("url") if isinstance(data, dict) else None
         if not isinstance(url, str) or not _is_safe_target(Secret(url)):
-            raise _unreadable("it has no link to the portal")
+            raise calls.unreadable("it has no link to the portal")
         return Secret(url)
 
     def _fetch(self, path: str, uid: str) -> object:
@@ -183,26 +197,17 @@ class PiggyProvider:
         path: str,
         *,
         timeout: float | None = None,
-        **body: Mapping[str, str],
-    ) -> client.Answer:
-        url = f"{conf.base_url.rstrip('/')}/{path}"
-        credentials.require_https(url)
-        deadline = monotonic() + (conf.timeout if timeout is None else timeout)
-        bearer = credentials.bearer_token(timeout=deadline - monotonic())
-        left = deadline - monotonic()
-        answer = client.call(method, url, bearer=bearer, timeout=left, **body)
-        if answer.status == 401:  # noqa: PLR2004
-            credentials.forget(bearer, timeout=deadline - monotonic())
-        return answer
+        json: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return calls.call(
+            method, path, base_url=self.base_url, timeout=timeout, json=json
+        )
 
 
 def _auth_token(data: object) -> Secret:
     # In the documentation, the token is a member of `data`. In the vendor's PHP SDK,
     # `data` is the token.
-    token = data.get("auth_token") if isinstance(data, dict) else data
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise _unreadable("it has no auth token")
-    return Secret(token)
+    return calls.token_in(data.get("auth_token") if isinstance(data, dict) else data)
 
 
 def _is_safe_target(url: Secret) -> bool:
@@ -218,16 +223,16 @@ def _can_be_repeated(error: ProviderError) -> bool:
     return error.status == 401 and credentials.is_renewable()  # noqa: PLR2004
 
 
-def _data(answer: client.Answer) -> object:
+def _data(answer: Answer) -> object:
     """Return the ``data`` of a success, or raise the exception for an error."""
     body = answer.body if isinstance(answer.body, dict) else {}
     code = body.get("code")
     if isinstance(code, int):
-        raise _error_for_code(code, answer.status)
-    if not 200 <= answer.status < 300:  # noqa: PLR2004
-        raise _error_for_status(answer.status)
+        raise _error_for_code(int(code), answer.status)
+    if not calls.is_success(answer):
+        raise calls.failure(answer.status, refused=_KEY_REFUSED)
     if "data" not in body:
-        raise _unreadable("it has no data", status=answer.status)
+        raise calls.unreadable("it has no data", status=answer.status)
     return body["data"]
 
 
@@ -250,19 +255,4 @@ def _error_for_code(code: int, status: int) -> PiggyVerifyError:
             may_depend_on_contact=False,
             voids_token=code in {SECRET_INVALID, TOKEN_EXPIRED},
         )
-    return _error_for_status(status, code)
-
-
-def _error_for_status(status: int, code: int | None = None) -> ProviderError:
-    if status in {401, 403}:
-        return credentials.refusal("the key is refused", status=status)
-    return ProviderUnavailable(
-        "the answer is an error",
-        status=status,
-        api_code=code,
-        may_depend_on_contact=status not in {429, 502, 503, 504},
-    )
-
-
-def _unreadable(what: str, *, status: int | None = None) -> ProviderUnavailable:
-    return ProviderUnavailable(f"the answer cannot be read: {what}", status=status)
+    return calls.failure(status, code, refused=_KEY_REFUSED)

@@ -5,7 +5,6 @@ No page is opened and no code is checked. The project's own backend decides whic
 the contact gets.
 """
 
-from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
 from django.conf import settings
@@ -20,7 +19,6 @@ from django_piggy_verify import recipients
 from django_piggy_verify.auth_tokens import cache
 from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.backends import PiggyBackend, identity_of
-from django_piggy_verify.conf import conf
 from django_piggy_verify.models import Contact
 from django_piggy_verify.secret import Secret
 
@@ -80,6 +78,5 @@ def _uid_of(email: str) -> str:
 
 def _store(contact: Contact, token: Secret) -> None:
     now = timezone.now()
-    expires_at = now + timedelta(seconds=conf.auth_token_ttl)
-    served = CachedToken(token=token, expires_at=expires_at)
+    served = CachedToken(token=token, expires_at=cache.expiry(now))
     cache.store(contact, served, fetched_at=now)

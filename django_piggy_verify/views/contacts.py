@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import portal, tokens
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import ContactUnknown, ProviderError
+from django_piggy_verify.exceptions import ContactUnknown, LoginRequired, ProviderError
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.views.base import RETRY_AFTER_OUTAGE, FlowView
 from django_piggy_verify.views.negotiation import prefers_json
@@ -46,6 +46,8 @@ class AuthTokenView(ProtectedView):
             served = tokens.get_with_expiry(request.user)
         except ContactUnknown:
             return self.not_found()
+        except LoginRequired:
+            return self.error(403, "login_required")
         except ProviderError:
             return self.error(
                 503, "provider_unavailable", retry_after=RETRY_AFTER_OUTAGE

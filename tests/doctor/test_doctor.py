@@ -43,8 +43,8 @@ pytestmark = pytest.mark.django_db
 class Gullible(PiggyProvider):
     """A provider that sends a code to every address."""
 
-    def send_code(self, recipient):
-        return None
+    def send_code(self, challenge):
+        return challenge
 
     def check_code(self, challenge, code):
         return Identity(provider="piggy", uid="1", email=challenge.recipient)
@@ -53,11 +53,11 @@ class Gullible(PiggyProvider):
 class WithoutPortal(PiggyProvider):
     """A provider that finds a missing portal only when the address is a member's."""
 
-    def send_code(self, recipient):
-        if recipient == ADDRESS:
+    def send_code(self, challenge):
+        if challenge.recipient == ADDRESS:
             cause = "the account has no Contacts Portal"
             raise ProviderRefused(cause, status=400, api_code=55032)
-        return super().send_code(recipient)
+        return super().send_code(challenge)
 
 
 class Plain:

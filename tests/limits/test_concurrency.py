@@ -22,7 +22,7 @@ from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Exhausted, Rate
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.models import AuthToken, Tally
-from django_piggy_verify.providers.base import Challenge, Identity
+from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
 from tests.limits.workers import PROCESSES, THREADS as THREADS_OF_EACH, Workers
@@ -320,8 +320,8 @@ class Credulous:
 
     name = "piggy"
 
-    def send_code(self, recipient):
-        return Challenge(recipient=recipient)
+    def send_code(self, challenge):
+        return challenge
 
     def check_code(self, challenge, code):
         return Identity(provider="piggy", uid="one", email=challenge.recipient)

@@ -12,6 +12,7 @@ from django_piggy_verify.exceptions import (
     ProviderUnavailable,
 )
 from django_piggy_verify.providers import credentials
+from django_piggy_verify.providers.base import Challenge
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.secret import Secret
 from tests.http.hostile import (
@@ -51,7 +52,7 @@ def granting(upstream, settings):
 
 
 def send():
-    return PiggyProvider().send_code("ann@example.com")
+    return PiggyProvider().send_code(Challenge(recipient="ann@example.com"))
 
 
 def fetch():

@@ -74,7 +74,7 @@ def upstream(settings):
 
 
 def send(recipient=ADDRESS):
-    return PROVIDER.send_code(recipient)
+    return PROVIDER.send_code(Challenge(recipient=recipient))
 
 
 def check(code=TYPED, recipient=ADDRESS):

@@ -31,7 +31,7 @@ from django_piggy_verify.http.connections import session
 from django_piggy_verify.login import pending
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers import credentials
-from django_piggy_verify.providers.base import Challenge, Identity
+from django_piggy_verify.providers.base import Challenge, Identity, Proof
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.sandbox.errors import DOCUMENTED
@@ -476,11 +476,21 @@ def test_no_stop_of_a_worker_shows_a_secret(visit, evidence, broken, step, path)
     assert evidence.leaks == set()
 
 
+check_code = PiggyProvider.check_code
+
+
+def proved_with_a_hint(provider, challenge, code):
+    """Check a code as Piggy does, and recommend a further check as another vendor."""
+    identity = check_code(provider, challenge, code)
+    return Proof(identity=identity, hint="face_liveness")
+
+
 @pytest.mark.parametrize("signal", sinks.SIGNALS.values(), ids=sinks.SIGNALS)
-def test_no_receiver_that_fails_shows_a_secret(visit, evidence, signal):
+def test_no_receiver_that_fails_shows_a_secret(visit, evidence, signal, monkeypatch):
     def fail(**kwargs):
         raise ArithmeticError("broken on purpose")
 
+    monkeypatch.setattr(PiggyProvider, "check_code", proved_with_a_hint)
     with sinks.receiving(signal, fail):
         visit.take("ask", "mistype", "answer", "log_out")
         with override_settings(PIGGY_VERIFY_RATE_LIMITS=UNLIMITED | {"send_ip": "1/h"}):

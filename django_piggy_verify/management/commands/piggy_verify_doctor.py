@@ -147,8 +147,8 @@ def _verdict(findings: _Findings) -> str:
     if number := _problems(findings):
         noun = "problem" if number == 1 else "problems"
         return f"Members cannot log in here: {number} {noun}."
-    if any(each.text.endswith(api.PORTAL_UNKNOWN) for _, each in findings):
-        return "Members can log in here if there is a Contacts Portal. Try --send."
+    if any(api.UNKNOWN_BEGINS in each.text for _, each in findings):
+        return f"Members can log in here if {api.send_condition()}. Try --send."
     if any(area == "API" for area, _ in findings):
         return "Members can log in here."
     return "Members can log in here if the API agrees. Try --live."
