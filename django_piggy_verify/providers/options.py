@@ -1,0 +1,97 @@
+"""
+The options of a provider: their defaults, and what is wrong with their values.
+
+A provider that uses this module accepts every keyword argument. So a misspelt option is
+no exception in its constructor, which would be a server error on each page.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django_piggy_verify.providers import credentials
+from django_piggy_verify.providers.base import Problem
+
+LONGEST_NAME: Final = 64
+"""Characters of `Contact.provider`."""
+
+_FOREVER: Final = 10**9  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a provider."""
+
+    default: object
+    """The value if the option is not given, or None if the option is required."""
+
+    accepts: Callable[[Any], bool]
+
+    words: str
+    """What a value must be, for the end of a sentence."""
+
+
+def name(default: str) -> Option:
+    """Return the option for the name that keeps accounts apart."""
+    words = f"a text of 1 to {LONGEST_NAME} characters"
+    return Option(default, lambda value: _is_text(value, LONGEST_NAME), words)
+
+
+def text(default: str | None = None) -> Option:
+    """Return an option for a text that is not blank."""
+    return Option(default, _is_text, "a text that is not blank")
+
+
+def flag(*, default: bool) -> Option:
+    """Return an option that is on or off."""
+    return Option(default, lambda value: isinstance(value, bool), "True or False")
+
+
+def seconds(default: int) -> Option:
+    """Return an option for a duration."""
+    return Option(
+        default,
+        lambda value: type(value) is int and 0 < value < _FOREVER,
+        "a whole number of seconds above 0",
+    )
+
+
+def _is_text(value: object, longest: int = 1000) -> bool:
+    is_shown = isinstance(value, str) and value.isprintable() and bool(value.strip())
+    return is_shown and len(str(value)) <= longest
+
+
+class Options:
+    """The values of all options: those that were given, and the defaults."""
+
+    def __init__(self, known: Mapping[str, Option], given: Mapping[str, Any]) -> None:
+        self._known = known
+        self._values = {**{each: known[each].default for each in known}, **given}
+
+    def __getitem__(self, key: str) -> Any:
+        """Return the value of an option. Call `require` first if it must be valid."""
+        return self._values[key]
+
+    def problems(self) -> Iterator[Problem]:
+        """Return what is wrong with the options, without their values."""
+        for fault in self._faults():
+            yield Problem(
+                text=f"PIGGY_VERIFY_PROVIDER_OPTIONS cannot be used: {fault}.",
+                hint=f"The options of this provider are {', '.join(self._known)}.",
+                id="E013",
+            )
+
+    def require(self) -> None:
+        """Raise ProviderRefused if anything is wrong with the options."""
+        for fault in self._faults():
+            raise credentials.refusal(f"the options cannot be used: {fault}")
+
+    def _faults(self) -> Iterator[str]:
+        for key, value in self._values.items():
+            option = self._known.get(key)
+            if option is None:
+                yield f"there is no option {key!r}"
+            elif value is None:
+                yield f"the option {key!r} is missing"
+            elif not option.accepts(value):
+                yield f"the option {key!r} must be {option.words}"
