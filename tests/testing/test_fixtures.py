@@ -22,6 +22,7 @@ from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.login.pending import SendResult
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
+from django_piggy_verify.providers.base import Challenge
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.testing import assert_strangers_look_like_contacts
 from django_piggy_verify.views import CodeView, EmailView, ResendView
@@ -215,7 +216,7 @@ def test_a_view_that_asks_the_api_for_members_only_is_found(complaint, views):
 def test_a_send_that_keeps_no_floor_is_found(complaint, monkeypatch):
     def send_at_once(recipient, request):
         with suppress(ContactUnknown):
-            get_provider().send_code(recipient)
+            get_provider().send_code(Challenge(recipient=recipient))
         return SendResult(is_sent=True, resend_in=60)
 
     monkeypatch.setattr(
