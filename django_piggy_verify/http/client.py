@@ -93,10 +93,10 @@ def _headers(
         "Accept": "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": f"django-piggy-verify/{__version__}",
-        **further,
     }
     if is_json:
         headers["Content-Type"] = "application/json"
+    headers |= further
     if bearer is not None:
         headers["Authorization"] = Secret(f"Bearer {bearer}")
     return headers
@@ -110,7 +110,8 @@ def _require_harmless(headers: Mapping[str, str]) -> None:
     """
     for name, value in headers.items():
         is_ours = name.lower() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name)
-        if is_ours or not (value.isascii() and value.isprintable()):
+        is_plain = value.isascii() and value.isprintable() and value == value.strip()
+        if is_ours or not is_plain:
             raise ProviderRefused(
                 f"the header {name!r} must not be sent", may_depend_on_contact=False
             )

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from requests import Session
 
-from django_piggy_verify.exceptions import ProviderUnavailable
+from django_piggy_verify.exceptions import ProviderRefused, ProviderUnavailable
 from django_piggy_verify.http import client, connections
 from django_piggy_verify.secret import Secret
 from tests.http.hostile import (
@@ -416,6 +416,60 @@ def test_without_a_bearer_there_is_no_authorization(upstream):
     call(upstream)
 
     assert "authorization" not in upstream.requests[0].headers
+
+
+def test_further_headers_are_sent_as_they_are(upstream):
+    call(upstream, headers={"X-Device": "a1 b2", "client-type": "online"})
+
+    sent = upstream.requests[0].headers
+    assert (sent["x-device"], sent["client-type"]) == ("a1 b2", "online")
+
+
+@pytest.mark.parametrize(
+    "name", ["Accept", "ACCEPT", "user-agent", "accept-encoding", "content-type"]
+)
+def test_a_further_header_replaces_ours_and_is_sent_once(upstream, name):
+    call(upstream, headers={name: "theirs"}, json={})
+
+    assert upstream.requests[0].headers[name.lower()] == "theirs"
+
+
+NEVER_SENT = {
+    "bearer": ("Authorization", "Bearer theirs"),
+    "bearer in capitals": ("AUTHORIZATION", "Bearer theirs"),
+    "host": ("hOST", "elsewhere.example"),
+    "length": ("content-length", "1"),
+    "space in name": ("Host ", "elsewhere.example"),
+    "colon in name": ("X:", "a"),
+    "line in name": ("X\r\nY", "a"),
+    "no name": ("", "a"),
+    "line feed": ("X", "a\nHost: b"),
+    "carriage return": ("X", "a\rb"),
+    "both": ("X", "a\r\nHost: b"),
+    "line at the end": ("X", "a\n"),
+    "tab": ("X", "a\tb"),
+    "nul": ("X", "a\0"),
+    "letter": ("X", "\u00e4"),
+    "line of Unicode": ("X", "a\u2028b"),
+    "space before": ("X", " a"),
+    "space after": ("X", "a "),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), NEVER_SENT.values(), ids=NEVER_SENT)
+def test_a_header_that_could_change_the_request_is_refused(upstream, name, value):
+    with pytest.raises(ProviderRefused) as caught:
+        call(upstream, bearer=Secret(KEY), headers={name: value})
+
+    assert str(caught.value) == f"the header {name!r} must not be sent"
+    assert not caught.value.may_depend_on_contact
+    assert upstream.connections == 0
+
+
+def test_json_is_sent_without_white_space(upstream):
+    call(upstream, json={"a": [1, "b c"], "d": {"e": "\u20ac"}})
+
+    assert upstream.requests[0].body == rb'{"a":[1,"b c"],"d":{"e":"\u20ac"}}'
 
 
 BREAKABLE = {
