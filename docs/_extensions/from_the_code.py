@@ -31,6 +31,7 @@ PACKAGE = Path(django_piggy_verify.__file__).parent
 TEMPLATES = PACKAGE / "templates" / "piggy_verify"
 COMMANDS = PACKAGE / "management" / "commands"
 CHECKS = PACKAGE / "checks"
+PROVIDERS = PACKAGE / "providers"
 
 
 class FromTheCode(Directive):
@@ -196,20 +197,37 @@ def check_texts() -> dict[str, tuple[str, bool]]:
 
 
 def check_messages() -> dict[str, str]:
-    """Return the messages of the checks whose text is in the checks module."""
+    """
+    Return the message of each check, as the code has it.
+
+    Some messages are those of a provider, which are made as `Problem`.
+    """
     found = {}
-    for node in chain.from_iterable(map(_nodes, CHECKS.glob("*.py"))):
+    for node in chain(_nodes(CHECKS), _nodes(PROVIDERS)):
         match node:
-            case ast.Call(args=[message], keywords=[*_, ast.keyword("id", each)]):
+            case (
+                ast.Call(
+                    args=[(ast.Constant() | ast.JoinedStr()) as message],
+                    keywords=[*_, ast.keyword("id", each)],
+                )
+                | ast.Call(
+                    func=ast.Name("Problem"),
+                    keywords=[
+                        ast.keyword("text", message),
+                        *_,
+                        ast.keyword("id", each),
+                    ],
+                )
+            ):
                 number = ast.unparse(each).strip("f'")[-4:]
-                if not isinstance(message, ast.Name):
-                    found[number] = _plain(message)
+                found[number] = _plain(message)
     return found
 
 
-def _nodes(path: Path) -> Iterator[ast.AST]:
-    """Return the syntax nodes of a module."""
-    return ast.walk(ast.parse(path.read_text()))
+def _nodes(folder: Path) -> Iterator[ast.AST]:
+    """Return the syntax nodes of the modules in a folder."""
+    for path in folder.glob("*.py"):
+        yield from ast.walk(ast.parse(path.read_text()))
 
 
 def _plain(message: ast.expr) -> str:

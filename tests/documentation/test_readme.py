@@ -210,9 +210,11 @@ def test_every_signal_is_described_with_its_arguments() -> None:
 
 
 def test_every_check_is_described_and_no_other() -> None:
-    source = "".join(each.read_text() for each in (PACKAGE / "checks").glob("*.py"))
+    folders = (PACKAGE / "checks", PACKAGE / "providers")
+    modules = [path for folder in folders for path in folder.glob("*.py")]
+    source = "".join(each.read_text() for each in modules)
 
-    ids = re.findall(r'id=f"{_ID}([EW]\d{3})"', source)
+    ids = re.findall(r'id=f?"(?:{_ID})?([EW]\d{3})"', source)
     found = documentation.descriptions("checks")
     assert set(found) == {f"piggy_verify.{each}" for each in ids}
 

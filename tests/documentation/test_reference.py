@@ -36,13 +36,18 @@ PUBLIC = [
     "portal",
     "providers",
     "providers.base",
+    "providers.calls",
+    "providers.credentials",
+    "providers.options",
     "providers.piggy",
+    "providers.verifik",
     "sandbox",
     "sandbox.server",
     "secret",
     "signals",
     "testing",
     "tokens",
+    "traits",
     "views",
 ]
 """The modules that projects import from, as the reference says."""
@@ -55,9 +60,15 @@ PARTS = {
     # The view passes these on and does not show them.
     "portal": {"fetch"},
     # The checks and the doctor examine each account.
-    "providers": {"each_account"},
-    # The pages, the admin and the log-out use these.
-    "tokens": {"get_with_expiry", "LoginFetch", "forget_at_logout", "forget"},
+    "providers": {"each_account", "base_url"},
+    # Only `calls` and the provider of Piggy use the bearer token itself.
+    "providers.credentials": {
+        *("bearer_token", "forget", "has_client", "is_renewable", "require_https"),
+    },
+    # The pages, the admin, the backend and the log-out use these.
+    "tokens": {"get_with_expiry", "LoginFetch", "forget_at_logout", "forget", "keep"},
+    # The login reads the traits of the provider.
+    "traits": {"traits_of"},
 }
 """The names in public modules that are not public, with the reasons."""
 
