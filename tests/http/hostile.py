@@ -79,22 +79,13 @@ ANSWERS = st.tuples(
 class Request:
     """One request, as the server received it."""
 
+    name: str
+    """The name of the call, as in `Hostile.answers`."""
     method: str
     target: str
     headers: dict[str, str]
     """By lower-case name; a header that came twice has both values, with a comma."""
     body: bytes
-
-    @property
-    def name(self):
-        """The name of the call, as in `Hostile.answers`."""
-        if self.method == "CONNECT":
-            return "connect"
-        path = urlsplit(self.target).path
-        if path == f"{BASE_PATH}/contacts-portal/auth-url":
-            return "portal"
-        path = path.removeprefix(f"{BASE_PATH}/contact-verification")
-        return path.split("/")[1] or "root"
 
     @property
     def members(self):
@@ -112,6 +103,7 @@ class Peer:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = sock.makefile("rb")
         self.is_open = True
+        self.request = None
 
     def read(self):
         """Read one request. Return None at the end of the connection."""
@@ -125,7 +117,11 @@ class Peer:
             values = [headers.get(name.lower()), value.strip()]
             headers[name.lower()] = ", ".join(each for each in values if each)
         body = self.file.read(int(headers.get("content-length", 0)))
-        return Request(method=method, target=target, headers=headers, body=body)
+        name = self.server.name_of(method, target)
+        self.request = Request(
+            name=name, method=method, target=target, headers=headers, body=body
+        )
+        return self.request
 
     def secure(self, context):
         """Begin TLS, if there is a TLS context."""
@@ -181,7 +177,12 @@ class Hostile:
     `answers` maps the name of a call to its answer. `at_accept` maps the next call of
     the flow to a function that runs instead of reading a request. `requests` and
     `connections` are the record. With a `context`, the server speaks TLS.
+
+    The paths and the answers are those of Piggy. A subclass plays another vendor.
     """
+
+    base_path = BASE_PATH
+    flow = FLOW
 
     def __init__(self, *, context=None, host="127.0.0.1"):
         self.context = context
@@ -212,7 +213,7 @@ class Hostile:
         scheme = "https" if context else "http"
         netloc = f"[{host}]" if ":" in host else host
         self.url = f"{scheme}://{netloc}:{self.port}"
-        self.base_url = self.url + BASE_PATH
+        self.base_url = self.url + self.base_path
         self.token_url = self.url + "/oauth/token"
 
     def __enter__(self):
@@ -237,7 +238,18 @@ class Hostile:
         """The next call of a login in progress."""
         done = self.names
         last = done[-1] if done else ""
-        return FLOW[FLOW.index(last) + 1] if last in FLOW[:-1] else FLOW[0]
+        flow = self.flow
+        return flow[flow.index(last) + 1] if last in flow[:-1] else flow[0]
+
+    def name_of(self, method, target):
+        """Return the name of a call."""
+        if method == "CONNECT":
+            return "connect"
+        path = urlsplit(target).path
+        if path == f"{self.base_path}/contacts-portal/auth-url":
+            return "portal"
+        path = path.removeprefix(f"{self.base_path}/contact-verification")
+        return path.split("/")[1] or "root"
 
     def go_down(self):
         """Refuse connections from now on."""
@@ -318,9 +330,9 @@ def tunnel_to(port):
 
 
 @contextmanager
-def serving(settings, **options):
+def serving(settings, make=Hostile, **options):
     """Serve a hostile server that the settings point to, and close all connections."""
-    with Hostile(**options) as server:
+    with make(**options) as server:
         settings.DEBUG = True
         settings.PIGGY_VERIFY_BASE_URL = server.base_url
         settings.PIGGY_VERIFY_API_KEY = KEY
