@@ -31,20 +31,26 @@ class SecretBytes(bytes):
 
 
 class SecretInt(int):
-    """An `int` with a hidden `repr`, and so with a hidden `str`."""
+    """An `int` with a hidden `repr`. Its `str` is the ordinary one."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         """Return a placeholder."""
         return _PLACEHOLDER
+
+    # Otherwise the `str` of each number would be the placeholder. A provider that makes
+    # a text of a numeric id would then have one id for all contacts.
+    __str__ = int.__repr__
 
 
 class SecretFloat(float):
-    """A `float` with a hidden `repr`, and so with a hidden `str`."""
+    """A `float` with a hidden `repr`. Its `str` is the ordinary one."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         """Return a placeholder."""
         return _PLACEHOLDER
+
+    __str__ = float.__repr__
