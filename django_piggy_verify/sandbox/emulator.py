@@ -20,11 +20,12 @@ from django_piggy_verify.sandbox.errors import (
     ApiError,
 )
 from django_piggy_verify.sandbox.fields import key_of, same, text_of
-from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact
+from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact, Verdict
 from django_piggy_verify.sandbox.switches import Switches
 
 MAILS_KEPT = 200
 CALLS_KEPT = 2000
+MANY = 10**9
 
 # Marks the access tokens of the token endpoint. A sandbox that accepts any key must
 # still refuse such a token if it has expired, was revoked, or is from before a restart.
@@ -172,9 +173,15 @@ class Sandbox:
             contact = self._contacts.get(key_of(address))
             if contact is None:
                 raise ApiError(CONTACT_NOT_FOUND)
-            mail = self._new_mail(contact)
-            self._mails.appendleft(mail)
-            self._newest[key_of(address)] = mail
+            mail = self._post(contact.email)
+        if self._announce:
+            self._announce(mail)
+        return mail
+
+    def send_to_anybody(self, address: str) -> Mail:
+        """Mail a code to an address, whoever has it. Earlier codes become invalid."""
+        with self._lock:
+            mail = self._post(address)
         if self._announce:
             self._announce(mail)
         return mail
@@ -189,13 +196,38 @@ class Sandbox:
 
         Source: POST contact-verification/verify, Piggy API v3.
         """
-        key, typed = key_of(text_of(email)), text_of(code)
+        address, typed = text_of(email), text_of(code)
         with self._lock:
-            mail = self._newest.get(key)
-            if mail is None or not self._is_good(mail, typed):
+            if self.judge(address, typed) != Verdict.RIGHT:
                 raise ApiError(PASSCODE_NOT_FOUND)
-            mail.used = True
-            return self._contacts[key]
+            return self._contacts[key_of(address)]
+
+    def judge(self, address: str, typed: str, *, attempts: int = MANY) -> Verdict:
+        """
+        Compare a code with the newest one of an address. A right code is used then.
+
+        After the number of wrong `attempts`, no code of this mail is right.
+        """
+        with self._lock:
+            verdict = self._verdict(address, typed, attempts)
+            mail = self._newest.get(key_of(address))
+            if mail and verdict == Verdict.RIGHT:
+                mail.used = True
+            elif mail and verdict == Verdict.WRONG:
+                mail.wrong += 1
+            return verdict
+
+    def _verdict(self, address: str, typed: str, attempts: int) -> Verdict:
+        mail = self._newest.get(key_of(address))
+        if mail is None:
+            return Verdict.NOT_MAILED
+        if mail.used and not self.switches.reuse_codes:
+            return Verdict.USED
+        if mail.wrong >= attempts:
+            return Verdict.TOO_MANY
+        if _now() >= mail.expires_at:
+            return Verdict.EXPIRED
+        return Verdict.RIGHT if same(typed, mail.code) else Verdict.WRONG
 
     def auth_token(self, uid: object) -> str:
         """
@@ -237,18 +269,20 @@ class Sandbox:
             uid = self._visitors.get(token)
             return next((each for each in self.contacts if each.uid == uid), None)
 
-    def _new_mail(self, contact: SandboxContact) -> Mail:
+    def _post(self, address: str) -> Mail:
+        mail = self._new_mail(address)
+        self._mails.appendleft(mail)
+        self._newest[key_of(address)] = mail
+        return mail
+
+    def _new_mail(self, address: str) -> Mail:
         now = _now()
         return Mail(
-            recipient=contact.email,
+            recipient=address,
             code=f"{secrets.randbelow(10**6):06d}",
             sent_at=now,
             expires_at=now + timedelta(seconds=self.code_lifetime),
         )
-
-    def _is_good(self, mail: Mail, typed: str) -> bool:
-        is_fresh = self.switches.reuse_codes or not mail.used
-        return is_fresh and _now() < mail.expires_at and same(typed, mail.code)
 
 
 def _now() -> datetime:

@@ -1,7 +1,10 @@
 """Read the fields of a request as the API does."""
 
+import json
 import secrets
+from collections.abc import Mapping
 from typing import Final
+from urllib.parse import parse_qsl
 
 from django_piggy_verify.sandbox.errors import INVALID_INPUT, ApiError
 
@@ -29,3 +32,26 @@ def same(given: object, expected: str) -> bool:
     return secrets.compare_digest(
         text.encode(errors="surrogatepass"), expected.encode()
     )
+
+
+def fields_of(headers: Mapping[str, str], body: bytes) -> dict[str, object]:
+    """
+    Return the fields of a body: a form if the content type says so, otherwise JSON.
+
+    The SDK of Piggy posts forms. A body that cannot be read has no fields, so the API
+    answers that they are missing. The names of `headers` are in lower case.
+    """
+    content_type = headers.get("content-type", "").lower()
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(body.decode(errors="replace")))
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """Return the bearer token, or a blank text. The names are in lower case."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -7,6 +7,7 @@ from django import forms
 
 from django_piggy_verify.sandbox.errors import CALLS, DOCUMENTED
 from django_piggy_verify.sandbox.switches import Fault, Switches
+from django_piggy_verify.sandbox.vendors import verifik
 
 _NONE = ("", "none")
 
@@ -28,8 +29,12 @@ class SwitchesForm(forms.Form):
         required=False,
     )
     error_code = forms.TypedChoiceField(
-        choices=[_NONE, *((c, f"{c} {text}") for c, (text, _) in DOCUMENTED.items())],
-        coerce=int,
+        choices=[
+            _NONE,
+            ("Piggy", [(c, f"{c} {text}") for c, (text, _) in DOCUMENTED.items()]),
+            ("Verifik", [(word, word) for word in verifik.ERRORS]),
+        ],
+        coerce=lambda value: int(value) if value.isdecimal() else value,
         empty_value=None,
         required=False,
     )
@@ -52,6 +57,9 @@ class SwitchesForm(forms.Form):
     )
     bare_token = forms.BooleanField(required=False)
     reuse_codes = forms.BooleanField(required=False)
+    flat = forms.BooleanField(label="Verifik: flat answers", required=False)
+    second_factor = forms.BooleanField(label="Verifik: second factor", required=False)
+    face_liveness = forms.BooleanField(label="Verifik: face liveness", required=False)
 
     @classmethod
     def of(cls, switches: Switches) -> Self:

@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
+from typing import Final
+
+UNKNOWN: Final = "unknown"
+"""The name of a call whose path the API does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,21 @@ class Mail:
     sent_at: datetime
     expires_at: datetime
     used: bool = False
+    wrong: int = 0
+    """The number of wrong codes that were typed."""
+
+
+class Verdict(Enum):
+    """What the newest code of an address says of a code that was typed."""
+
+    RIGHT = auto()
+    WRONG = auto()
+    USED = auto()
+    EXPIRED = auto()
+    TOO_MANY = auto()
+    """There were too many wrong codes before."""
+    NOT_MAILED = auto()
+    """No code was mailed to this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +50,10 @@ class Call:
     A request that was received.
 
     `name` is "send", "verify", "auth-token", "portal" or "token". For any other path it
-    is "unknown". `body` contains the fields that could be read. For an auth-token or
-    portal call it is `{"uid": ...}`. `path` is the request target. It is
-    percent-encoded and contains the query. The names in `headers` are in lower case.
+    is "unknown". `vendor` is "piggy" or "verifik". `body` contains the fields that
+    could be read. For an auth-token or portal call it is `{"uid": ...}`. `path` is the
+    request target. It is percent-encoded and contains the query. The names in `headers`
+    are in lower case.
     """
 
     name: str
@@ -40,3 +61,4 @@ class Call:
     method: str = ""
     path: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    vendor: str = "piggy"

@@ -14,8 +14,9 @@ from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from django_piggy_verify.sandbox.api import BASE_PATH, TOKEN_PATH, answer
+from django_piggy_verify.sandbox.api import BASE_PATHS, answer
 from django_piggy_verify.sandbox.emulator import Sandbox
+from django_piggy_verify.sandbox.vendors.piggy import TOKEN_PATH
 
 LENGTH_DIGITS = 7
 """The maximum number of digits of a Content-Length: just under 10 MB."""
@@ -39,8 +40,12 @@ class SandboxServer:
             name="piggy-sandbox",
         )
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self.base_url = f"{self.url}/{BASE_PATH}"
+        self.base_url = self.url_of("piggy")
         self.token_url = f"{self.url}/{TOKEN_PATH}"
+
+    def url_of(self, vendor: str) -> str:
+        """Return the ``PIGGY_VERIFY_BASE_URL`` of "piggy" or "verifik"."""
+        return f"{self.url}/{BASE_PATHS[vendor]}"
 
     @property
     def connections(self) -> int:

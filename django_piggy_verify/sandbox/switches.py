@@ -39,10 +39,11 @@ class Switches:
     fault: Fault | None = None
     fault_on: frozenset[str] | None = None
     """The calls that `fault` and `error_code` apply to. `None` means all calls."""
-    error_code: int | None = None
+    error_code: int | str | None = None
     """The error that is returned by each call that documents it.
 
-    An undocumented code is returned by all calls but "token"."""
+    A number is an error of Piggy. An undocumented number is returned by all calls but
+    "token". A word is an error of Verifik, and is returned by all its calls."""
     error_status: int = 400
     """The HTTP status of all errors that have a code."""
     errors_as: Literal["absent", "text", "list"] = "absent"
@@ -53,6 +54,12 @@ class Switches:
     """auth-token returns `{"data": "eyJ..."}`, as the vendor's PHP SDK expects."""
     reuse_codes: bool = False
     """A code can be used again until it expires or is replaced."""
+    flat: bool = False
+    """Verifik answers without the envelope `data`, as one sample shows."""
+    second_factor: bool = False
+    """Verifik wants a second factor after a right code."""
+    face_liveness: bool = False
+    """Verifik recommends a check that a living person is there."""
     redirect_to: str = "https://elsewhere.invalid/"
 
     def fault_for(self, call: str) -> Fault | None:
@@ -61,10 +68,15 @@ class Switches:
 
     def error_for(self, call: str) -> ApiError | None:
         """Return the error that is switched on for this call, or None."""
-        if self.error_code is None or not self._covers(call):
+        if not isinstance(self.error_code, int) or not self._covers(call):
             return None
         error = ApiError(self.error_code)
         return error if call in error.calls else None
+
+    def word_for(self, call: str) -> str | None:
+        """Return the word of the error that is switched on for this call, or None."""
+        word = self.error_code
+        return word if isinstance(word, str) and self._covers(call) else None
 
     def _covers(self, call: str) -> bool:
         return self.fault_on is None or call in self.fault_on

@@ -1,5 +1,5 @@
 """
-Tools for the tests of a project: two fixtures, a login, and an assertion.
+Tools for the tests of a project: three fixtures, a login, and an assertion.
 
 Load the fixtures with ``pytest_plugins = ["django_piggy_verify.testing"]``. pytest
 does not load them by itself. The fixtures need pytest and pytest-django. The other
@@ -22,6 +22,7 @@ __all__ = [
     "login_contact",
     "piggy_sandbox",
     "piggy_sandbox_server",
+    "sandbox_for",
 ]
 
 _MODULES = {
@@ -30,7 +31,11 @@ _MODULES = {
 }
 
 with suppress(ModuleNotFoundError):  # pytest may be missing
-    from django_piggy_verify.testing.fixtures import piggy_sandbox, piggy_sandbox_server
+    from django_piggy_verify.testing.fixtures import (
+        piggy_sandbox,
+        piggy_sandbox_server,
+        sandbox_for,
+    )
 
 
 def __getattr__(name: str) -> Any:

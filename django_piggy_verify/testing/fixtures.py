@@ -1,12 +1,20 @@
 """The fixtures for pytest. The module itself does not need Django."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import pytest
 
 from django_piggy_verify.sandbox import Sandbox
 from django_piggy_verify.sandbox.server import SandboxServer
+
+_PROVIDERS: Final = {
+    "piggy": "django_piggy_verify.providers.piggy.PiggyProvider",
+    "verifik": "django_piggy_verify.providers.verifik.VerifikProvider",
+}
+_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "verifik": {"project": "sandbox-project", "flow": "sandbox-flow"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +32,32 @@ def piggy_sandbox(piggy_sandbox_server: SandboxServer, settings: Any) -> Sandbox
     The fixture turns ``DEBUG`` on, because the sandbox uses http. It also removes the
     minimum time of a POST that sends a code.
     """
-    sandbox = piggy_sandbox_server.sandbox
-    sandbox.reset()
+    return _point_to(piggy_sandbox_server, settings, "piggy")
+
+
+@pytest.fixture
+def sandbox_for(
+    piggy_sandbox_server: SandboxServer, settings: Any
+) -> Callable[[str], Sandbox]:
+    """
+    Return a function that does what `piggy_sandbox` does, for the vendor of a name.
+
+    ``sandbox_for("verifik")`` also sets the provider and its options. The same sandbox
+    emulates all vendors.
+    """
+
+    def use(vendor: str) -> Sandbox:
+        settings.PIGGY_VERIFY_PROVIDER = _PROVIDERS[vendor]
+        settings.PIGGY_VERIFY_PROVIDER_OPTIONS = dict(_OPTIONS.get(vendor, {}))
+        return _point_to(piggy_sandbox_server, settings, vendor)
+
+    return use
+
+
+def _point_to(server: SandboxServer, settings: Any, vendor: str) -> Sandbox:
+    server.sandbox.reset()
     settings.DEBUG = True
-    settings.PIGGY_VERIFY_BASE_URL = piggy_sandbox_server.base_url
+    settings.PIGGY_VERIFY_BASE_URL = server.url_of(vendor)
     settings.PIGGY_VERIFY_API_KEY = "sandbox-key"
     settings.PIGGY_VERIFY_SEND_FLOOR = 0
-    return sandbox
+    return server.sandbox

@@ -84,16 +84,25 @@ LOGIN_URL = "piggy_verify:email"
 LOGIN_REDIRECT_URL = "members"
 LOGOUT_REDIRECT_URL = "home"
 
+# "piggy" or "verifik"
+VENDOR = env("PIGGY_VERIFY_VENDOR", default="piggy")
+SANDBOX_PATH = {
+    "piggy": "sandbox/api/v3/oauth/clients",
+    "verifik": "sandbox/verifik/v2",
+}[VENDOR]
+if VENDOR == "verifik":
+    PIGGY_VERIFY_PROVIDER = "django_piggy_verify.providers.verifik.VerifikProvider"
+    PIGGY_VERIFY_PROVIDER_OPTIONS = {
+        "project": env("VERIFIK_PROJECT", default="sandbox-project"),
+        "flow": env("VERIFIK_FLOW", default="sandbox-flow"),
+    }
 PIGGY_VERIFY_API_KEY = env("PIGGY_VERIFY_API_KEY", default="")
-PIGGY_VERIFY_BASE_URL = env("PIGGY_VERIFY_BASE_URL", default="")
+# None is the live API of the vendor.
+PIGGY_VERIFY_BASE_URL = env("PIGGY_VERIFY_BASE_URL", default="") or None
 if DEBUG and not (PIGGY_VERIFY_API_KEY or PIGGY_VERIFY_BASE_URL):
     INSTALLED_APPS += ["django_piggy_verify.sandbox"]
     PIGGY_VERIFY_API_KEY = "sandbox"
-    PIGGY_VERIFY_BASE_URL = (
-        f"http://127.0.0.1:{env('PORT')}/sandbox/api/v3/oauth/clients"
-    )
-elif not PIGGY_VERIFY_BASE_URL:
-    PIGGY_VERIFY_BASE_URL = "https://api.piggy.eu/api/v3/oauth/clients"
+    PIGGY_VERIFY_BASE_URL = f"http://127.0.0.1:{env('PORT')}/{SANDBOX_PATH}"
 
 PIGGY_VERIFY_TRUSTED_PROXY_COUNT = env.int("PROXY_COUNT", default=0)
 

@@ -6,6 +6,8 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.providers import get_provider
+from django_piggy_verify.providers.base import PortalProvider
 
 
 @login_required
@@ -13,6 +15,7 @@ def members(request: HttpRequest) -> HttpResponse:
     """Show who is logged in, and how old the cached auth token is."""
     token = AuthToken.objects.filter(contact__user=request.user.pk).first()
     context = {
+        "has_portal": isinstance(get_provider(), PortalProvider),
         "contact": Contact.objects.filter(user=request.user.pk).first(),
         "token_age": token and int((timezone.now() - token.fetched_at).total_seconds()),
     }

@@ -8,8 +8,9 @@ from django.urls import clear_url_caches, include, path
 
 from django_piggy_verify import urls as login_urls
 from django_piggy_verify.checks.project import check_backend, check_referrer_policy
-from django_piggy_verify.checks.provider import check_credentials
+from django_piggy_verify.checks.provider import check_credentials, check_openness
 from django_piggy_verify.providers.piggy import PiggyProvider
+from django_piggy_verify.traits import Traits
 
 LEAK = "not-to-be-shown-0123456789"
 KEY = "A" * 43 + "="
@@ -396,3 +397,43 @@ def test_a_page_after_the_login_that_leads_nowhere_back_is_sound(settings, targe
     settings.LOGIN_REDIRECT_URL = target
 
     assert found() == set()
+
+
+class MailsAnybody(Toy):
+    traits = Traits(knows_members=False)
+
+
+class KnowsAddressesOnly(Toy):
+    traits = Traits(knows_members=False, knows_people=False)
+
+
+@pytest.mark.parametrize(
+    ("provider", "end"),
+    [
+        (MailsAnybody, "to anybody."),
+        (KnowsAddressesOnly, "to anybody, and knows people by their address only."),
+    ],
+)
+def test_a_provider_that_mails_anybody_is_named(settings, provider, end):
+    settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.{provider.__name__}"
+
+    [message] = check_openness()
+    assert message.id == "piggy_verify.W005"
+    assert message.msg == f"The provider mails codes {end}"
+    assert "PIGGY_VERIFY_CREATE_USERS = False" in str(message.hint)
+
+
+def test_a_provider_that_mails_members_only_is_not_named():
+    assert list(check_openness()) == []
+
+
+def test_an_error_of_a_provider_in_its_own_check_is_not_hidden(settings):
+    settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.Clumsy"
+
+    with pytest.raises(ArithmeticError):
+        list(check_credentials())
+
+
+class Clumsy(PiggyProvider):
+    def problems(self):
+        raise ArithmeticError

@@ -860,3 +860,53 @@ def test_an_open_circuit_is_a_problem(db, client, piggy_sandbox):
     [text] = found("problem")
 
     assert text.startswith("The last code could not be sent.")
+
+
+@pytest.fixture
+def verifik(sandbox_for):
+    """The sandbox of a vendor that mails codes to anybody."""
+    return sandbox_for("verifik")
+
+
+def test_the_doctor_mails_nobody_unasked(verifik):
+    printed, status = run("--live")
+
+    assert status == 0
+    assert [each.name for each in verifik.calls] == ["verify"]
+    assert verifik.mails == ()
+    assert "No code was sent, because the provider mails to anybody." in printed
+    assert "The API accepts the key." in printed
+    assert "The API rejects a wrong code." in printed
+    assert printed.endswith(
+        "Members can log in here if the flow mails codes. Try --send.\n"
+    )
+
+
+def test_the_doctor_mails_whom_it_is_told_to(verifik):
+    printed, status = run("--send", ADDRESS)
+
+    assert status == 0
+    assert [each.recipient for each in verifik.mails] == [ADDRESS]
+    assert "The API says that it mailed a code. Look into the mailbox." in printed
+
+
+def test_the_hint_about_a_refused_key_is_that_of_the_vendor(verifik):
+    verifik.switches.fault = Fault.UNAUTHORIZED
+
+    printed, status = run("--live")
+
+    assert status == 1
+    assert "refuses the call: the key is refused (status 401)" in printed
+    assert "the project and its flow at Verifik" in printed
+
+
+def test_the_doctor_warns_of_a_vendor_that_mails_anybody(verifik):
+    [text] = [each for each in found("warning") if "W005" in each]
+
+    assert text.startswith("The provider mails codes to anybody")
+
+
+def test_options_that_cannot_be_used_are_a_problem(verifik, settings):
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = {"project": "p"}
+
+    assert any("'flow' is missing. (piggy_verify.E013)" in t for t in found("problem"))

@@ -119,6 +119,26 @@ def test_a_live_key_takes_the_place_of_the_sandbox(
     assert "live-key" not in printed
 
 
+def test_with_another_vendor_anybody_logs_in(tmp_path: Path) -> None:
+    with (
+        running_demo(
+            tmp_path, "--port", free_port(), PIGGY_VERIFY_VENDOR="verifik"
+        ) as demo,
+        new_browser() as browser,
+    ):
+        address = "anybody@example.com"
+        page = submit(browser, get(browser, f"{demo.url()}members/"), email=address)
+        page = submit(browser, page, code=demo.last_code(address))
+
+        printed = demo.console.read_text()
+    assert page.url == f"{demo.url()}members/"
+    assert address in page.text
+    assert "Your points" not in page.text
+    assert re.search(r"cached \d seconds? ago", page.text)
+    assert "piggy_verify.W005" in printed
+    assert "Members:" not in printed
+
+
 def test_a_used_port_is_skipped(tmp_path: Path) -> None:
     with taken_port() as port, running_demo(tmp_path, PORT=str(port)) as demo:
         url = demo.url()

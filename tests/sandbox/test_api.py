@@ -13,10 +13,11 @@ import time_machine
 from hypothesis import given, settings, strategies as st
 
 from django_piggy_verify.sandbox import Fault, Mail, Sandbox
-from django_piggy_verify.sandbox.api import BASE_PATH, TOKEN_PATH, answer
+from django_piggy_verify.sandbox.api import answer
 from django_piggy_verify.sandbox.emulator import MAILS_KEPT
 from django_piggy_verify.sandbox.errors import CALLS, DOCUMENTED
 from django_piggy_verify.sandbox.server import SandboxServer
+from django_piggy_verify.sandbox.vendors.piggy import BASE_PATH, TOKEN_PATH
 
 EMAIL = "john@example.com"
 VERIFICATION = f"/{BASE_PATH}/contact-verification"

@@ -234,3 +234,11 @@ def test_the_sandbox_can_be_an_installed_app(settings: Settings) -> None:
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django_piggy_verify.sandbox"]
 
     assert apps.get_app_config("piggy_verify_sandbox").verbose_name == "Piggy sandbox"
+
+
+def test_an_error_of_another_vendor_is_set_and_shown(client: Client) -> None:
+    client.post(_url("set-switches"), SWITCHES | {"error_code": "INVALID_CODE"})
+
+    assert sandbox.switches.error_code == "INVALID_CODE"
+    page = client.get(_url("mailbox"))
+    assert '<option value="INVALID_CODE" selected>' in page.content.decode()

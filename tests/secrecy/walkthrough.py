@@ -58,8 +58,8 @@ class MarkedSandbox(Sandbox):
             self._grants[GRANT] = self._grants[granted]
         return GRANT
 
-    def _new_mail(self, contact):
-        mail = super()._new_mail(contact)
+    def _new_mail(self, address):
+        mail = super()._new_mail(address)
         mail.code = CODE
         return mail
 

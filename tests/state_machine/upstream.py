@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django_piggy_verify.sandbox import Fault, Sandbox, Switches
+from django_piggy_verify.sandbox.emulator import MANY
+from django_piggy_verify.sandbox.records import Verdict
 from tests.state_machine.browsing import Outcome
 
 
@@ -101,8 +103,7 @@ class Upstream(Sandbox):
 
     def owner(self, address, code):
         """Return the id of the contact whom `code` would prove, if any."""
-        mail = self._newest.get(address)
-        if mail is None or not self._is_good(mail, code):
+        if self._verdict(address, code, MANY) != Verdict.RIGHT:
             return None
         return self._contacts[address].uid
 
@@ -119,8 +120,8 @@ class Upstream(Sandbox):
             self.secrets.append(super().auth_token(uid))
             return self.secrets[-1]
 
-    def _new_mail(self, contact):
-        mail = super()._new_mail(contact)
+    def _new_mail(self, address):
+        mail = super()._new_mail(address)
         # Too long to occur by chance, and the same in every run.
         mail.code = f"Mailed{len(self.secrets)}code"
         self.secrets.append(mail.code)

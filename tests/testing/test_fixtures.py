@@ -27,7 +27,7 @@ from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.testing import assert_strangers_look_like_contacts
 from django_piggy_verify.views import CodeView, EmailView, ResendView
 from django_piggy_verify.views.negotiation import prefers_json
-from tests.steps import ask_for_code
+from tests.steps import ADDRESS, ask_for_code, is_logged_in, log_in
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 ROUTES = {"email": "", "code": "code/", "resend": "code/resend/"}
@@ -428,3 +428,19 @@ def test_a_project_without_pytest_has_the_rest(name):
 def test_a_name_that_does_not_exist_cannot_be_imported():
     with pytest.raises(ImportError):
         from django_piggy_verify.testing import anything  # noqa: F401, PLC0415
+
+
+@pytest.mark.parametrize("vendor", ["piggy", "verifik"])
+def test_the_sandbox_of_each_vendor_logs_in(client, db, sandbox_for, vendor):
+    sandbox = sandbox_for(vendor)
+    sandbox.add_contact(ADDRESS)
+
+    log_in(client, sandbox)
+
+    assert is_logged_in(client)
+    assert {each.vendor for each in sandbox.calls} == {vendor}
+    assert Contact.objects.get().provider == vendor
+
+
+def test_strangers_look_like_contacts_where_everybody_gets_a_code(db, sandbox_for):
+    assert_strangers_look_like_contacts(sandbox_for("verifik"))

@@ -11,11 +11,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
-from django_piggy_verify.conf import conf
 from django_piggy_verify.models import Tally
+from django_piggy_verify.providers import base_url
 from django_piggy_verify.sandbox import sandbox
-from django_piggy_verify.sandbox.api import BASE_PATH
-from shop.settings import env
+from shop.settings import SANDBOX_PATH, VENDOR, env
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 100
@@ -35,14 +34,22 @@ Log in with the address of a member. The code appears here and in the mailbox.
 No data leaves this machine. Any other address belongs to a stranger. A stranger
 sees the same pages, but gets no code.
 """
+SANDBOX_FOR_ANYBODY = """\
+Shop:     {url}
+Mailbox:  {url}sandbox/
+
+Log in with any address: this vendor mails codes to anybody. The code appears
+here and in the mailbox. No data leaves this machine.
+"""
 LIVE = """\
 Shop:     {url}
 API:      {api}
 
 PIGGY_VERIFY_API_KEY is set, so this is the live API. Log in with the address of
-a contact of that account. Piggy mails the code to that address. There is no
+a contact of that account. The vendor mails the code to that address. There is no
 sandbox, and there are no demo members.
 """
+_OF_VENDOR = {"piggy": SANDBOX, "verifik": SANDBOX_FOR_ANYBODY}
 
 
 class Command(BaseCommand):
@@ -76,14 +83,14 @@ def _open_shop(port: int) -> str:
     """Add the members to the sandbox, and return the text to print."""
     url = f"http://{HOST}:{port}/"
     if not apps.is_installed("django_piggy_verify.sandbox"):
-        return LIVE.format(url=url, api=conf.base_url)
-    settings.PIGGY_VERIFY_BASE_URL = f"{url}sandbox/{BASE_PATH}"
+        return LIVE.format(url=url, api=base_url())
+    settings.PIGGY_VERIFY_BASE_URL = f"{url}{SANDBOX_PATH}"
     # After a restart, the sandbox no longer knows the old codes. The cooldown would
     # make people wait for a new one.
     Tally.objects.all().delete()
     for email, uid in MEMBERS.items():
         sandbox.add_contact(email, uid)
-    return SANDBOX.format(url=url, members=", ".join(MEMBERS))
+    return _OF_VENDOR[VENDOR].format(url=url, members=", ".join(MEMBERS))
 
 
 def _first_free(first: int, last: int | None = None) -> int:

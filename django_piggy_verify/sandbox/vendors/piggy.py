@@ -1,0 +1,141 @@
+"""
+The API of Piggy: its paths, its fields, and the shapes of its responses.
+
+Source: the contact verification and Contacts Portal pages of the Piggy API v3, and
+its deprecated OAuth client-credentials grant.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from django_piggy_verify.sandbox.answers import Answer, in_json, unauthorized
+from django_piggy_verify.sandbox.emulator import Sandbox
+from django_piggy_verify.sandbox.errors import (
+    AUTH_TOKEN,
+    PORTAL,
+    SEND,
+    TOKEN,
+    VERIFY,
+    ApiError,
+)
+from django_piggy_verify.sandbox.fields import bearer_of, fields_of
+from django_piggy_verify.sandbox.records import UNKNOWN, Call
+from django_piggy_verify.sandbox.switches import Switches
+
+BASE_PATH: Final = "api/v3/oauth/clients"
+TOKEN_PATH: Final = "oauth/token"  # noqa: S105 - a path
+
+_VERIFICATION: Final = f"{BASE_PATH}/contact-verification"
+_NAMES: Final = {
+    f"{_VERIFICATION}/send": SEND,
+    f"{_VERIFICATION}/verify": VERIFY,
+    f"{BASE_PATH}/contacts-portal/auth-url": PORTAL,
+    TOKEN_PATH: TOKEN,
+}
+_GETS: Final = {AUTH_TOKEN, PORTAL}
+_FIELDS: Final = {
+    SEND: "email",
+    VERIFY: "code",
+    AUTH_TOKEN: "contact_uuid",
+    PORTAL: "contact_uuid",
+}
+
+
+def call_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
+    """Return the call that a request makes."""
+    target, _, query = path.partition("?")
+    parent, _, segment = target.rpartition("/")
+    if parent == f"{_VERIFICATION}/auth-token" and segment:
+        return Call(AUTH_TOKEN, {"uid": unquote(segment)}, method, path, headers)
+    if _NAMES.get(target) == PORTAL:
+        uid = dict(parse_qsl(query)).get("contact_uuid")
+        return Call(PORTAL, {"uid": uid}, method, path, headers)
+    fields = fields_of(headers, body)
+    return Call(_NAMES.get(target, UNKNOWN), fields, method, path, headers)
+
+
+def reply(sandbox: Sandbox, call: Call, portal: str) -> Answer:
+    """Return the response to a call. `portal` is the URL of the portal page."""
+    if call.name == UNKNOWN:
+        return in_json(404, {"message": "Not found."})
+    method = "GET" if call.name in _GETS else "POST"
+    if call.method != method:
+        return in_json(405, {"message": "Method not allowed."}, {"Allow": method})
+    if call.name == TOKEN:
+        return _grant(sandbox, call.body)
+    if not sandbox.accepts(bearer_of(call.headers)):
+        return unauthorized()
+    return _result(sandbox, call, portal)
+
+
+def _result(sandbox: Sandbox, call: Call, portal: str) -> Answer:
+    try:
+        if forced := sandbox.switches.error_for(call.name):
+            raise forced
+        if call.name == PORTAL:
+            return in_json(200, _portal(sandbox, call.body, portal))
+        return in_json(200, _SUCCESSES[call.name](sandbox, call.body))
+    except ApiError as error:
+        return _error(error, call.name, sandbox.switches)
+
+
+def _send(sandbox: Sandbox, body: Mapping[str, object]) -> object:
+    mail = sandbox.send(body.get("email"))
+    message = (
+        "An email containing a link to verify your email has been sent to "
+        f"{mail.recipient}. Please check your spam / junk as well."
+    )
+    return {"data": {"type": "Success", "message": message}, "meta": []}
+
+
+def _verify(sandbox: Sandbox, body: Mapping[str, object]) -> object:
+    contact = sandbox.verify(body.get("email"), body.get("code"))
+    return {"data": {"uuid": contact.uid}, "meta": {}}
+
+
+def _auth_token(sandbox: Sandbox, body: Mapping[str, object]) -> object:
+    token = sandbox.auth_token(body["uid"])
+    is_bare = sandbox.switches.bare_token
+    return {"data": token if is_bare else {"auth_token": token}, "meta": []}
+
+
+def _portal(sandbox: Sandbox, body: Mapping[str, object], portal: str) -> object:
+    query = urlencode({"token": sandbox.portal_token(body["uid"])})
+    return {"data": {"url": f"{portal}?{query}"}, "meta": []}
+
+
+_SUCCESSES: Final = {SEND: _send, VERIFY: _verify, AUTH_TOKEN: _auth_token}
+
+
+def _grant(sandbox: Sandbox, body: Mapping[str, object]) -> Answer:
+    """
+    Return the response of the token endpoint.
+
+    The vendor documents no errors, so they follow the RFC.
+
+    Source: RFC 6749, sections 4.4 and 5.
+    """
+    if body.get("grant_type") != "client_credentials":
+        return in_json(400, {"error": "unsupported_grant_type"})
+    token = sandbox.grant(body.get("client_id"), body.get("client_secret"))
+    if token is None:
+        return in_json(401, {"error": "invalid_client"})
+    lifetime = int(sandbox.grant_lifetime)
+    return in_json(
+        200, {"token_type": "Bearer", "expires_in": lifetime, "access_token": token}
+    )
+
+
+def _error(error: ApiError, call: str, switches: Switches) -> Answer:
+    status = switches.error_status
+    body: dict[str, object] = {
+        "message": error.message,
+        "code": error.code,
+        "status_code": status,
+    }
+    if switches.errors_as == "text":
+        body["errors"] = {_FIELDS[call]: error.message}
+    elif switches.errors_as == "list":
+        body["errors"] = {_FIELDS[call]: [error.message]}
+    return in_json(status, body)
