@@ -20,12 +20,11 @@ from django_piggy_verify.sandbox.errors import (
     ApiError,
 )
 from django_piggy_verify.sandbox.fields import key_of, same, text_of
+from django_piggy_verify.sandbox.mailbox import MAILS_KEPT, MANY, Mailbox
 from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact, Verdict
 from django_piggy_verify.sandbox.switches import Switches
 
-MAILS_KEPT = 200
 CALLS_KEPT = 2000
-MANY = 10**9
 
 # Marks the access tokens of the token endpoint. A sandbox that accepts any key must
 # still refuse such a token if it has expired, was revoked, or is from before a restart.
@@ -56,12 +55,11 @@ class Sandbox:
         self.code_lifetime = code_lifetime
         self.grant_lifetime = 3600.0
         self.switches = Switches()
+        self.mailbox = Mailbox()
         self._client = (client_id, client_secret)
         self._announce = announce
         self._lock = RLock()
         self._contacts: dict[str, SandboxContact] = {}
-        self._newest: dict[str, Mail] = {}
-        self._mails: deque[Mail] = deque(maxlen=MAILS_KEPT)
         self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
         self._grants: dict[str, datetime] = {}
         self._visitors: dict[str, str] = {}
@@ -92,7 +90,7 @@ class Sandbox:
         """Delete a contact and its codes. An unknown address is no error."""
         with self._lock:
             self._contacts.pop(key_of(email), None)
-            self._newest.pop(key_of(email), None)
+            self.mailbox.forget_codes(email)
 
     @property
     def contacts(self) -> tuple[SandboxContact, ...]:
@@ -103,8 +101,7 @@ class Sandbox:
     @property
     def mails(self) -> tuple[Mail, ...]:
         """The latest mails, newest first, including those to deleted contacts."""
-        with self._lock:
-            return tuple(self._mails)
+        return self.mailbox.mails
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -114,8 +111,7 @@ class Sandbox:
 
     def last_code(self, email: str) -> str:
         """Return the newest code that was mailed to a contact, or raise LookupError."""
-        with self._lock:
-            return self._newest[key_of(email)].code
+        return self.mailbox.newest(email).code
 
     def revoke_grants(self) -> None:
         """Refuse all access tokens that the token endpoint has issued."""
@@ -126,10 +122,9 @@ class Sandbox:
         """Delete all data, and turn all switches off."""
         with self._lock:
             self.switches = Switches()
-            for memory in (self._contacts, self._newest, self._grants, self._visitors):
+            for memory in (self._contacts, self._grants, self._visitors, self._calls):
                 memory.clear()
-            self._mails.clear()
-            self._calls.clear()
+            self.mailbox.clear()
 
     # Methods for `api` and `views`
 
@@ -203,31 +198,11 @@ class Sandbox:
             return self._contacts[key_of(address)]
 
     def judge(self, address: str, typed: str, *, attempts: int = MANY) -> Verdict:
-        """
-        Compare a code with the newest one of an address. A right code is used then.
-
-        After the number of wrong `attempts`, no code of this mail is right.
-        """
-        with self._lock:
-            verdict = self._verdict(address, typed, attempts)
-            mail = self._newest.get(key_of(address))
-            if mail and verdict == Verdict.RIGHT:
-                mail.used = True
-            elif mail and verdict == Verdict.WRONG:
-                mail.wrong += 1
-            return verdict
-
-    def _verdict(self, address: str, typed: str, attempts: int) -> Verdict:
-        mail = self._newest.get(key_of(address))
-        if mail is None:
-            return Verdict.NOT_MAILED
-        if mail.used and not self.switches.reuse_codes:
-            return Verdict.USED
-        if mail.wrong >= attempts:
-            return Verdict.TOO_MANY
-        if _now() >= mail.expires_at:
-            return Verdict.EXPIRED
-        return Verdict.RIGHT if same(typed, mail.code) else Verdict.WRONG
+        """Compare a code with the newest one, as `Mailbox.judge` does."""
+        may_be_used = self.switches.reuse_codes
+        return self.mailbox.judge(
+            address, typed, attempts=attempts, may_be_used=may_be_used
+        )
 
     def auth_token(self, uid: object) -> str:
         """
@@ -271,8 +246,7 @@ class Sandbox:
 
     def _post(self, address: str) -> Mail:
         mail = self._new_mail(address)
-        self._mails.appendleft(mail)
-        self._newest[key_of(address)] = mail
+        self.mailbox.add(mail)
         return mail
 
     def _new_mail(self, address: str) -> Mail:

@@ -14,8 +14,8 @@ from hypothesis import given, settings, strategies as st
 
 from django_piggy_verify.sandbox import Fault, Mail, Sandbox
 from django_piggy_verify.sandbox.api import answer
-from django_piggy_verify.sandbox.emulator import MAILS_KEPT
 from django_piggy_verify.sandbox.errors import CALLS, DOCUMENTED
+from django_piggy_verify.sandbox.mailbox import MAILS_KEPT
 from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.sandbox.vendors.piggy import BASE_PATH, TOKEN_PATH
 
