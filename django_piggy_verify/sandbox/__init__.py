@@ -12,7 +12,7 @@ import sys
 
 from django_piggy_verify.sandbox.emulator import Sandbox
 from django_piggy_verify.sandbox.errors import ApiError
-from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact
+from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact, Verdict
 from django_piggy_verify.sandbox.switches import Fault, Switches
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Sandbox",
     "SandboxContact",
     "Switches",
+    "Verdict",
     "sandbox",
 ]
 
