@@ -123,7 +123,7 @@ def auth_tokens() -> Iterator[Finding]:
     """Fetch the auth token of the member who logged in last."""
     provider = get_provider()
     if not isinstance(provider, TokenProvider):
-        yield note("The provider has no auth tokens.")
+        yield note(_why_no_token(provider))
         return
     rows = locking.primary_rows(Contact).filter(provider=provider.name)
     contact = rows.order_by("-verified_at").first()
@@ -144,6 +144,12 @@ def auth_tokens() -> Iterator[Finding]:
         )
     else:
         yield good(f"The auth token of the last member can be read{outcome}.")
+
+
+def _why_no_token(provider: object) -> str:
+    if traits_of(provider).issues_tokens:
+        return "No auth token was fetched, because tokens come with a login."
+    return "The provider has no auth tokens."
 
 
 def unsent() -> Iterator[Finding]:

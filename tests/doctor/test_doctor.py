@@ -882,6 +882,13 @@ def test_the_doctor_mails_nobody_unasked(verifik):
     )
 
 
+def test_the_doctor_says_that_tokens_come_with_a_login(verifik):
+    printed, _ = run("--live")
+
+    assert "No auth token was fetched, because tokens come with a login." in printed
+    assert "The provider has no auth tokens." not in printed
+
+
 def test_the_doctor_mails_whom_it_is_told_to(verifik):
     printed, status = run("--send", ADDRESS)
 
