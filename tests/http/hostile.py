@@ -182,7 +182,7 @@ class Hostile:
     """
 
     base_path = BASE_PATH
-    flow = FLOW
+    flow: tuple[str, ...] = FLOW
 
     def __init__(self, *, context=None, host="127.0.0.1"):
         self.context = context

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -12,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -27,12 +26,11 @@ from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
 from tests.limits.workers import PROCESSES, THREADS as THREADS_OF_EACH, Workers
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, is_logged_in, type_code
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROOM = 50
-THREADS = 25
-"""PostgreSQL has a hundred connections, which two test runs may share."""
 
 REPEATABLE = {"isolation_level": "repeatable read"}
 OPTIONS: dict[str, list[Any]] = {
@@ -242,19 +240,6 @@ def test_a_concurrent_unlock_does_not_raise_the_limit(workers):
     let_through = Counter(filter(None, windows))
     assert max(let_through.values()) <= 5
     assert sum(let_through.values()) == count_of("all")
-
-
-def at_once(act, each):
-    """Call `act` with each of `each` in threads at once, and return the results."""
-
-    def acting(one):
-        try:
-            return act(one)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(acting, each))
 
 
 def tabs(browser, number):

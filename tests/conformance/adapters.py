@@ -1,0 +1,200 @@
+"""
+What the conformance suite has to know of each vendor.
+
+To hold your own provider to the suite, write an `Adapter` for its vendor. Either add it
+to `ADAPTERS`, or name it in the environment variable ``CONFORMANCE_ADAPTER``, such as
+``shop.conformance.ADAPTER``.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from tests.http.hostile import CODE, TOKEN
+
+Reply = tuple[int, object]
+"""A status and what the JSON body says."""
+
+
+class Outcome(StrEnum):
+    """How a case ends. `expectations` says what each outcome means."""
+
+    SENT = "sent"
+    """The code was sent."""
+    LOOKS_SENT = "looks sent"
+    """The pages say that the code was sent. Only the log has the failure."""
+    STRANGER = "looks sent (stranger)"
+    """The vendor does not know the address. The pages do not show this."""
+    SEND_UNAVAILABLE = "unavailable"
+    """The pages say that no code can be sent now. Nobody has to act."""
+    SEND_REFUSED = "refused"
+    """As `SEND_UNAVAILABLE`, but an operator has to act: our key is refused."""
+
+    LOGGED_IN = "logged in"
+    REJECTED = "rejected"
+    """The vendor says that the code is wrong. This counts as a wrong code."""
+    REJECTED_HERE = "rejected here"
+    """The code was used before, so the vendor is not asked."""
+    CHECK_UNAVAILABLE = "not checked"
+    """The code was not checked, and may be typed again. Nobody has to act."""
+    CHECK_REFUSED = "not checked, refused"
+    """As `CHECK_UNAVAILABLE`, but an operator has to act: our key is refused."""
+    BLANK = "form error"
+    """The form says that the code is missing. The vendor is not asked."""
+    REPEATED = "redirected only"
+    """As at the first POST of this code, but nobody is logged in by it."""
+
+
+def each(outcome: Outcome, *statuses: int) -> dict[int, Outcome]:
+    """Return this outcome for each of these statuses."""
+    return dict.fromkeys(statuses, outcome)
+
+
+OVERLOADED = each(Outcome.SEND_UNAVAILABLE, 429, 502, 503, 504)
+"""Failures of a send that can be shown, because they affect every address alike."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """
+    One vendor, as the suite plays it.
+
+    The suite starts a server for the vendor. The server mails a code for each send, and
+    accepts this code once. In the cases of failures, the server answers with a bare
+    status, or breaks off the connection.
+    """
+
+    name: str
+    """A word for the table, and for the ids of the tests."""
+
+    provider: str
+    """``PIGGY_VERIFY_PROVIDER``: the dotted path of the provider."""
+
+    options: Mapping[str, object] = field(default_factory=dict)
+    """``PIGGY_VERIFY_PROVIDER_OPTIONS``."""
+
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Other settings that the provider needs. Key, URL and time-out are set already."""
+
+    send_path: str
+    """The path of the call that sends a code, without ``PIGGY_VERIFY_BASE_URL``."""
+
+    check_path: str
+    """The path of the call that checks a code."""
+
+    code_field: str
+    """The member of the JSON body of a check that has the code."""
+
+    address_field: str = "email"
+    """The member of both bodies that has the address."""
+
+    sent: Callable[[str], object]
+    """Return the answer to a send that succeeds. The argument is the code."""
+
+    proved: Callable[[str], object]
+    """Return the answer to a right code. The argument is the address.
+
+    If the answer has a token, use `tests.http.hostile.TOKEN`: the suite looks for it in
+    every log, page and frame.
+    """
+
+    wrong: Reply
+    """The answer to a wrong code, and to an older code after a resend."""
+
+    used: Reply
+    """The answer to a code that was right before."""
+
+    expired: Reply
+    """The answer to a code that was mailed too long ago."""
+
+    stranger: Reply | None = None
+    """The answer to a send to an address that the vendor does not know.
+
+    None if the vendor sends codes to every address.
+    """
+
+    more: Mapping[str, object] = field(default_factory=dict)
+    """What the vendor answers to other calls, by the beginning of their paths."""
+
+    error_body: object = field(
+        default_factory=lambda: {"message": f"Oeps {CODE}", "errors": [TOKEN]}
+    )
+    """The JSON body of an error that says no more than its status. It has secrets."""
+
+    send_errors: Mapping[int, Outcome]
+    """What a send means by an error status. Any other status is `LOOKS_SENT`.
+
+    A failure that may depend on the address must not be shown.
+    """
+
+    check_errors: Mapping[int, Outcome]
+    """What a check means by an error status without `error_body`.
+
+    Any other status is `CHECK_UNAVAILABLE`.
+    """
+
+    check_errors_with_body: Mapping[int, Outcome] | None = None
+    """The same for errors with `error_body`. None if the body makes no difference."""
+
+    def send_outcome(self, status: int) -> Outcome:
+        """Return what a send means by a status."""
+        return self.send_errors.get(status, Outcome.LOOKS_SENT)
+
+    def check_outcome(self, status: int, *, has_body: bool) -> Outcome:
+        """Return what a check means by a status."""
+        errors = self.check_errors
+        if has_body and self.check_errors_with_body is not None:
+            errors = self.check_errors_with_body
+        return errors.get(status, Outcome.CHECK_UNAVAILABLE)
+
+
+PIGGY = Adapter(
+    name="piggy",
+    provider="django_piggy_verify.providers.piggy.PiggyProvider",
+    send_path="contact-verification/send",
+    check_path="contact-verification/verify",
+    code_field="code",
+    sent=lambda _: {"data": {"type": "Success", "message": "Sent."}, "meta": []},
+    proved=lambda address: {"data": {"uuid": address.partition("@")[0]}, "meta": {}},
+    wrong=(400, {"message": "Oeps", "code": 13010}),
+    used=(400, {"message": "Oeps", "code": 13010}),
+    expired=(400, {"message": "Oeps", "code": 13010}),
+    stranger=(400, {"message": "Oeps", "code": 55031}),
+    more={"contact-verification/auth-token": {"data": {"auth_token": TOKEN}}},
+    send_errors={**each(Outcome.SEND_REFUSED, 401, 403), **OVERLOADED},
+    check_errors=each(Outcome.CHECK_REFUSED, 401, 403),
+)
+
+
+def _verifik_login(address: str) -> dict[str, Any]:
+    content = {"email": address, "type": "login", "token": TOKEN}
+    return {"data": {**content, "appLogin": {"_id": "1", "status": "validated"}}}
+
+
+VERIFIK = Adapter(
+    name="verifik",
+    provider="django_piggy_verify.providers.verifik.VerifikProvider",
+    options={"project": "674de8df1c1ba80a3b8dc5a1", "flow": "674de8df1c1ba80a3b8dc5a2"},
+    send_path="email-validations",
+    check_path="email-validations/validate",
+    code_field="otp",
+    sent=lambda code: {"data": {"status": "sent", "otp": code}},
+    proved=_verifik_login,
+    wrong=(403, {"code": "otp_does_not_match", "message": "403:otp_does_not_match"}),
+    used=(404, {"code": "email_validation_not_found", "message": "404"}),
+    expired=(412, {"code": "emailValidation_has_expired", "message": "412"}),
+    send_errors={**each(Outcome.SEND_REFUSED, 401), **OVERLOADED},
+    check_errors=each(Outcome.CHECK_REFUSED, 401),
+    check_errors_with_body={
+        **each(Outcome.CHECK_REFUSED, 401),
+        **each(Outcome.REJECTED, 400, 403, 404, 409, 410, 412),
+    },
+)
+
+ADAPTERS: list[Adapter] = [PIGGY, VERIFIK]
+if _path := os.environ.get("CONFORMANCE_ADAPTER"):
+    ADAPTERS.append(import_string(_path))

@@ -1,0 +1,89 @@
+"""Play the vendor of an adapter over HTTP: mail codes, and accept each code once."""
+
+import json
+from urllib.parse import urlsplit
+
+from tests.http.hostile import CODE, Hostile, reply
+from tests.steps import STRANGER
+
+
+class Vendor(Hostile):
+    """
+    A server that plays the vendor of an adapter.
+
+    `code` is the newest code. The names of the calls are "send" and "check", the keys
+    of `Adapter.more`, and "unknown" for every other path.
+    """
+
+    base_path = "/api"
+    flow = ("send", "check")
+
+    def __init__(self, adapter, **options):
+        self.adapter = adapter
+        super().__init__(**options)
+        self.answers = {
+            "send": self._send,
+            "check": self._check,
+            **{path: reply(content) for path, content in adapter.more.items()},
+            "unknown": reply(b"", 404),
+        }
+        self.codes = []
+        self.seen_before = 0
+        self.valid = {}
+        self.refusals = {}
+
+    @property
+    def code(self):
+        """The code that was mailed last."""
+        return self.codes[-1]
+
+    @property
+    def calls(self):
+        """The calls since `begin` that send or check, or that nobody expects."""
+        names = self.names[self.seen_before :]
+        return [each for each in names if each not in self.adapter.more]
+
+    def begin(self):
+        """Let `calls` show only what is called from now on."""
+        self.seen_before = len(self.requests)
+
+    def name_of(self, method, target):
+        path = urlsplit(target).path.removeprefix(f"{self.base_path}/")
+        names = {self.adapter.send_path: "send", self.adapter.check_path: "check"}
+        others = (each for each in self.adapter.more if path.startswith(each))
+        return names.get(path) or next(others, "unknown")
+
+    def expire(self):
+        """Let all codes that are valid expire."""
+        for code in self.valid.values():
+            self.refusals[code] = self.adapter.expired
+        self.valid.clear()
+
+    def use_up(self):
+        """Let somebody else use all codes that are valid."""
+        for code in self.valid.values():
+            self.refusals[code] = self.adapter.used
+        self.valid.clear()
+
+    def _send(self, peer):
+        address = self._member(peer, self.adapter.address_field)
+        if self.adapter.stranger and address == STRANGER:
+            status, content = self.adapter.stranger
+            reply(content, status)(peer)
+            return
+        self.codes.append(f"{CODE}{len(self.codes)}")
+        self.valid[address] = self.code
+        reply(self.adapter.sent(self.code))(peer)
+
+    def _check(self, peer):
+        address = self._member(peer, self.adapter.address_field)
+        code = self._member(peer, self.adapter.code_field)
+        if self.valid.get(address) == code:
+            self.use_up()
+            reply(self.adapter.proved(address))(peer)
+        else:
+            status, content = self.refusals.get(code, self.adapter.wrong)
+            reply(content, status)(peer)
+
+    def _member(self, peer, name):
+        return json.loads(peer.request.body)[name]
