@@ -15,8 +15,13 @@ from django_piggy_verify.sandbox.vendors import piggy, verifik
 
 PORTAL_HOME: Final = "https://portal.invalid/home"
 
-BASE_PATHS: Final = {"piggy": piggy.BASE_PATH, "verifik": verifik.BASE_PATH}
-"""The path of each API, without a leading slash."""
+VENDORS: Final = {"piggy": piggy, "verifik": verifik}
+"""
+The module of each vendor.
+
+Each has `BASE_PATH`, the path of its API without a leading slash, and the settings of a
+project that uses it: `PROVIDER` and `OPTIONS`.
+"""
 
 
 def answer(  # noqa: PLR0913 - the parts of an HTTP request

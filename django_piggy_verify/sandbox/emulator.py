@@ -111,7 +111,10 @@ class Sandbox:
 
     def last_code(self, email: str) -> str:
         """Return the newest code that was mailed to a contact, or raise LookupError."""
-        return self.mailbox.newest(email).code
+        mail = self.mailbox.newest(email)
+        if mail is None:
+            raise LookupError("no code was mailed to this address")
+        return mail.code
 
     def revoke_grants(self) -> None:
         """Refuse all access tokens that the token endpoint has issued."""

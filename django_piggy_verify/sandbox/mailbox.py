@@ -26,10 +26,10 @@ class Mailbox:
         with self._lock:
             return tuple(self._mails)
 
-    def newest(self, address: str) -> Mail:
-        """Return the newest mail to an address, or raise LookupError."""
+    def newest(self, address: str) -> Mail | None:
+        """Return the newest mail to an address, unless its code is forgotten."""
         with self._lock:
-            return self._newest[key_of(address)]
+            return self._newest.get(key_of(address))
 
     def add(self, mail: Mail) -> None:
         """Add a mail. Earlier codes of its recipient become invalid."""

@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from django_piggy_verify.sandbox.api import BASE_PATHS, answer
+from django_piggy_verify.sandbox.api import VENDORS, answer
 from django_piggy_verify.sandbox.emulator import Sandbox
 from django_piggy_verify.sandbox.vendors.piggy import TOKEN_PATH
 
@@ -45,7 +45,7 @@ class SandboxServer:
 
     def url_of(self, vendor: str) -> str:
         """Return the ``PIGGY_VERIFY_BASE_URL`` of "piggy" or "verifik"."""
-        return f"{self.url}/{BASE_PATHS[vendor]}"
+        return f"{self.url}/{VENDORS[vendor].BASE_PATH}"
 
     @property
     def connections(self) -> int:

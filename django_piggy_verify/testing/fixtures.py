@@ -1,20 +1,13 @@
 """The fixtures for pytest. The module itself does not need Django."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from django_piggy_verify.sandbox import Sandbox
+from django_piggy_verify.sandbox.api import VENDORS
 from django_piggy_verify.sandbox.server import SandboxServer
-
-_PROVIDERS: Final = {
-    "piggy": "django_piggy_verify.providers.piggy.PiggyProvider",
-    "verifik": "django_piggy_verify.providers.verifik.VerifikProvider",
-}
-_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
-    "verifik": {"project": "sandbox-project", "flow": "sandbox-flow"},
-}
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +35,12 @@ def sandbox_for(
     """
     Return a function that does what `piggy_sandbox` does, for the vendor of a name.
 
-    ``sandbox_for("verifik")`` also sets the provider and its options. The same sandbox
-    emulates all vendors.
+    It also sets the provider and its options. The same sandbox emulates all vendors.
     """
 
     def use(vendor: str) -> Sandbox:
-        settings.PIGGY_VERIFY_PROVIDER = _PROVIDERS[vendor]
-        settings.PIGGY_VERIFY_PROVIDER_OPTIONS = dict(_OPTIONS.get(vendor, {}))
+        settings.PIGGY_VERIFY_PROVIDER = VENDORS[vendor].PROVIDER
+        settings.PIGGY_VERIFY_PROVIDER_OPTIONS = dict(VENDORS[vendor].OPTIONS)
         return _point_to(piggy_sandbox_server, settings, vendor)
 
     return use

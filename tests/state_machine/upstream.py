@@ -101,7 +101,7 @@ class Upstream(Sandbox):
 
     def owner(self, address, code):
         """Return the id of the contact whom `code` would prove, if any."""
-        mail = self.mailbox.newest(address) if self.codes(address) else None
+        mail = self.mailbox.newest(address)
         if mail is None or mail.used or mail.code != code:
             return None
         return self._contacts[address].uid

@@ -23,6 +23,9 @@ from django_piggy_verify.sandbox.fields import bearer_of, fields_of
 from django_piggy_verify.sandbox.records import UNKNOWN, Call
 from django_piggy_verify.sandbox.switches import Switches
 
+PROVIDER: Final = "django_piggy_verify.providers.piggy.PiggyProvider"
+OPTIONS: Final[Mapping[str, str]] = {}
+
 BASE_PATH: Final = "api/v3/oauth/clients"
 TOKEN_PATH: Final = "oauth/token"  # noqa: S105 - a path
 

@@ -19,6 +19,9 @@ from django_piggy_verify.sandbox.errors import SEND, VERIFY, ApiError
 from django_piggy_verify.sandbox.fields import bearer_of, fields_of, text_of
 from django_piggy_verify.sandbox.records import UNKNOWN, Call, Verdict
 
+PROVIDER: Final = "django_piggy_verify.providers.verifik.VerifikProvider"
+OPTIONS: Final = {"project": "sandbox-project", "flow": "sandbox-flow"}
+
 BASE_PATH: Final = "verifik/v2"
 
 _NAMES: Final = {
