@@ -114,6 +114,11 @@ def blocks_of(page: nodes.document, language: str) -> list[str]:
     return [block.astext() for block in found if language in block["classes"]]
 
 
+def blocks(guide: str, folder: str = "howto", of: str = "python") -> list[str]:
+    """Return the code blocks of a guide."""
+    return blocks_of(parsed(DOCS / folder / f"{guide}.rst"), of)
+
+
 def table(pages: list[nodes.document], title: str) -> dict[str, list[str]]:
     """Return the rows of the table whose first column has this title, by first cell."""
     for each in (each for page in pages for each in page.findall(nodes.table)):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 from importlib import import_module
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,14 +17,16 @@ from django.core.checks import ERROR
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import include, path
+from django.utils import timezone
 
 from django_piggy_verify import checks, events
 from django_piggy_verify.checks.provider import check_credentials
 from django_piggy_verify.login import client_address
-from django_piggy_verify.models import Contact
-from django_piggy_verify.signals import limit_reached
+from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.signals import limit_reached, step_up_recommended
 from django_piggy_verify.tokens import get_auth_token
 from tests.documentation import pages
+from tests.secrecy.evidence import receiving
 from tests.steps import (
     ADDRESS,
     JSON,
@@ -35,40 +37,16 @@ from tests.steps import (
     type_code,
 )
 
-FILE = re.compile(r"# ((?:shop|members)/\w+)\.py\n")
 TEST = re.compile(r"^def (test_\w+)\((.*)\):", re.MULTILINE)
 SETS = re.compile(r"^(?:def )?PIGGY_VERIFY_\w+", re.MULTILINE)
-
-
-def blocks(guide, folder="howto", of="python"):
-    return pages.blocks_of(pages.parsed(pages.DOCS / folder / f"{guide}.rst"), of)
 
 
 def names(guide):
     """Return the names that all code blocks of a guide define."""
     found: dict[str, Any] = {}
-    for block in blocks(guide):
+    for block in pages.blocks(guide):
         found |= pages.run(block)
     return found
-
-
-@pytest.fixture
-def modules(monkeypatch):
-    """Return a function that writes the modules of a guide."""
-
-    def put(guide):
-        for block in blocks(guide):
-            if match := FILE.match(block):
-                package, name = match[1].split("/")
-                module = ModuleType(f"{package}.{name}")
-                found = pages.run(block)
-                vars(module).update({n: found[n] for n in found if n[:2] != "__"})
-                parent = sys.modules.get(package) or ModuleType(package)
-                monkeypatch.setattr(parent, name, module, raising=False)
-                monkeypatch.setitem(sys.modules, package, parent)
-                monkeypatch.setitem(sys.modules, module.__name__, module)
-
-    return put
 
 
 @pytest.fixture
@@ -115,8 +93,10 @@ def backend(settings, monkeypatch):
     ],
 )
 def test_the_settings_of_a_page_pass_the_checks(modules, settings, monkeypatch, source):
-    for name in ("PIGGY_VERIFY_API_KEY", "NORTH_API_KEY", "SOUTH_API_KEY"):
+    for name in re.findall(r'os.environ\["(\w+)"\]', source):
         monkeypatch.setenv(name, "from-the-environment")
+    monkeypatch.setenv("NORTH_API_KEY", "from-the-environment")
+    monkeypatch.setenv("SOUTH_API_KEY", "from-the-environment")
     modules("programmes")
     modules("providers")
     modules("proxies")
@@ -134,7 +114,7 @@ def test_the_settings_of_a_page_pass_the_checks(modules, settings, monkeypatch, 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("name", "fixtures"),
-    [match for block in blocks("testing") for match in TEST.findall(block)],
+    [match for block in pages.blocks("testing") for match in TEST.findall(block)],
 )
 def test_a_test_of_the_guide_passes(request, name, fixtures):
     given = {each: request.getfixturevalue(each) for each in fixtures.split(", ")}
@@ -245,46 +225,6 @@ def test_a_programme_of_its_own_process_has_its_own_contacts(
     log_in(client, piggy_sandbox)
 
     assert Contact.objects.get().provider == "north"
-
-
-# Another provider
-
-
-@pytest.fixture
-def club(project, settings, db):
-    settings.PIGGY_VERIFY_SEND_FLOOR = 0
-    project("providers")
-    return sys.modules["shop.clubcards"]
-
-
-def test_the_provider_of_the_guide_logs_in(club, client):
-    ask_for_code(client)
-
-    type_code(client, club.CODES[ADDRESS])
-
-    assert Contact.objects.get().uid == "card-1"
-    assert is_logged_in(client)
-
-
-def test_the_provider_of_the_guide_refuses_a_wrong_code(club, client):
-    ask_for_code(client)
-
-    page = type_code(client, "wrong")
-
-    assert page.context["form"].has_error("code", "code_rejected")
-
-
-def test_the_provider_of_the_guide_mails_nothing_to_strangers(club, client):
-    ask_for_code(client, STRANGER)
-
-    assert STRANGER not in club.CODES
-
-
-def test_the_provider_of_the_guide_has_tokens(club, client):
-    ask_for_code(client)
-    type_code(client, club.CODES[ADDRESS])
-
-    assert get_auth_token(User.objects.get())
 
 
 # Moving
@@ -411,7 +351,7 @@ def test_for_scripts_that_want_json_that_status_is_still_400(scripted, contact):
 
 
 def test_htmx_is_told_to_show_pages_of_every_status():
-    [meta] = blocks("front-end", of="html")
+    [meta] = pages.blocks("front-end", of="html")
 
     rules = json.loads(meta.split("'")[1])["responseHandling"]
     codes = {rule["code"]: rule["swap"] for rule in rules}
@@ -463,7 +403,7 @@ def test_the_backend_of_the_guide_fills_in_the_name(
 
 
 def test_the_backend_of_the_guide_closes_the_doors_of_an_adopted_user():
-    [block] = [each for each in blocks("users") if "LinkingBackend" in each]
+    [block] = [each for each in pages.blocks("users") if "LinkingBackend" in each]
     command = [sys.executable, "-W", "error", "-m", "tests.documentation.adopting"]
 
     run = subprocess.run(
@@ -506,6 +446,43 @@ def test_a_member_with_the_permission_sees_the_page(client, member, report):
     assert client.get(report).text == "The report"
 
 
+@pytest.fixture
+def recommending(sandbox_for, db):
+    """The sandbox of a vendor that recommends a further check at each login."""
+    sandbox = sandbox_for("verifik")
+    sandbox.switches.face_liveness = True
+    return sandbox
+
+
+def test_dealers_are_refused_if_a_check_is_recommended(
+    client, recommending, backend, unlimited
+):
+    log_in(client, recommending)
+    User.objects.get().groups.create(name="dealers")
+    backend("users", "CarefulBackend")
+
+    assert log_in(Client(), recommending).status_code == 403
+
+
+def test_others_are_not_refused_if_a_check_is_recommended(
+    client, recommending, backend
+):
+    backend("users", "CarefulBackend")
+
+    log_in(client, recommending)
+
+    assert is_logged_in(client)
+
+
+def test_a_recommended_check_is_noted_in_the_session(client, recommending):
+    note = names("users")["note_hint"]
+
+    with receiving(step_up_recommended, note):
+        log_in(client, recommending)
+
+    assert client.session["recommended_check"] == "face_liveness"
+
+
 # Tokens, the portal, proxies, operating
 
 
@@ -542,6 +519,32 @@ def test_the_token_is_answered_or_none(user, piggy_sandbox):
 
     assert token_or_none(user) == get_auth_token(user)
     assert token_or_none(stranger) is None
+
+
+@pytest.fixture
+def orders(settings):
+    """The view of the guide that needs a token."""
+    view = names("auth-tokens")["my_orders"]
+    settings.ROOT_URLCONF = (
+        path("login/", include("django_piggy_verify.urls")),
+        path("orders/", view),
+    )
+
+
+def test_a_view_of_the_guide_uses_the_token_of_the_login(client, recommending, orders):
+    log_in(client, recommending)
+
+    assert client.get("/orders/").status_code == 200
+
+
+def test_after_the_token_the_guide_leads_to_another_login(client, recommending, orders):
+    log_in(client, recommending)
+    AuthToken.objects.update(expires_at=timezone.now())
+
+    response = client.get("/orders/")
+
+    assert response.url == "/login/?next=/orders/"
+    assert client.get(response.url).status_code == 200
 
 
 def test_visitors_behind_a_counted_proxy_are_told_apart(

@@ -37,6 +37,7 @@ HOOKS = {
     "adopt_user": "LinkingBackend",
     "update_user": "ShopBackend",
     "can_log_in": "ShopBackend",
+    "accepts_hint": "CarefulBackend",
 }
 
 
@@ -50,7 +51,8 @@ def blocks(
     pages: list[nodes.document], monkeypatch: pytest.MonkeyPatch
 ) -> list[dict[str, Any]]:
     """The names that each Python block defines."""
-    monkeypatch.setenv("PIGGY_VERIFY_API_KEY", "from the environment")
+    for name in ("API_KEY", "CLIENT_ID", "CLIENT_SECRET"):
+        monkeypatch.setenv(f"PIGGY_VERIFY_{name}", "from the environment")
     return [run(block) for block in python_blocks(pages)]
 
 
