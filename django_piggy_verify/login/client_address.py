@@ -44,10 +44,15 @@ def of(request: HttpRequest) -> str:
 
 
 def find(request: HttpRequest) -> IPv4Address | IPv6Address | None:
-    """Return the client address, or None if it cannot be read. The log says so."""
+    """
+    Return the client address, or None if it cannot be read. The log says so.
+
+    The address has no zone. An IPv4 address that is written as IPv6 is returned as
+    IPv4.
+    """
     source, found = _find(request)
     try:
-        return _parse(found)
+        return _plain(_parse(found))
     except ValueError:
         events.CLIENT_ADDRESS_UNKNOWN.log(source=source, found=_masked(found))
         return None
@@ -109,10 +114,17 @@ def _parse(found: object) -> IPv4Address | IPv6Address:
     return IPv6Address(ipv6) if ipv6 else IPv4Address(ipv4)
 
 
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the address without its zone, which a visitor may choose: any text."""
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or IPv6Address(address.packed)
+    return address
+
+
 def _subject(address: IPv4Address | IPv6Address) -> str:
-    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
+    if isinstance(address, IPv6Address):
         return str(ip_network((address.packed, 64), strict=False))
-    return str(getattr(address, "ipv4_mapped", address))
+    return str(address)
 
 
 def _masked(found: object) -> str:

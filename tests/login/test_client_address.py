@@ -40,6 +40,21 @@ def test_the_client_address_is_the_one_that_our_proxies_saw(
     assert client_address.of(request) == address
 
 
+@pytest.mark.parametrize(
+    ("found", "address"),
+    [
+        ("2001:DB8:0::7", "2001:db8::7"),
+        ("fe80::1%any text", "fe80::1"),
+        ("::ffff:198.51.100.1", "198.51.100.1"),
+        ("[2001:db8::7%1]:443", "2001:db8::7"),
+    ],
+)
+def test_an_address_that_is_told_has_no_zone(rf, found, address):
+    request = rf.get("/", REMOTE_ADDR=found)
+
+    assert str(client_address.find(request)) == address
+
+
 def forwarded_for(rf, entry):
     with override_settings(PIGGY_VERIFY_TRUSTED_PROXY_COUNT=1):
         return client_address.of(rf.get("/", headers={"x-forwarded-for": entry}))
