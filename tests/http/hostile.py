@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.views.debug import ExceptionReporter
 from hypothesis import strategies as st
 
+from django_piggy_verify import __version__
 from django_piggy_verify.http.connections import session
 
 # Marked secrets, so that a test can search for them in any text.
@@ -37,9 +38,22 @@ PORTAL_URL = f"https://portal.example/home?token={PORTAL_TOKEN}"
 SECRETS = (KEY, CLIENT_SECRET, GRANT, CODE, TOKEN, PORTAL_TOKEN)
 
 UID = "123abc-lmnopq-3242a-8899aa"
+HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "identity",
+    "authorization": f"Bearer {KEY}",
+    "user-agent": f"django-piggy-verify/{__version__}",
+}
+"""The headers of every call by a provider, but for the content type."""
+
 BASE_PATH = "/api/v3/oauth/clients"
 FLOW = ("send", "verify", "auth-token")
 MEGABYTE = 1024 * 1024
+
+ANYTHING = st.text(max_size=80) | st.text(
+    alphabet='\x00\r\n\t "\\{}[]:,/.?#%&=@\u2028\u0130\U0001f4a9', max_size=20
+)
+"""Texts that might change the shape of a request."""
 
 _NAMES = st.sampled_from(
     ["data", "code", "uuid", "auth_token", "url", "message", "meta"]
@@ -62,17 +76,26 @@ _MEMBERS = st.fixed_dictionaries(
     {}, optional={"data": _DATA | _VALUES, "code": _NUMBERS}
 )
 _TEXTS = st.one_of(_MEMBERS, _VALUES).map(json.dumps)
-ANSWERS = st.tuples(
-    st.one_of(
-        _TEXTS.map(str.encode),
-        _TEXTS.map(lambda text: text.encode("utf-16")),
-        st.binary(max_size=99),
-    ),
-    st.sampled_from([200, 201, 301, 304, 400, 401, 403, 404, 429, 500, 502, 503, 504])
-    | st.integers(200, 599),
-    st.sampled_from(["application/json", "text/html", "a/b; charset=utf-7", ""]),
-)
-"""The possible responses: any combination of a body, a status and a media type."""
+
+
+def answers(texts):
+    """Return any combination of a body, a status and a media type."""
+    return st.tuples(
+        st.one_of(
+            texts.map(str.encode),
+            texts.map(lambda text: text.encode("utf-16")),
+            st.binary(max_size=99),
+        ),
+        st.sampled_from(
+            [200, 201, 301, 304, 400, 401, 403, 404, 429, 500, 502, 503, 504]
+        )
+        | st.integers(200, 599),
+        st.sampled_from(["application/json", "text/html", "a/b; charset=utf-7", ""]),
+    )
+
+
+ANSWERS = answers(_TEXTS)
+"""The responses that Piggy might make."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -367,6 +390,16 @@ def self_signed(folder):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(shown, hidden)
     return context, str(shown)
+
+
+def assert_is_plain_post(request, path, members):
+    """Expect one JSON object with these members only, and a path without them."""
+    headers = dict(request.headers)
+    assert headers.pop("host").startswith("127.0.0.1:")
+    assert headers.pop("content-length") == str(len(request.body))
+    assert headers == HEADERS | {"content-type": "application/json"}
+    assert (request.method, request.target) == ("POST", path)
+    assert request.members == members
 
 
 def debug_page(function, *args):

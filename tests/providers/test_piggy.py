@@ -12,7 +12,6 @@ from hypothesis import (
     strategies as st,
 )
 
-from django_piggy_verify import __version__
 from django_piggy_verify.exceptions import (
     CodeRejected,
     ContactUnknown,
@@ -33,13 +32,16 @@ from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.secret import Secret
 from tests.http.hostile import (
     ANSWERS,
+    ANYTHING,
     BASE_PATH,
     CODE,
+    HEADERS,
     KEY,
     PORTAL_URL,
     TOKEN,
     UID,
     Peer,
+    assert_is_plain_post,
     debug_page,
     head,
     reply,
@@ -51,12 +53,6 @@ ADDRESS = "ann@example.com"
 TYPED = Secret(CODE)
 PATH = f"{BASE_PATH}/contact-verification"
 PORTAL_PATH = f"{BASE_PATH}/contacts-portal/auth-url"
-HEADERS = {
-    "accept": "application/json",
-    "accept-encoding": "identity",
-    "authorization": f"Bearer {KEY}",
-    "user-agent": f"django-piggy-verify/{__version__}",
-}
 PROVIDER = PiggyProvider()
 
 thorough = hypothesis_settings(
@@ -144,21 +140,6 @@ def test_a_slash_after_the_base_address_makes_no_difference(upstream, settings):
     send()
 
     assert upstream.requests[0].target == f"{PATH}/send"
-
-
-def assert_is_plain_post(request, path, members):
-    """Expect one JSON object with these members only, and a path without them."""
-    headers = dict(request.headers)
-    assert headers.pop("host").startswith("127.0.0.1:")
-    assert headers.pop("content-length") == str(len(request.body))
-    assert headers == HEADERS | {"content-type": "application/json"}
-    assert (request.method, request.target) == ("POST", path)
-    assert request.members == members
-
-
-ANYTHING = st.text(max_size=80) | st.text(
-    alphabet='\x00\r\n\t "\\{}[]:,/.?#%&=@\u2028\u0130\U0001f4a9', max_size=20
-)
 
 
 @thorough
