@@ -186,30 +186,49 @@ def test_a_client_address_reaches_a_provider_that_wants_it(club, client, monkeyp
 # The vendor on the network
 
 
-def test_the_tests_of_a_vendor_on_the_network_pass(tmp_path):
+@pytest.fixture
+def pytest_in(tmp_path):
+    """Return a function that runs pytest in a folder with the modules of the guide."""
     for block in pages.blocks("providers"):
         if match := re.match(r"# (shop/\w+\.py)\n", block):
             path = tmp_path / match[1]
             path.parent.mkdir(exist_ok=True)
             path.write_text(block)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join([str(pages.ROOT), str(tmp_path)]),
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-    }
 
-    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]
-    words += ["--import-mode=importlib", "--rootdir", ".", "shop"]
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    def run(folder, *words, **environment):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
+            cwd=folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": os.pathsep.join([str(pages.ROOT), str(tmp_path)]),
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_the_tests_of_a_vendor_on_the_network_pass(pytest_in, tmp_path):
+    said = pytest_in(tmp_path, "--import-mode=importlib", "--rootdir", ".", "shop")
+
+    assert re.search(r"^4 passed", said, re.MULTILINE), said
+
+
+def test_a_vendor_on_the_network_passes_the_conformance_suite(pytest_in):
+    said = pytest_in(
+        pages.ROOT,
+        *("tests/conformance", "-k", "letterbox and html"),
+        CONFORMANCE_ADAPTER="shop.conformance.ADAPTER",
     )
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+
+    assert re.search(r"^[89]\d passed, \d+ deselected", said, re.MULTILINE), said
 
 
 @pytest.mark.parametrize(
