@@ -33,9 +33,11 @@ class Conf:
     @property
     def api_key(self) -> str | Callable[[], str] | None:
         """
-        The personal access token, or a callable that returns it.
+        The key of the API, or a callable that returns it.
 
-        Required, unless you use client credentials. The package sends the key only to
+        Required, unless you use client credentials, or a provider of your own that
+        needs no key. The page of the provider in the documentation says where to find
+        the key. The package sends the key only to
         the configured URL. It calls a callable before each call to the API, so you can
         change the key without a restart. If the callable raises an exception, the log
         names the type of the exception.
@@ -152,7 +154,8 @@ class Conf:
         """
         Seconds for which a cached auth token is used.
 
-        The provider does not say when a token expires, so this setting decides.
+        Piggy does not say when a token expires, so this setting decides. It has no
+        effect if the provider says when the token expires.
         """
         return cast("int", _read("AUTH_TOKEN_TTL", 900))
 
