@@ -49,14 +49,14 @@ def blank(visit):
 
 def used_elsewhere(visit):
     visit.ask()
-    visit.vendor.use_up()
+    visit.vendor.void(visit.vendor.adapter.used)
     visit.begin()
     visit.type(visit.vendor.code)
 
 
 def expired(visit):
     visit.ask()
-    visit.vendor.expire()
+    visit.vendor.void(visit.vendor.adapter.expired)
     visit.begin()
     visit.type(visit.vendor.code)
 

@@ -4,7 +4,7 @@ import json
 from urllib.parse import urlsplit
 
 from tests.http.hostile import CODE, Hostile, reply
-from tests.steps import STRANGER
+from tests.steps import ADDRESS, STRANGER
 
 
 class Vendor(Hostile):
@@ -28,9 +28,9 @@ class Vendor(Hostile):
             "unknown": reply(b"", 404),
         }
         self.codes = []
+        self.valid = {}  # codes by address
+        self.refusals = {}  # answers by code
         self.seen_before = 0
-        self.valid = {}
-        self.refusals = {}
 
     @property
     def code(self):
@@ -53,17 +53,9 @@ class Vendor(Hostile):
         others = (each for each in self.adapter.more if path.startswith(each))
         return names.get(path) or next(others, "unknown")
 
-    def expire(self):
-        """Let all codes that are valid expire."""
-        for code in self.valid.values():
-            self.refusals[code] = self.adapter.expired
-        self.valid.clear()
-
-    def use_up(self):
-        """Let somebody else use all codes that are valid."""
-        for code in self.valid.values():
-            self.refusals[code] = self.adapter.used
-        self.valid.clear()
+    def void(self, refusal, address=ADDRESS):
+        """Refuse the code of an address from now on, with this answer."""
+        self.refusals[self.valid.pop(address)] = refusal
 
     def _send(self, peer):
         address = self._member(peer, self.adapter.address_field)
@@ -79,7 +71,7 @@ class Vendor(Hostile):
         address = self._member(peer, self.adapter.address_field)
         code = self._member(peer, self.adapter.code_field)
         if self.valid.get(address) == code:
-            self.use_up()
+            self.void(self.adapter.used, address)
             reply(self.adapter.proved(address))(peer)
         else:
             status, content = self.refusals.get(code, self.adapter.wrong)

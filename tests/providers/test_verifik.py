@@ -634,6 +634,27 @@ def test_the_debug_page_of_a_failed_check_shows_no_secret(upstream, content, sta
     assert secrets_in(page) == []
 
 
+CRASHES = [
+    *("calls.call", "calls.token_in", "verifik._content", "verifik._error_in"),
+    *("base.Identity", "base.TokenSet", "verifik.Proof", "options.Options.require"),
+]
+
+
+@pytest.mark.parametrize("place", CRASHES)
+def test_no_crash_at_a_check_shows_a_secret(upstream, evidence, monkeypatch, place):
+    def crash(*args, **kwargs):
+        evidence.note("errors", *map(sinks.shown, [*args, *kwargs.values()]))
+        raise ArithmeticError("broken on purpose")
+
+    browser = sinks.Browser(evidence)
+    ask_for_code(browser)
+    monkeypatch.setattr(f"django_piggy_verify.providers.{place}", crash)
+    type_code(browser, upstream.code)
+
+    assert "broken on purpose" in evidence.of("errors")
+    assert evidence.leaks == set()
+
+
 NAMES = st.sampled_from(
     ["data", "code", "message", "email", "type", "appLogin", "status", "token", "otp"]
 )
