@@ -4,9 +4,13 @@ import ast
 import re
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
+from django_piggy_verify.checks.provider import check_openness
 from django_piggy_verify.providers import piggy, verifik
 from tests.documentation import pages
+from tests.steps import log_in
 
 NUMBERS = {
     value
@@ -55,3 +59,38 @@ def test_the_page_of_verifik_lists_its_options():
 @pytest.mark.parametrize("word", verifik._REJECTIONS)
 def test_the_page_of_verifik_lists_the_words_for_a_wrong_code(word):
     assert f"``{word}``" in guide("verifik")
+
+
+@pytest.fixture
+def changed(client, contact, piggy_sandbox, sandbox_for, unlimited):
+    """The sandbox of Verifik, after a member has logged in with Piggy."""
+    log_in(client, piggy_sandbox)
+    return sandbox_for("verifik")
+
+
+def test_after_a_change_of_the_vendor_a_person_is_a_new_user(changed):
+    log_in(Client(), changed)
+
+    assert User.objects.count() == 2
+
+
+def test_after_a_change_of_the_vendor_the_address_can_find_the_user(changed, settings):
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+
+    log_in(Client(), changed)
+
+    contacts = User.objects.get().piggy_contacts
+    assert set(contacts.values_list("provider", flat=True)) == {"piggy", "verifik"}
+
+
+def test_who_has_no_user_gets_a_code_but_may_not_log_in(
+    client, db, sandbox_for, settings
+):
+    settings.PIGGY_VERIFY_CREATE_USERS = False
+    sandbox = sandbox_for("verifik")
+
+    response = log_in(client, sandbox)
+
+    assert response.status_code == 403
+    assert len(sandbox.mails) == 1
+    assert [each.id for each in check_openness()] == ["piggy_verify.W005"]
