@@ -49,7 +49,7 @@ class VerifikProvider:
     refusal_hint = "Look at the access token, the project and its flow at Verifik."
     send_condition = "the flow mails codes"
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, /, **given: Any) -> None:
         self._options = options.Options(_OPTIONS, given)
         self.name = str(self._options["name"])
         self.traits = Traits(

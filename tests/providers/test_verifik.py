@@ -483,6 +483,7 @@ BAD_OPTIONS = {
     "project too long": ({**OPTIONS, "project": MARK * 99}, "project"),
     "flow number": ({**OPTIONS, "flow": 4711}, "flow"),
     "misspelt": ({**OPTIONS, "tokenLifetime": MARK}, "tokenLifetime"),
+    "called self": ({**OPTIONS, "self": MARK}, "self"),
     "lifetime text": ({**OPTIONS, "token_lifetime": MARK}, "token_lifetime"),
     "lifetime zero": ({**OPTIONS, "token_lifetime": 0}, "token_lifetime"),
     "lifetime true": ({**OPTIONS, "token_lifetime": True}, "token_lifetime"),
