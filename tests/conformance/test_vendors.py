@@ -68,6 +68,7 @@ def test_a_case_ends_as_promised(visit, adapter, name, is_script, record):
     assert visit.seen == EXPECTATIONS[outcome].seen(
         is_script=is_script, is_received=case.is_received
     )
+    assert ("Retry-After" in visit.response) == (visit.response.status_code == 503)
     if case.call:
         visit.call_directly(case.call)
     assert visit.evidence.leaks == set()
