@@ -1,6 +1,6 @@
 """The table of cases: the steps of each case, and its outcome for a vendor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.conformance.adapters import Adapter, Outcome
@@ -27,6 +27,12 @@ class Case:
 
     is_received: bool = True
     """Whether the vendor can read the request."""
+
+    styles: Sequence[str] = ("html", "json")
+    """Whether the visitor has a browser or a script, or plays the case in both ways.
+
+    A script sees the same for every way in which a call fails. So HTML is enough there.
+    """
 
 
 def right(visit):
@@ -198,7 +204,12 @@ def status_case(call, status, *, has_body):
             return adapter.send_outcome(status)
         return adapter.check_outcome(status, has_body=has_body)
 
-    return Case(steps=failing(call, make_fault), outcome=outcome, call=call)
+    return Case(
+        steps=failing(call, make_fault),
+        outcome=outcome,
+        call=call,
+        styles=("html", "json") if has_body else ("html",),
+    )
 
 
 BODIES = {"with JSON": True, "without": False}
@@ -243,6 +254,7 @@ def wire_case(call, fault):
         outcome=always(outcome),
         call=call,
         is_received=fault.answer is not None,
+        styles=("html",),
     )
 
 
