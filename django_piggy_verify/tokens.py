@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
-from django.db import router, transaction
+from django.db import connections, router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -109,19 +109,24 @@ def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
     Store the token of a `proof`, whose contact is stored. Return how to announce it.
 
     Call the result after the commit. A token that cannot be stored is logged, and the
-    login goes on.
+    login goes on. But if the database has undone the whole transaction of the login,
+    the error is raised.
     """
     if proof.tokens is None:
         return _announce_nothing
     now = timezone.now()
     expires_at = cache.expiry(now, proof.tokens.expires_in)
     served = CachedToken(token=proof.tokens.access, expires_at=expires_at)
+    alias = router.db_for_write(AuthToken)
     try:
-        # The savepoint keeps the transaction of the login usable after an error.
-        with transaction.atomic(using=router.db_for_write(AuthToken)):
+        # The savepoint keeps the transaction of the login usable after most errors.
+        with transaction.atomic(using=alias):
             contact = contacts.stored(proof.identity)
             cache.store(contact, served, fetched_at=now)
-    except Exception:  # noqa: BLE001  the record names the user
+    except Exception:
+        # After a deadlock, MariaDB has undone the savepoint and the user, too.
+        if connections[alias].needs_rollback:
+            raise
         events.AUTH_TOKEN_FAILED.log(user_id=user.pk, exc_info=True)
         return _announce_nothing
     return partial(fetching.announce, get_provider(), contact, served)

@@ -1,12 +1,14 @@
 """The token that comes with a right code is stored, and only a login renews it."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import time_machine
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
 from django_piggy_verify.auth_tokens import cache
@@ -15,7 +17,15 @@ from django_piggy_verify.models import AuthToken
 from django_piggy_verify.signals import auth_token_fetched
 from django_piggy_verify.tokens import get_auth_token
 from tests.secrecy.evidence import receiving
-from tests.steps import ADDRESS, JSON, calls, is_logged_in, log_in, log_out
+from tests.steps import (
+    ADDRESS,
+    JSON,
+    ask_for_code,
+    calls,
+    is_logged_in,
+    log_in,
+    log_out,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +150,40 @@ def test_a_statement_that_the_database_refuses_leaves_the_login(
 
     assert is_logged_in(client)
     assert not AuthToken.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_login_whose_transaction_the_database_has_undone_is_tried_again(
+    client, sandbox, monkeypatch
+):
+    stores = [undo, cache.store]
+
+    def store(*args, **kwargs):
+        stores.pop(0)(*args, **kwargs)
+
+    monkeypatch.setattr(cache, "store", store)
+    log_in(client, sandbox)
+
+    assert is_logged_in(client)
+    assert get_auth_token(User.objects.get())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_transaction_nobody_is_logged_in(client, sandbox, monkeypatch):
+    monkeypatch.setattr(cache, "store", partial(undo, code=2006))
+    ask_for_code(client)
+
+    with pytest.raises(OperationalError):
+        authenticate(recipient=ADDRESS, secret_code=sandbox.last_code(ADDRESS))
+
+    assert not User.objects.exists()
+
+
+def undo(*_args, code=1213, **_kwargs):
+    """Undo the whole transaction and fail, as MariaDB does after a deadlock."""
+    with connection.cursor() as cursor:
+        cursor.execute("ROLLBACK")
+    raise OperationalError(code)
 
 
 def test_a_stored_token_is_signalled_after_the_commit(client, sandbox):
