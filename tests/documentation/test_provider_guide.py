@@ -228,7 +228,7 @@ def test_a_vendor_on_the_network_passes_the_conformance_suite(pytest_in):
         CONFORMANCE_ADAPTER="shop.conformance.ADAPTER",
     )
 
-    assert re.search(r"^[89]\d passed, \d+ deselected", said, re.MULTILINE), said
+    assert re.search(r"^\d{2,} passed, \d+ deselected", said, re.MULTILINE), said
 
 
 @pytest.mark.parametrize(
