@@ -78,8 +78,16 @@ class Proof:
 
     @classmethod
     def of(cls, found: "Identity | Proof") -> "Proof":
-        """Return `found`. If it is only an identity, return a proof of it."""
-        return cls(identity=found) if isinstance(found, Identity) else found
+        """
+        Return `found`. If it is only an identity, return a proof of it.
+
+        Raises TypeError if it is neither, before the code counts as a right one.
+        """
+        if isinstance(found, Identity):
+            return cls(identity=found)
+        if not isinstance(found, Proof):
+            raise TypeError(f"no identity, but {type(found).__name__}")
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,11 @@
 """Run the attack of benchmarks/guessing.py with fewer browsers."""
 
 import pytest
+from django.contrib.auth import authenticate
 
 from benchmarks import guessing
-from tests.steps import UNLIMITED
+from django_piggy_verify.exceptions import TooManyAttempts
+from tests.steps import ADDRESS, UNLIMITED
 
 BROWSERS = 15
 HOURS = [guessing.GREEDY[hour] for hour in (0, 1, 2, 23)]
@@ -31,3 +33,24 @@ def test_without_limits_an_attacker_gets_every_guess(attack, settings):
 
     assert len(outcome.heard) > guessing.DAILY
     assert not guessing.report("unlimited", outcome, guessing.DAILY)
+
+
+class Forgetful:
+    """A provider that returns nothing for a wrong code, in place of an error."""
+
+    name = "forgetful"
+
+    def check_code(self, challenge, code):
+        """Return no identity."""
+
+
+@pytest.mark.django_db
+def test_a_provider_that_returns_nothing_leaves_the_attempts_counted(settings):
+    settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.Forgetful"
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_recipient": "2/1h"}
+    for code in ("111111", "222222"):
+        with pytest.raises(TypeError, match="no identity"):
+            authenticate(recipient=ADDRESS, secret_code=code)
+
+    with pytest.raises(TooManyAttempts):
+        authenticate(recipient=ADDRESS, secret_code="333333")
