@@ -131,15 +131,13 @@ class Provider(Protocol):
 
 @runtime_checkable
 class Examinable(Protocol):
-    """A provider that can tell the system checks and the doctor about itself."""
+    """
+    A provider that can tell the system checks and the doctor about its settings.
 
-    refusal_hint: str
-    """What an operator can do if the vendor refuses a call."""
-
-    send_condition: str
-    """What must be true before a code is mailed, and only a mail to a person can show.
-
-    It ends the sentence "It is not known yet whether ...". It may be a blank text.
+    It may have two texts for the doctor. `refusal_hint` says what an operator can do if
+    the vendor refuses a call. `send_condition` says what must be true before a code is
+    mailed, and only a mail to a person can show. It ends the sentence "It is not known
+    yet whether ...".
     """
 
     def problems(self) -> Iterator[Problem]:
