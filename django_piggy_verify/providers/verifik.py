@@ -73,8 +73,7 @@ class VerifikProvider:
 
         Source: POST /v2/email-validations, Verifik API.
         """
-        visitor = challenge.visitor
-        more = {"ipAddress": visitor.address} if visitor else {}
+        more = {"ipAddress": challenge.visitor.address} if challenge.visitor else {}
         answer = self._call("email-validations", challenge, more)
         if not calls.is_success(answer):
             raise calls.failure(answer.status, refused={401})
@@ -103,6 +102,8 @@ class VerifikProvider:
             } if email.lower() == recipient:
                 subject = f"{self._options['project']}\0{recipient}"
                 uid = hashlib.sha256(subject.encode()).hexdigest()
+            case {"success": False} | {"code": str()} if "token" not in found:
+                raise CodeRejected
             case {"message": _} if "token" not in found:
                 raise LoginRefused("the vendor wants a second factor")
             case _:
@@ -141,9 +142,8 @@ def _error_in(answer: Answer) -> CodeRejected | ProviderError | None:
 
 
 def _content(answer: Answer) -> Mapping[str, object]:
-    """Return the object of a success, which may be in `data` or flat."""
+    """Return the object of a 2xx, which may be in `data` or flat, and its `success`."""
     body = answer.body
-    found = body.get("data", body) if isinstance(body, dict) else None
-    if not isinstance(found, dict):
-        raise calls.unreadable("it has no object", status=answer.status)
-    return found
+    if isinstance(body, dict) and isinstance(found := body.get("data", body), dict):
+        return {"success": body.get("success"), **found}
+    raise calls.unreadable("it has no object", status=answer.status)

@@ -279,6 +279,22 @@ def test_a_second_factor_refuses_the_login(upstream, content, wrap):
     assert type(error_of(check)) is LoginRefused
 
 
+NO_SECOND_FACTOR = {
+    "no success": {"success": False, "message": "Wrong"},
+    "no success, data": {"success": False, "data": {"message": "Wrong"}},
+    "no success, word": {"success": False, "error": "Wrong"},
+    "new word": {"code": "wrong_otp", "message": "403:wrong_otp"},
+    "new word, data": {"data": {"code": "wrong_otp", "message": "403:wrong_otp"}},
+}
+
+
+@pytest.mark.parametrize("content", NO_SECOND_FACTOR.values(), ids=NO_SECOND_FACTOR)
+def test_an_error_with_a_status_of_success_is_a_wrong_code(upstream, content):
+    answer(upstream, content)
+
+    assert type(error_of(check)) is CodeRejected
+
+
 def test_a_message_beside_a_token_is_a_login(upstream):
     answer(upstream, login(message="Welcome"))
 
