@@ -68,8 +68,10 @@ def expiry(now: datetime, expires_in: int | None = None) -> datetime:
     The setting decides, unless the provider has said how many seconds the token lives.
     """
     seconds = conf.auth_token_ttl
-    if type(expires_in) is int and 0 < expires_in < _FOREVER:
-        seconds = expires_in
+    match expires_in:
+        # The numbers of an answer are of a subclass of int, and a bool is one too.
+        case int() if 0 < expires_in < _FOREVER and expires_in is not True:
+            seconds = expires_in
     return now + timedelta(seconds=seconds)
 
 

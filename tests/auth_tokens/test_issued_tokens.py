@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_piggy_verify.auth_tokens import cache
 from django_piggy_verify.exceptions import ContactUnknown, LoginRequired
 from django_piggy_verify.models import AuthToken
+from django_piggy_verify.secret import SecretInt
 from django_piggy_verify.signals import auth_token_fetched
 from django_piggy_verify.tokens import get_auth_token
 from tests.secrecy.evidence import receiving
@@ -208,3 +209,9 @@ def test_a_lifetime_that_cannot_be_believed_is_replaced(expires_in, seconds):
     now = timezone.now()
 
     assert cache.expiry(now, expires_in) == now + timedelta(seconds=seconds)
+
+
+def test_a_lifetime_that_an_answer_has_is_believed():
+    now = timezone.now()
+
+    assert cache.expiry(now, SecretInt(60)) == now + timedelta(seconds=60)
