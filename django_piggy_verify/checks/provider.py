@@ -43,7 +43,7 @@ def check_provider() -> Iterator[CheckMessage]:
             get_provider()
     except Exception as error:  # noqa: BLE001  a project's own constructor may raise anything
         yield Error(
-            f"PIGGY_VERIFY_PROVIDER cannot be used: {type(error).__name__}.",
+            f"PIGGY_VERIFY_PROVIDER cannot be used: {_name_of(error)}.",
             hint="Set PIGGY_VERIFY_PROVIDER to a dotted path. Set "
             "PIGGY_VERIFY_PROVIDER_OPTIONS to the keyword arguments of the provider's "
             "constructor.",
@@ -123,6 +123,11 @@ def _problems(number: str) -> Iterator[CheckMessage]:
                     obj=account or None,
                     id=f"{_ID}{each.id}",
                 )
+
+
+def _name_of(error: Exception) -> str:
+    """Return the type of the error that the constructor itself has raised."""
+    return type(error.__cause__ or error).__name__
 
 
 def _by_address(traits: Traits) -> str:

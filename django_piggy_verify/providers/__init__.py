@@ -5,14 +5,28 @@ from typing import cast
 
 from django.utils.module_loading import import_string
 
+from django_piggy_verify import events
 from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import ProviderRefused
 from django_piggy_verify.providers.base import MultiAccountProvider, Provider
 
 
 def get_provider() -> Provider:
-    """Return a new instance of the provider that ``PIGGY_VERIFY_PROVIDER`` names."""
+    """
+    Return a new instance of the provider that ``PIGGY_VERIFY_PROVIDER`` names.
+
+    Raises ProviderRefused, and logs it, if the options do not fit the constructor.
+    """
     factory = import_string(conf.provider)
-    return cast("Provider", factory(**conf.provider_options))
+    try:
+        return cast("Provider", factory(**conf.provider_options))
+    except TypeError as error:
+        cause = "the provider cannot be created with its options"
+        refusal = ProviderRefused(cause, may_depend_on_contact=False)
+        events.PROVIDER_REFUSED.log(
+            verb="create", cause=cause, status=None, api_code=None, duration=0
+        )
+        raise refusal from error
 
 
 def base_url() -> str:

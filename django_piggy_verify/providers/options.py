@@ -1,8 +1,8 @@
 """
 The options of a provider: their defaults, and what is wrong with their values.
 
-A provider that uses this module accepts every keyword argument. So a misspelt option is
-no exception in its constructor, which would be a server error on each page.
+A provider that uses this module accepts every keyword argument. So the check E013 can
+name a misspelt option, and say which options there are.
 """
 
 from collections.abc import Callable, Iterator, Mapping
