@@ -43,7 +43,7 @@ def call(  # noqa: PLR0913  the parts of an HTTP request
     Raises ProviderRefused if the URL is not https, or if there is no bearer token.
     Raises ProviderUnavailable without a complete answer.
     """
-    base = base_url if conf.base_url is None else conf.base_url
+    base = base_url if conf.base_url is None else str(conf.base_url)
     url = f"{base.rstrip('/')}/{path}"
     credentials.require_https(url)
     deadline = monotonic() + (conf.timeout if timeout is None else timeout)

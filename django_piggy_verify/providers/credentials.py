@@ -124,7 +124,10 @@ def require_https(url: str) -> None:
 
     Plain ``http`` is allowed with ``DEBUG`` only, for a sandbox.
     """
-    scheme = urlsplit(url).scheme
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:  # such as "https://["
+        scheme = ""
     if scheme != "https" and not (scheme == "http" and settings.DEBUG):
         raise refusal("the configured address is not https")
 

@@ -610,7 +610,10 @@ def test_plain_http_is_refused_without_debug(upstream, settings, name):
     assert upstream.connections == 0
 
 
-@pytest.mark.parametrize("url", ["ftp://h/", "file:///etc/passwd", "//h/", "", "h"])
+NOT_HTTPS = ["ftp://h/", "file:///etc/passwd", "//h/", "", "h", 5, b"h", "https://["]
+
+
+@pytest.mark.parametrize("url", NOT_HTTPS, ids=repr)
 def test_other_schemes_are_refused_even_with_debug(upstream, settings, url):
     settings.PIGGY_VERIFY_BASE_URL = url
 
