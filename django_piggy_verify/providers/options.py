@@ -72,6 +72,12 @@ class Options:
         """Return the value of an option. Call `require` first if it must be valid."""
         return self._values[key]
 
+    @property
+    def name(self) -> str:
+        """The option `name`, or a blank text if it is wrong. No contact has that."""
+        name = self._values["name"]
+        return str(name) if self._known["name"].accepts(name) else ""
+
     def problems(self) -> Iterator[Problem]:
         """Return what is wrong with the options, without their values."""
         for fault in self._faults():

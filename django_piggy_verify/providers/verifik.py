@@ -51,7 +51,7 @@ class VerifikProvider:
 
     def __init__(self, /, **given: Any) -> None:
         self._options = options.Options(_OPTIONS, given)
-        self.name = str(self._options["name"])
+        self.name = self._options.name
         self.traits = Traits(
             knows_members=False,
             knows_people=False,

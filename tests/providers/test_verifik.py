@@ -510,6 +510,7 @@ BAD_OPTIONS = {
     "name list": ({**OPTIONS, "name": [MARK]}, "name"),
     "name none": ({**OPTIONS, "name": None}, "name"),
     "name too long": ({**OPTIONS, "name": MARK * 5}, "name"),
+    "name with a surrogate": ({**OPTIONS, "name": f"{MARK}\ud800"}, "name"),
 }
 EACH_BAD_OPTION = pytest.mark.parametrize(
     ("options", "name"), BAD_OPTIONS.values(), ids=BAD_OPTIONS
