@@ -156,8 +156,7 @@ def unsent() -> Iterator[Finding]:
     """Say what only a mail to a person can show."""
     yield note(
         f"{UNKNOWN_BEGINS} {send_condition()}.",
-        "Otherwise no codes are mailed. To find out, use --send with the address of a "
-        "member.",
+        "To find out, use --send with the address of a member.",
     )
 
 
@@ -177,7 +176,7 @@ def mail_to(recipient: str) -> Examination:
         elif isinstance(outcome, ContactUnknown):
             yield warning(
                 "No contact has this address, so no code was mailed.",
-                "Use the address of a member of this account's programme.",
+                "Use the address of somebody whom the vendor knows.",
             )
             yield from unsent()
         else:

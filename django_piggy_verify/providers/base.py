@@ -7,9 +7,13 @@ It gets no request and uses no database.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
+from django_piggy_verify.exceptions import ProviderUnavailable
 from django_piggy_verify.secret import Secret
+
+LONGEST_UID: Final = 64
+"""Characters of `Contact.uid`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,9 @@ class Identity:
     """The provider's `name`. It keeps the ids of different providers apart."""
 
     uid: str
-    """The provider's stable id of the contact: opaque text, compared exactly."""
+    """The provider's stable id of the contact: opaque text, compared exactly.
+
+    It has 1 to 64 printable characters."""
 
     email: str
     """The address that the code was mailed to."""
@@ -81,13 +87,20 @@ class Proof:
         """
         Return `found`. If it is only an identity, return a proof of it.
 
-        Raises TypeError if it is neither, before the code counts as a right one.
+        Raises TypeError if it is neither, before the code counts as a right one. Raises
+        ProviderUnavailable if the uid cannot tell one contact from all others.
         """
-        if isinstance(found, Identity):
-            return cls(identity=found)
-        if not isinstance(found, Proof):
-            raise TypeError(f"no identity, but {type(found).__name__}")
-        return found
+        proof = cls(identity=found) if isinstance(found, Identity) else found
+        if not isinstance(proof, Proof):
+            raise TypeError(f"no identity, but {type(proof).__name__}")
+        if not _is_uid(proof.identity.uid):
+            raise ProviderUnavailable("the answer has no id of a contact")
+        return proof
+
+
+def _is_uid(value: object) -> bool:
+    is_text = isinstance(value, str) and value.isprintable() and value == value.strip()
+    return is_text and 0 < len(str(value)) <= LONGEST_UID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +127,8 @@ class Provider(Protocol):
         """
         Have one code mailed to the recipient. This call is never repeated.
 
-        Return the challenge, or a copy with what the vendor's answer adds. Raises
-        ContactUnknown, ProviderUnavailable or ProviderRefused.
+        Return the challenge. Raises ContactUnknown, ProviderUnavailable or
+        ProviderRefused.
         """
 
     def check_code(self, challenge: Challenge, code: str) -> Identity | Proof:
