@@ -25,7 +25,7 @@ MAX_BODY = 1024 * 1024
 
 _CHUNK = 16 * 1024
 _MIDWAY = (requests.ReadTimeout, requests.exceptions.ChunkedEncodingError)
-_OWN_HEADERS = {"authorization", "host", "content-length"}
+_OWN_HEADERS = {"authorization", "host", "content-length", "transfer-encoding"}
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _LEAST = 0.001  # urllib3 accepts only positive time-outs
 

@@ -440,6 +440,7 @@ NEVER_SENT = {
     "bearer in capitals": ("AUTHORIZATION", "Bearer theirs"),
     "host": ("hOST", "elsewhere.example"),
     "length": ("content-length", "1"),
+    "chunks": ("Transfer-Encoding", "chunked"),
     "space in name": ("Host ", "elsewhere.example"),
     "colon in name": ("X:", "a"),
     "line in name": ("X\r\nY", "a"),
