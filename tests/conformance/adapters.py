@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from django.utils.module_loading import import_string
 
@@ -92,10 +91,10 @@ class Adapter:
     address_field: str = "email"
     """The member of both bodies that has the address."""
 
-    sent: Callable[[str], object]
+    sent: Callable[[str], Reply]
     """Return the answer to a send that succeeds. The argument is the code."""
 
-    proved: Callable[[str], object]
+    proved: Callable[[str], Reply]
     """Return the answer to a right code. The argument is the address.
 
     If the answer has a token, use `tests.http.hostile.TOKEN`: the suite looks for it in
@@ -158,8 +157,8 @@ PIGGY = Adapter(
     send_path="contact-verification/send",
     check_path="contact-verification/verify",
     code_field="code",
-    sent=lambda _: {"data": {"type": "Success", "message": "Sent."}, "meta": []},
-    proved=lambda address: {"data": {"uuid": address.partition("@")[0]}, "meta": {}},
+    sent=lambda _: (200, {"data": {"type": "Success", "message": "Sent."}, "meta": []}),
+    proved=lambda address: (200, {"data": {"uuid": address.partition("@")[0]}}),
     wrong=(400, {"message": "Oeps", "code": 13010}),
     used=(400, {"message": "Oeps", "code": 13010}),
     expired=(400, {"message": "Oeps", "code": 13010}),
@@ -170,9 +169,10 @@ PIGGY = Adapter(
 )
 
 
-def _verifik_login(address: str) -> dict[str, Any]:
+def _verifik_login(address: str) -> Reply:
     content = {"email": address, "type": "login", "token": TOKEN}
-    return {"data": {**content, "appLogin": {"_id": "1", "status": "validated"}}}
+    login = {"_id": "1", "status": "validated"}
+    return 200, {"data": {**content, "appLogin": login}}
 
 
 VERIFIK = Adapter(
@@ -182,7 +182,7 @@ VERIFIK = Adapter(
     send_path="email-validations",
     check_path="email-validations/validate",
     code_field="otp",
-    sent=lambda code: {"data": {"status": "sent", "otp": code}},
+    sent=lambda code: (201, {"data": {"status": "sent", "otp": code}}),
     proved=_verifik_login,
     wrong=(403, {"code": "otp_does_not_match", "message": "403:otp_does_not_match"}),
     used=(404, {"code": "email_validation_not_found", "message": "404"}),

@@ -60,22 +60,25 @@ class Vendor(Hostile):
     def _send(self, peer):
         address = self._member(peer, self.adapter.address_field)
         if self.adapter.stranger and address == STRANGER:
-            status, content = self.adapter.stranger
-            reply(content, status)(peer)
+            _answer(peer, self.adapter.stranger)
             return
         self.codes.append(f"{CODE}{len(self.codes)}")
         self.valid[address] = self.code
-        reply(self.adapter.sent(self.code))(peer)
+        _answer(peer, self.adapter.sent(self.code))
 
     def _check(self, peer):
         address = self._member(peer, self.adapter.address_field)
         code = self._member(peer, self.adapter.code_field)
         if self.valid.get(address) == code:
             self.void(self.adapter.used, address)
-            reply(self.adapter.proved(address))(peer)
+            _answer(peer, self.adapter.proved(address))
         else:
-            status, content = self.refusals.get(code, self.adapter.wrong)
-            reply(content, status)(peer)
+            _answer(peer, self.refusals.get(code, self.adapter.wrong))
 
     def _member(self, peer, name):
         return json.loads(peer.request.body)[name]
+
+
+def _answer(peer, answer):
+    status, content = answer
+    reply(content, status)(peer)
