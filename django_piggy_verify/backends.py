@@ -196,9 +196,9 @@ class PiggyBackend(BaseBackend):
         Return whether this user may log in although the vendor recommends a check.
 
         `hint` is the vendor's word for the check, such as "face_liveness". Called only
-        if the vendor gave one. The default accepts every hint. If it is refused, a new
-        user is not stored, and no token is. After the login of an accepted user, the
-        signal `step_up_recommended` is sent.
+        if the vendor gave one. The default accepts every hint. If the hook returns
+        False, no new user and no token are stored. Otherwise the signal
+        `step_up_recommended` is sent after the login.
         """
         return True
 

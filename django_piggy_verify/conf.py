@@ -37,10 +37,10 @@ class Conf:
 
         Required, unless you use client credentials, or a provider of your own that
         needs no key. The page of the provider in the documentation says where to find
-        the key. The package sends the key only to
-        the configured URL. It calls a callable before each call to the API, so you can
-        change the key without a restart. If the callable raises an exception, the log
-        names the type of the exception.
+        the key. The package sends the key only to the configured URL. It calls a
+        callable before each call to the API, so you can change the key without a
+        restart. If the callable raises an exception, the log names the type of the
+        exception.
         """
         return cast("str | Callable[[], str] | None", _read("API_KEY"))
 
@@ -154,8 +154,7 @@ class Conf:
         """
         Seconds for which a cached auth token is used.
 
-        Piggy does not say when a token expires, so this setting decides. It has no
-        effect if the provider says when the token expires.
+        If the provider says when a token expires, this setting has no effect.
         """
         return cast("int", _read("AUTH_TOKEN_TTL", 900))
 

@@ -1,5 +1,5 @@
 """
-What a provider can do and wants, as far as other parts of the package need to know it.
+The facts about a provider that other parts of the package need.
 
 A provider has these facts in the optional attribute ``traits``.
 """

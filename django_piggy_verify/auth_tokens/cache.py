@@ -26,7 +26,6 @@ from django_piggy_verify.secret import Secret
 REFRESH_AHEAD: Final = 30
 """A token is refreshed this many seconds before its expiry, or a tenth of its life."""
 
-
 _FOREVER: Final = 10**9
 """Seconds. A longer lifetime is not believed. It may not even fit into a date."""
 

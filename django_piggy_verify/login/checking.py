@@ -40,7 +40,7 @@ class CheckedCode:
     """A code that was right, but whose counts are not settled."""
 
     proof: Proof
-    """The contact whom the code proved, and what the vendor's answer had beside."""
+    """What the code proved, and what came with it."""
 
     settle: Callable[[BaseException | None], None]
     """

@@ -18,7 +18,7 @@ LONGEST_UID: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """What a provider may tell the vendor of the visitor who wants to log in."""
+    """What a provider may tell the vendor about the visitor who wants to log in."""
 
     address: str = field(repr=False)
     """The client address: IPv4 or IPv6, without a port."""
@@ -29,7 +29,7 @@ class Challenge:
     """A code that is to be sent, or is on its way."""
 
     recipient: str
-    """The address that it goes to, as `recipients.normalise` spells it."""
+    """The address to mail the code to, as `recipients.normalise` spells it."""
 
     visitor: Visitor | None = None
     """The visitor, if the trait `wants_client_address` asks for it.
@@ -85,10 +85,10 @@ class Proof:
     @classmethod
     def of(cls, found: "Identity | Proof") -> "Proof":
         """
-        Return `found`. If it is only an identity, return a proof of it.
+        Return `found` as a proof.
 
-        Raises TypeError if it is neither, before the code counts as a right one. Raises
-        ProviderUnavailable if the uid cannot tell one contact from all others.
+        Raises TypeError for any other type. Raises ProviderUnavailable if the uid
+        cannot tell one contact from all others. Then the code does not count as right.
         """
         proof = cls(identity=found) if isinstance(found, Identity) else found
         if not isinstance(proof, Proof):

@@ -26,6 +26,7 @@ class Option:
     """The value if the option is not given, or None if the option is required."""
 
     accepts: Callable[[Any], bool]
+    """Return whether the option may have this value."""
 
     words: str
     """What a value must be, for the end of a sentence."""
