@@ -18,11 +18,11 @@ from django_piggy_verify.traits import Traits
 # Two families of words are documented. The HTTP status may contradict both.
 _REJECTIONS: Final = (
     *("otp_does_not_match", "email_validation_not_found"),
-    *("emailValidation_has_expired", "EMAIL_VALIDATION_NOT_FOUND"),
+    "emailValidation_has_expired",
     *("INVALID_CODE", "CODE_EXPIRED", "MAX_ATTEMPTS_EXCEEDED"),
+    "EMAIL_VALIDATION_NOT_FOUND",
 )
-# Errors with other words count as wrong codes too. If a wrong code read as an outage,
-# nobody would count it.
+# With any other word, these statuses mean a wrong code too, so that guesses count.
 _VERDICTS: Final = frozenset({400, 403, 404, 409, 410, 412})
 _OPTIONS: Final = {
     "name": options.name("verifik"),
@@ -92,15 +92,15 @@ class VerifikProvider:
         answer = self._call("email-validations/validate", challenge, {"otp": code})
         if error := _error_in(answer):
             raise error
-        recipient = challenge.recipient.lower()
+        recipient = challenge.recipient
         match found := _content(answer):
             case {
                 "email": str(email),
                 "type": "login",
                 "appLogin": {"status": "validated" | "completed"},
                 "token": token,
-            } if email.lower() == recipient:
-                subject = f"{self._options['project']}\0{recipient}"
+            } if email.lower() == recipient.lower():
+                subject = f"{self._options['project']}\0{recipient.lower()}"
                 uid = hashlib.sha256(subject.encode()).hexdigest()
             case {"success": False} | {"code": str()} if "token" not in found:
                 raise CodeRejected
@@ -110,9 +110,8 @@ class VerifikProvider:
                 raise calls.unreadable("it is no login of this address")
         lifetime = self._options["token_lifetime"]
         is_recommended = found.get("showFaceLivenessRecommendation") is True
-        email = challenge.recipient
         return Proof(
-            identity=base.Identity(provider=self.name, uid=uid, email=email),
+            identity=base.Identity(provider=self.name, uid=uid, email=recipient),
             tokens=base.TokenSet(access=calls.token_in(token), expires_in=lifetime),
             hint="face_liveness" if is_recommended else "",
         )
