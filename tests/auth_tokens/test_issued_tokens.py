@@ -109,9 +109,14 @@ class Tokenless:
     name = "tokenless"
 
 
+def test_the_page_of_the_token_has_the_token_of_the_login(client, user, settings):
+    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
+
+    assert client.get("/login/token/").json()["auth_token"] == get_auth_token(user)
+
+
 def test_the_page_of_the_token_says_that_a_login_is_needed(client, user, settings):
     settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
-    assert client.get("/login/token/").json()["auth_token"] == get_auth_token(user)
     AuthToken.objects.all().delete()
 
     response = client.get("/login/token/", headers=JSON)

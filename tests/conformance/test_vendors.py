@@ -80,7 +80,8 @@ def test_a_case_ends_as_promised(visit, adapter, name, style, record):
 def test_a_code_logs_one_of_ten_threads_in(visit, vendor, record):
     record("ten threads with one code", "one logged in")
     browsers = [visit.new_browser() for _ in range(10)]
-    for visit.browser in browsers:
+    for browser in browsers:
+        visit.browser = browser
         visit.ask()
     visit.begin()
 

@@ -337,24 +337,34 @@ OTHER_CODES = {
 }
 
 
-@pytest.mark.parametrize("code", OTHER_CODES.values(), ids=OTHER_CODES)
-def test_a_code_that_is_no_known_word_leaves_the_status_to_decide(upstream, code):
-    answer(upstream, {"code": code}, 500)
-    assert type(error_of(check)) is ProviderUnavailable
+EACH_OTHER_CODE = pytest.mark.parametrize("code", OTHER_CODES.values(), ids=OTHER_CODES)
+EACH_ERROR_STATUS = pytest.mark.parametrize(
+    ("status", "error"), [(403, CodeRejected), (500, ProviderUnavailable)]
+)
 
-    answer(upstream, {"code": code}, 403)
-    assert type(error_of(check)) is CodeRejected
 
+@EACH_OTHER_CODE
+@EACH_ERROR_STATUS
+def test_a_code_that_is_no_known_word_leaves_the_status_to_decide(
+    upstream, code, status, error
+):
+    answer(upstream, {"code": code}, status)
+
+    assert type(error_of(check)) is error
+
+
+@EACH_OTHER_CODE
+def test_a_code_that_is_no_known_word_does_not_end_a_login(upstream, code):
     answer(upstream, login(code=code))
+
     assert check().identity.uid == UID
 
 
-def test_a_login_with_a_status_of_an_error_is_none(upstream):
-    answer(upstream, LOGIN, 403)
-    assert type(error_of(check)) is CodeRejected
+@EACH_ERROR_STATUS
+def test_a_login_with_a_status_of_an_error_is_none(upstream, status, error):
+    answer(upstream, LOGIN, status)
 
-    answer(upstream, LOGIN, 500)
-    assert type(error_of(check)) is ProviderUnavailable
+    assert type(error_of(check)) is error
 
 
 HINTS = {

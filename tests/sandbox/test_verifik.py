@@ -30,7 +30,6 @@ def sandbox():
 @pytest.fixture
 def client(sandbox):
     with SandboxServer(sandbox) as server:
-        assert server.url_of("verifik") == f"{server.url}/verifik/v2"
         client = Client(server.url)
         yield client
         client.connection.close()
@@ -47,6 +46,11 @@ def check(client, code, **fields):
 
 def wrong(sandbox):
     return "000000" if sandbox.last_code(EMAIL) != "000000" else "111111"
+
+
+def test_the_server_knows_the_url_of_the_api(sandbox):
+    with SandboxServer(sandbox) as server:
+        assert f"{server.url}{PATH}" == f"{server.url_of('verifik')}/email-validations"
 
 
 def test_a_code_is_mailed_to_anybody(client, sandbox):
@@ -186,12 +190,16 @@ def test_an_error_can_be_switched_on_for_one_call(client, sandbox):
     assert client.status == 400
 
 
-def test_errors_of_one_vendor_are_not_returned_by_the_other(client, sandbox):
+def test_an_error_of_piggy_is_not_returned_by_verifik(client, sandbox):
     sandbox.switches.error_code = 7002
+
     post(client)
     assert client.status == 200
 
+
+def test_an_error_of_verifik_is_not_returned_by_piggy(client, sandbox):
     sandbox.add_contact(EMAIL)
     sandbox.switches.error_code = "INVALID_CODE"
+
     client.send(email=EMAIL)
     assert client.status == 200
