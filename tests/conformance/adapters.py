@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from django.utils.module_loading import import_string
 
-from tests.http.hostile import CODE, TOKEN
+from tests.http.hostile import CODE, KEY, TOKEN
 
 Reply = tuple[int, object]
 """A status and what the JSON body says."""
@@ -90,6 +90,14 @@ class Adapter:
 
     address_field: str = "email"
     """The member of both bodies that has the address."""
+
+    headers: Mapping[str, str] = field(
+        default_factory=lambda: {"authorization": f"Bearer {KEY}"}
+    )
+    """The headers that every call must have, by lower-case name."""
+
+    required: Mapping[str, object] = field(default_factory=dict)
+    """The further members that the body of a send and of a check must have."""
 
     sent: Callable[[str], Reply]
     """Return the answer to a send that succeeds. The argument is the code."""
@@ -175,13 +183,20 @@ def _verifik_login(address: str) -> Reply:
     return 200, {"data": {**content, "appLogin": login}}
 
 
+_PROJECT, _FLOW = "674de8df1c1ba80a3b8dc5a1", "674de8df1c1ba80a3b8dc5a2"
 VERIFIK = Adapter(
     name="verifik",
     provider="django_piggy_verify.providers.verifik.VerifikProvider",
-    options={"project": "674de8df1c1ba80a3b8dc5a1", "flow": "674de8df1c1ba80a3b8dc5a2"},
+    options={"project": _PROJECT, "flow": _FLOW},
     send_path="email-validations",
     check_path="email-validations/validate",
     code_field="otp",
+    required={
+        "project": _PROJECT,
+        "projectFlow": _FLOW,
+        "validationMethod": "verificationCode",
+        "type": "login",
+    },
     sent=lambda code: (201, {"data": {"status": "sent", "otp": code}}),
     proved=_verifik_login,
     wrong=(403, {"code": "otp_does_not_match", "message": "403:otp_does_not_match"}),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.conformance.adapters import Adapter, Outcome
+from tests.conformance.vendor import BOB
 from tests.conformance.visit import Visit
 from tests.http import faults
 from tests.http.faults import FAULTS, Fault
@@ -109,7 +110,7 @@ def other_tab(visit):
     """Type the code in a tab, although another tab has begun a newer login."""
     visit.ask()
     tab, code = visit.tab, visit.vendor.code
-    visit.ask("bob@example.com")
+    visit.ask(BOB)
     visit.begin()
     visit.type(code, **tab)
 

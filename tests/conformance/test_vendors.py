@@ -71,6 +71,7 @@ def test_a_case_ends_as_promised(visit, adapter, name, style, record):
     assert ("Retry-After" in visit.response) == (visit.response.status_code == 503)
     if case.call:
         visit.call_directly(case.call)
+    assert visit.vendor.lacking == set()
     assert visit.evidence.leaks == set()
 
 

@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 from tests.http.hostile import CODE, Hostile, reply
 from tests.steps import ADDRESS, STRANGER
 
+BOB = "bob@example.com"
+PEOPLE = {ADDRESS, BOB, STRANGER}
+
 
 class Vendor(Hostile):
     """
@@ -43,6 +46,15 @@ class Vendor(Hostile):
         names = self.names[self.seen_before :]
         return [each for each in names if each not in self.adapter.more]
 
+    @property
+    def lacking(self):
+        """The headers and members that a call should have, but has not."""
+        return {
+            f"{each.name}: {name}"
+            for each in self.requests
+            for name in self._lacking(each)
+        }
+
     def begin(self):
         """Let `calls` show only what is called from now on."""
         self.seen_before = len(self.requests)
@@ -74,6 +86,18 @@ class Vendor(Hostile):
             _answer(peer, self.adapter.proved(address))
         else:
             _answer(peer, self.refusals.get(code, self.adapter.wrong))
+
+    def _lacking(self, request):
+        for name, value in self.adapter.headers.items():
+            if request.headers.get(name) != value:
+                yield name
+        if request.name in self.flow:
+            body = json.loads(request.body)
+            for name, value in self.adapter.required.items():
+                if body.get(name) != value:
+                    yield name
+            if body[self.adapter.address_field] not in PEOPLE:
+                yield self.adapter.address_field
 
     def _member(self, peer, name):
         return json.loads(peer.request.body)[name]
