@@ -8,11 +8,12 @@ the user was logged in.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, connections, router, transaction
 from django.http import HttpRequest
 
 from django_piggy_verify.db import retries
@@ -140,9 +141,25 @@ def _begin(work: Callable[[], _R], stack: ExitStack) -> _R:
         # counts are undone too. Otherwise `undone` would settle them a second time.
         for alias in dict.fromkeys(map(router.db_for_write, (Tally, Contact))):
             begun.enter_context(transaction.atomic(using=alias))
+            begun.push(partial(_raise_if_broken, alias))
         result = work()
         stack.push(begun.pop_all())
     return result
+
+
+def _raise_if_broken(
+    alias: str,
+    _kind: type[BaseException] | None,
+    error: BaseException | None,
+    _traceback: TracebackType | None,
+) -> None:
+    """
+    Raise an error if the transaction would end without one, but store nothing.
+
+    A hook or a receiver may have caught an error of the database.
+    """
+    if error is None:
+        connections[alias].validate_no_broken_transaction()
 
 
 def _page_of(request: HttpRequest | None) -> _Page | None:

@@ -3,11 +3,13 @@
 from contextlib import contextmanager
 
 import pytest
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.db.transaction import TransactionManagementError
 from django.test import Client
 
 from django_piggy_verify import signals
@@ -147,6 +149,28 @@ def test_a_login_that_fails_leaves_only_its_counts(
     assert {name for name in counts() if "send" not in name} == {"code_use"}
 
 
+class QuietBackend(PiggyBackend):
+    """Catches an error of the database, which ends the transaction nevertheless."""
+
+    def update_user(self, request, user, identity):
+        transaction.set_rollback(True)
+
+
+@committing
+def test_a_user_who_is_not_stored_is_not_logged_in(settings, piggy_sandbox, receive):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.QuietBackend"]
+    seen = []
+    receive(signals.contact_verified, lambda **_: seen.append("verified"))
+    piggy_sandbox.add_contact(ADDRESS)
+    ask_for_code(Client())
+
+    with pytest.raises(TransactionManagementError):
+        authenticate(recipient=ADDRESS, secret_code=piggy_sandbox.last_code(ADDRESS))
+
+    assert not User.objects.exists()
+    assert seen == []
+
+
 @pytest.fixture(params=[PermissionDenied(), LoginRefused()], ids=repr)
 def refusal(request, receive):
     """Refuse each login in a receiver, with an error whose page is no server error."""
@@ -261,6 +285,7 @@ def test_the_counts_are_committed_last(settings, monkeypatch):
 
     monkeypatch.setattr(transaction, "atomic", atomic)
     monkeypatch.setattr(transaction, "on_commit", lambda *_, **__: None)
+    monkeypatch.setattr(transactions, "_raise_if_broken", lambda *_: None)
     note = committed.append
     transactions.run(int, committed=note, undone=note, request=None)
 
