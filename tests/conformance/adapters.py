@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 
 from django.utils.module_loading import import_string
 
@@ -105,8 +106,15 @@ class Adapter:
     proved: Callable[[str], Reply]
     """Return the answer to a right code. The argument is the address.
 
+    Answer with another id of the person for each address, if your vendor has such ids.
     If the answer has a token, use `tests.http.hostile.TOKEN`: the suite looks for it in
     every log, page and frame.
+    """
+
+    token_seconds: int | None = None
+    """In how many seconds the token that comes with a right code expires.
+
+    None if no token comes with it.
     """
 
     wrong: Reply
@@ -162,6 +170,7 @@ class Adapter:
 PIGGY = Adapter(
     name="piggy",
     provider="django_piggy_verify.providers.piggy.PiggyProvider",
+    options={"name": "other-piggy"},
     send_path="contact-verification/send",
     check_path="contact-verification/verify",
     code_field="code",
@@ -177,9 +186,12 @@ PIGGY = Adapter(
 )
 
 
+_LOGINS = count()
+
+
 def _verifik_login(address: str) -> Reply:
     content = {"email": address, "type": "login", "token": TOKEN}
-    login = {"_id": "1", "status": "validated"}
+    login = {"_id": str(next(_LOGINS)), "status": "validated"}
     return 200, {"data": {**content, "appLogin": login}}
 
 
@@ -187,7 +199,7 @@ _PROJECT, _FLOW = "674de8df1c1ba80a3b8dc5a1", "674de8df1c1ba80a3b8dc5a2"
 VERIFIK = Adapter(
     name="verifik",
     provider="django_piggy_verify.providers.verifik.VerifikProvider",
-    options={"project": _PROJECT, "flow": _FLOW},
+    options={"name": "other-verifik", "project": _PROJECT, "flow": _FLOW},
     send_path="email-validations",
     check_path="email-validations/validate",
     code_field="otp",
@@ -199,6 +211,7 @@ VERIFIK = Adapter(
     },
     sent=lambda code: (201, {"data": {"status": "sent", "otp": code}}),
     proved=_verifik_login,
+    token_seconds=3600,
     wrong=(403, {"code": "otp_does_not_match", "message": "403:otp_does_not_match"}),
     used=(404, {"code": "email_validation_not_found", "message": "404"}),
     expired=(412, {"code": "emailValidation_has_expired", "message": "412"}),

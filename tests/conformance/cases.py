@@ -10,7 +10,7 @@ from tests.http import faults
 from tests.http.faults import FAULTS, Fault
 from tests.http.hostile import CODE, TOKEN, reply
 from tests.secrecy.evidence import WRONG_CODE
-from tests.steps import STRANGER
+from tests.steps import ADDRESS, STRANGER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +36,8 @@ class Case:
     """
 
 
-def right(visit):
-    visit.ask()
+def right(visit, address=ADDRESS):
+    visit.ask(address)
     visit.begin()
     visit.type(visit.vendor.code)
 

@@ -1,15 +1,20 @@
 """Every provider is held to the same table of cases, over real HTTP."""
 
+from datetime import timedelta
+
 import pytest
 
+from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.providers import get_provider
+from django_piggy_verify.tokens import get_auth_token
 from tests.conformance.adapters import ADAPTERS
-from tests.conformance.cases import CASES
+from tests.conformance.cases import CASES, right
 from tests.conformance.expectations import EXPECTATIONS
-from tests.conformance.vendor import Vendor
+from tests.conformance.vendor import BOB, Vendor
 from tests.conformance.visit import Visit
-from tests.http.hostile import serving
+from tests.http.hostile import TOKEN, serving
 from tests.secrecy import evidence as sinks
-from tests.steps import is_logged_in, type_code
+from tests.steps import ADDRESS, is_logged_in, type_code
 from tests.threads import at_once
 
 EACH_CASE = [
@@ -19,6 +24,21 @@ EACH_CASE = [
     if case.outcome(adapter)
     for style in case.styles
 ]
+
+
+def each_adapter(has_case):
+    """Run a test in HTML for each adapter that has this case."""
+    return pytest.mark.parametrize(
+        ("adapter", "style"),
+        [
+            pytest.param(each, "html", id=f"{each.name}-html")
+            for each in ADAPTERS
+            if has_case(each)
+        ],
+    )
+
+
+in_html = each_adapter(lambda _: True)
 
 
 @pytest.fixture
@@ -75,8 +95,55 @@ def test_a_case_ends_as_promised(visit, adapter, name, style, record):
     assert visit.evidence.leaks == set()
 
 
-@pytest.mark.parametrize("style", ["html"])
-@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
+@in_html
+def test_a_right_code_stores_the_contact(visit, adapter, record):
+    record("contact of a right code", "stored")
+
+    right(visit)
+
+    contact = Contact.objects.get()
+    assert contact.provider == adapter.options.get("name", get_provider().name)
+    assert 1 <= len(contact.uid) <= 64
+    assert contact.email == ADDRESS
+
+
+@in_html
+def test_two_people_are_two_users(visit, record):
+    record("two people", "two users")
+
+    right(visit)
+    visit.browser = visit.new_browser()
+    right(visit, BOB)
+
+    users = {contact.email: contact.user_id for contact in Contact.objects.all()}
+    assert len({users[ADDRESS], users[BOB]}) == 2
+
+
+@in_html
+def test_two_logins_of_a_person_are_one_contact(visit, record):
+    record("two logins of a person", "one contact")
+    visit.settings.PIGGY_VERIFY_RATE_LIMITS = {"send_cooldown": "2/60s"}
+
+    right(visit)
+    visit.browser = visit.new_browser()
+    right(visit)
+
+    assert visit.seen.user == Contact.objects.get().email
+
+
+@each_adapter(lambda adapter: adapter.token_seconds)
+def test_the_token_of_a_right_code_is_stored(visit, adapter, record):
+    record("token of a right code", "stored")
+
+    right(visit)
+
+    stored = AuthToken.objects.get()
+    lifetime = stored.expires_at - stored.fetched_at
+    assert lifetime == timedelta(seconds=adapter.token_seconds)
+    assert get_auth_token(stored.contact.user) == TOKEN
+
+
+@in_html
 @pytest.mark.django_db(transaction=True)
 def test_a_code_logs_one_of_ten_threads_in(visit, vendor, record):
     record("ten threads with one code", "one logged in")
