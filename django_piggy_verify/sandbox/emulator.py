@@ -11,6 +11,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import inf
 from threading import RLock
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from django_piggy_verify.sandbox.errors import (
     ApiError,
 )
 from django_piggy_verify.sandbox.fields import key_of, same, text_of
-from django_piggy_verify.sandbox.mailbox import MAILS_KEPT, MANY, Mailbox
+from django_piggy_verify.sandbox.mailbox import MAILS_KEPT, Mailbox
 from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact, Verdict
 from django_piggy_verify.sandbox.switches import Switches
 
@@ -200,7 +201,7 @@ class Sandbox:
                 raise ApiError(PASSCODE_NOT_FOUND)
             return self._contacts[key_of(address)]
 
-    def judge(self, address: str, typed: str, *, attempts: int = MANY) -> Verdict:
+    def judge(self, address: str, typed: str, *, attempts: float = inf) -> Verdict:
         """Compare a code with the newest one, as `Mailbox.judge` does."""
         may_be_used = self.switches.reuse_codes
         return self.mailbox.judge(

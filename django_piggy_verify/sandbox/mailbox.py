@@ -2,6 +2,7 @@
 
 from collections import deque
 from datetime import UTC, datetime
+from math import inf
 from threading import RLock
 from typing import Final
 
@@ -9,7 +10,6 @@ from django_piggy_verify.sandbox.fields import key_of, same
 from django_piggy_verify.sandbox.records import Mail, Verdict
 
 MAILS_KEPT: Final = 200
-MANY: Final = 10**9
 
 
 class Mailbox:
@@ -53,7 +53,7 @@ class Mailbox:
         address: str,
         typed: str,
         *,
-        attempts: int = MANY,
+        attempts: float = inf,
         may_be_used: bool = False,
     ) -> Verdict:
         """
@@ -73,7 +73,7 @@ class Mailbox:
 
 
 def _verdict(
-    mail: Mail | None, typed: str, attempts: int, *, may_be_used: bool
+    mail: Mail | None, typed: str, attempts: float, *, may_be_used: bool
 ) -> Verdict:
     if mail is None:
         return Verdict.NOT_MAILED

@@ -85,7 +85,8 @@ def reply(sandbox: Sandbox, call: Call) -> Answer:
         found = _found(sandbox, call)
     except _Refused as error:
         return _error(error.word)
-    return in_json(200, found if sandbox.switches.flat else _in_envelope(found))
+    is_flat = sandbox.switches.flat
+    return in_json(200, found if is_flat else {"success": True, "data": found})
 
 
 def _found(sandbox: Sandbox, call: Call) -> dict[str, object]:
@@ -162,10 +163,6 @@ def _error(word: str) -> Answer:
     else:
         body = {"code": word, "message": f"{status}:{word}"}
     return in_json(status, body)
-
-
-def _in_envelope(found: dict[str, object]) -> dict[str, object]:
-    return {"success": True, "data": found}
 
 
 def _object_id() -> str:
