@@ -9,7 +9,6 @@ from tests.conformance.visit import Visit
 from tests.http import faults
 from tests.http.faults import FAULTS, Fault
 from tests.http.hostile import CODE, TOKEN, reply
-from tests.secrecy.evidence import WRONG_CODE
 from tests.steps import ADDRESS, STRANGER
 
 
@@ -45,7 +44,7 @@ def right(visit, address=ADDRESS):
 def wrong(visit):
     visit.ask()
     visit.begin()
-    visit.type(WRONG_CODE)
+    visit.type(visit.vendor.wrong_code)
 
 
 def blank(visit):
@@ -133,7 +132,7 @@ def stranger(visit):
 def code_of_a_stranger(visit):
     visit.ask(STRANGER)
     visit.begin()
-    visit.type(WRONG_CODE)
+    visit.type(visit.vendor.wrong_code)
 
 
 def sent(visit):

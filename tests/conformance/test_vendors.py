@@ -42,7 +42,10 @@ in_html = each_adapter(lambda _: True)
 
 
 @pytest.fixture
-def evidence(db, capsys):
+def evidence(db, capsys, monkeypatch, adapter):
+    for name, number in {"first code": 0, "wrong code": 999}.items():
+        shapes = tuple(sinks.shapes(adapter.make_code(number)))
+        monkeypatch.setitem(sinks.SHAPES, name, shapes)
     with sinks.watching(capsys) as gathered:
         yield gathered
 

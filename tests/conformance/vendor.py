@@ -3,7 +3,7 @@
 import json
 from urllib.parse import urlsplit
 
-from tests.http.hostile import CODE, Hostile, reply
+from tests.http.hostile import Hostile, reply
 from tests.steps import ADDRESS, STRANGER
 
 BOB = "bob@example.com"
@@ -31,6 +31,7 @@ class Vendor(Hostile):
             "unknown": reply(b"", 404),
         }
         self.codes = []
+        self.wrong_code = adapter.make_code(999)
         self.valid = {}  # codes by address
         self.refusals = {}  # answers by code
         self.seen_before = 0
@@ -74,7 +75,7 @@ class Vendor(Hostile):
         if self.adapter.stranger and address == STRANGER:
             _answer(peer, self.adapter.stranger)
             return
-        self.codes.append(f"{CODE}{len(self.codes)}")
+        self.codes.append(self.adapter.make_code(len(self.codes)))
         self.valid[address] = self.code
         _answer(peer, self.adapter.sent(self.code))
 

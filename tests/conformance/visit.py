@@ -11,7 +11,6 @@ from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge
 from django_piggy_verify.secret import Secret
-from tests.http.hostile import CODE
 from tests.secrecy.evidence import Browser
 from tests.steps import ADDRESS, ask_for_code, is_logged_in, type_code
 
@@ -81,7 +80,7 @@ class Visit:
             if verb == "send":
                 provider.send_code(challenge)
             else:
-                provider.check_code(challenge, Secret(CODE))
+                provider.check_code(challenge, Secret(self.vendor.wrong_code))
         except PiggyVerifyError as error:
             self.evidence.error(error)
 
