@@ -9,6 +9,7 @@ import django_piggy_verify
 
 PACKAGE = Path(django_piggy_verify.__file__).parent
 ALLOWED = {"providers", "sandbox", "locale"}
+SUFFIXES = {".py", ".html", ".txt", ".js"}
 WORDS = re.compile(
     "verifik|punchh|transmit|appLogin"
     "|55031|55032|13010|1053|7002|7011|contact-verification|api.piggy.eu",
@@ -18,10 +19,9 @@ WORDS = re.compile(
 
 def modules():
     """Return the files of the package that every vendor shares."""
-    files = [each for each in PACKAGE.rglob("*") if each.is_file()]
-    for path in files:
+    for path in PACKAGE.rglob("*.*"):
         folder = path.relative_to(PACKAGE).parts[0]
-        if folder not in ALLOWED and path.suffix in {".py", ".html", ".txt", ".js"}:
+        if folder not in ALLOWED and path.suffix in SUFFIXES:
             yield path
 
 

@@ -61,6 +61,13 @@ def test_the_page_of_verifik_lists_the_words_for_a_wrong_code(word):
     assert f"``{word}``" in guide("verifik")
 
 
+@pytest.mark.parametrize("path", pages.paths(), ids=lambda path: path.name)
+def test_only_the_page_of_verifik_has_its_words_for_a_wrong_code(path):
+    found = [word for word in verifik._REJECTIONS if word in path.read_text()]
+
+    assert found == [] or path.name == "verifik.rst"
+
+
 @pytest.fixture
 def changed(client, contact, piggy_sandbox, sandbox_for, unlimited):
     """The sandbox of Verifik, after a member has logged in with Piggy."""
