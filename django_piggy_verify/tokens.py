@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from threading import local
-from typing import Any, NoReturn
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -83,7 +83,9 @@ def get_with_expiry(
     if cached and not cached.is_due:
         return cached
     if not isinstance(provider, TokenProvider):
-        return cached or _require_login(provider, user.pk)
+        if cached:
+            return cached
+        raise _missing_token(provider, user.pk)
     try:
         if cached:
             return fetching.fetch_unless_busy(provider, user.pk) or cached
@@ -97,11 +99,16 @@ def get_with_expiry(
     return cached
 
 
-def _require_login(provider: Provider, user_id: Any) -> NoReturn:
+def _missing_token(provider: Provider, user_id: Any) -> Exception:
+    """
+    Return the exception for a token that cannot be fetched.
+
+    Raises ContactUnknown if the user is no contact.
+    """
     if not traits_of(provider).issues_tokens:
-        raise ImproperlyConfigured(f"{conf.provider} hands out no auth tokens")
+        return ImproperlyConfigured(f"{conf.provider} hands out no auth tokens")
     fetching.find_contact(user_id, provider)
-    raise LoginRequired("only another login brings an auth token")
+    return LoginRequired("only another login brings an auth token")
 
 
 def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
