@@ -43,6 +43,8 @@ class Outcome(StrEnum):
     """The code was not checked, and may be typed again. Nobody has to act."""
     CHECK_REFUSED = "not checked, refused"
     """As `CHECK_UNAVAILABLE`, but an operator has to act: our key is refused."""
+    LOGIN_REFUSED = "login refused"
+    """The code is right, but the vendor wants more than a code."""
     BLANK = "form error"
     """The form says that the code is missing. The vendor is not asked."""
     REPEATED = "redirected only"
@@ -133,6 +135,18 @@ class Adapter:
     expired: Reply
     """The answer to a code that was mailed too long ago."""
 
+    second_factor: Reply | None = None
+    """The answer to a right code if the vendor wants more than a code.
+
+    None if the vendor never wants more.
+    """
+
+    extra: Mapping[str, tuple[str, Reply, Outcome]] = field(default_factory=dict)
+    """Answers that no other vendor has, by the name of their case.
+
+    Each has the call, which is "send" or "check", the answer and what it means.
+    """
+
     stranger: Reply | None = None
     """The answer to a send to an address that the vendor does not know.
 
@@ -174,6 +188,12 @@ class Adapter:
         return errors.get(status, Outcome.CHECK_UNAVAILABLE)
 
 
+def _piggy_error(number: int) -> Reply:
+    return 400, {"message": f"Oeps {CODE}", "code": number}
+
+
+_PIGGY_REFUSALS = (1053, 3000, 7002, 7011, 55032)
+_REFUSED = {"send": Outcome.SEND_REFUSED, "check": Outcome.CHECK_REFUSED}
 PIGGY = Adapter(
     name="piggy",
     provider="django_piggy_verify.providers.piggy.PiggyProvider",
@@ -183,10 +203,15 @@ PIGGY = Adapter(
     code_field="code",
     sent=lambda _: (200, {"data": {"type": "Success", "message": "Sent."}, "meta": []}),
     proved=lambda address: (200, {"data": {"uuid": address.partition("@")[0]}}),
-    wrong=(400, {"message": "Oeps", "code": 13010}),
-    used=(400, {"message": "Oeps", "code": 13010}),
-    expired=(400, {"message": "Oeps", "code": 13010}),
-    stranger=(400, {"message": "Oeps", "code": 55031}),
+    wrong=_piggy_error(13010),
+    used=_piggy_error(13010),
+    expired=_piggy_error(13010),
+    stranger=_piggy_error(55031),
+    extra={
+        f"{call}: error {number}": (call, _piggy_error(number), outcome)
+        for call, outcome in _REFUSED.items()
+        for number in _PIGGY_REFUSALS
+    },
     more={"contact-verification/auth-token": {"data": {"auth_token": TOKEN}}},
     send_errors={**each(Outcome.SEND_REFUSED, 401, 403), **OVERLOADED},
     check_errors=each(Outcome.CHECK_REFUSED, 401, 403),
@@ -194,6 +219,12 @@ PIGGY = Adapter(
 
 
 _LOGINS = count()
+_VERIFIK_WORDS = (
+    *("otp_does_not_match", "email_validation_not_found"),
+    *("emailValidation_has_expired", "EMAIL_VALIDATION_NOT_FOUND"),
+    *("INVALID_CODE", "CODE_EXPIRED", "MAX_ATTEMPTS_EXCEEDED"),
+)
+_MISSING = (409, {"code": "MissingParameter", "message": f"missing {CODE}"})
 
 
 def _verifik_login(address: str) -> Reply:
@@ -223,6 +254,15 @@ VERIFIK = Adapter(
     wrong=(403, {"code": "otp_does_not_match", "message": "403:otp_does_not_match"}),
     used=(404, {"code": "email_validation_not_found", "message": "404"}),
     expired=(412, {"code": "emailValidation_has_expired", "message": "412"}),
+    second_factor=(200, {"data": {"message": f"Authenticator {TOKEN}"}}),
+    extra={
+        "send: MissingParameter": ("send", _MISSING, Outcome.LOOKS_SENT),
+        "check: MissingParameter": ("check", _MISSING, Outcome.CHECK_REFUSED),
+        **{
+            f"check: {word}, 401": ("check", (401, {"code": word}), Outcome.REJECTED)
+            for word in _VERIFIK_WORDS
+        },
+    },
     send_errors={**each(Outcome.SEND_REFUSED, 401), **OVERLOADED},
     check_errors=each(Outcome.CHECK_REFUSED, 401),
     check_errors_with_body={

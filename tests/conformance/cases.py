@@ -212,6 +212,17 @@ def status_case(call, status, *, has_body):
     )
 
 
+def answer_case(call, answer, outcome):
+    status, content = answer
+    fault = Fault(answer=reply(content, status), cause="")
+    return Case(
+        steps=failing(call, always(fault)),
+        outcome=always(outcome),
+        call=call,
+        styles=("html",),
+    )
+
+
 BODIES = {"with JSON": True, "without": False}
 ERRORS = {
     f"{call}: {status} {name}": status_case(call, status, has_body=has_body)
@@ -263,4 +274,12 @@ FAILURES = ERRORS | {
     for call in ("send", "check")
     for name, fault in WIRE.items()
 }
-CASES = FLOWS | FAILURES
+
+
+def cases_of(adapter):
+    """Return the cases of a vendor by name."""
+    cases = FLOWS | FAILURES
+    if answer := adapter.second_factor:
+        cases["second factor"] = answer_case("check", answer, Outcome.LOGIN_REFUSED)
+    cases |= {name: answer_case(*each) for name, each in adapter.extra.items()}
+    return {name: case for name, case in cases.items() if case.outcome(adapter)}

@@ -93,6 +93,14 @@ EXPECTATIONS = {
     Outcome.REJECTED_HERE: _rejected(),
     Outcome.CHECK_UNAVAILABLE: _unchecked("WARNING provider_unavailable"),
     Outcome.CHECK_REFUSED: _unchecked("ERROR provider_refused"),
+    Outcome.LOGIN_REFUSED: Expectation(
+        html=(403, "refused.html"),
+        json=(403, "login_refused"),
+        events=["WARNING login_refused"],
+        # The code is used, and this login in progress knows that it was refused.
+        counted={"code_use": 1, "code_login": 3},
+        calls=["check"],
+    ),
     Outcome.BLANK: Expectation(html=(200, "code.html required"), json=(400, "invalid")),
     Outcome.REPEATED: Expectation(html=(302, "/members/"), json=(200, "/members/")),
 }
