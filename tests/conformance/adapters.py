@@ -15,6 +15,7 @@ from itertools import count
 from django.utils.module_loading import import_string
 
 from tests.http.hostile import CODE, KEY, TOKEN
+from tests.steps import ADDRESS, STRANGER
 
 Reply = tuple[int, object]
 """A status and what the JSON body says."""
@@ -141,6 +142,12 @@ class Adapter:
     None if the vendor never wants more.
     """
 
+    misshapen: Mapping[str, object] = field(default_factory=dict)
+    """What the JSON body of a check may say with the status 200, but is no login.
+
+    By a word for the case. Each of them is `CHECK_UNAVAILABLE`.
+    """
+
     extra: Mapping[str, tuple[str, Reply, Outcome]] = field(default_factory=dict)
     """Answers that no other vendor has, by the name of their case.
 
@@ -207,6 +214,19 @@ PIGGY = Adapter(
     used=_piggy_error(13010),
     expired=_piggy_error(13010),
     stranger=_piggy_error(55031),
+    misshapen={
+        "no uuid": {"data": {}},
+        **{
+            f"uuid {name}": {"data": {"uuid": value}}
+            for name, value in {
+                "a number": 17,
+                "blank": "",
+                "too long": "a" * 65,
+                "of dots": "..",
+                "with a slash": "a/b",
+            }.items()
+        },
+    },
     extra={
         f"{call}: error {number}": (call, _piggy_error(number), outcome)
         for call, outcome in _REFUSED.items()
@@ -224,13 +244,23 @@ _VERIFIK_WORDS = (
     *("emailValidation_has_expired", "EMAIL_VALIDATION_NOT_FOUND"),
     *("INVALID_CODE", "CODE_EXPIRED", "MAX_ATTEMPTS_EXCEEDED"),
 )
+_VERIFIK_MISSHAPEN: Mapping[str, Mapping[str, object]] = {
+    "email of somebody else": {"email": STRANGER},
+    "type of no login": {"type": "validation"},
+    "appLogin pending": {"appLogin": {"status": "pending"}},
+    "appLogin a list": {"appLogin": [{"status": "validated"}]},
+    "no appLogin": {"appLogin": None},
+    "no token": {"token": None},
+    "token a number": {"token": 17},
+}
 _MISSING = (409, {"code": "MissingParameter", "message": f"missing {CODE}"})
 
 
-def _verifik_login(address: str) -> Reply:
+def _verifik_login(address: str, **changes: object) -> Reply:
     content = {"email": address, "type": "login", "token": TOKEN}
     login = {"_id": str(next(_LOGINS)), "status": "validated"}
-    return 200, {"data": {**content, "appLogin": login}}
+    data = {**content, "appLogin": login, **changes}
+    return 200, {"data": {name: value for name, value in data.items() if value}}
 
 
 _PROJECT, _FLOW = "674de8df1c1ba80a3b8dc5a1", "674de8df1c1ba80a3b8dc5a2"
@@ -254,6 +284,10 @@ VERIFIK = Adapter(
     wrong=(403, {"code": "otp_does_not_match", "message": "403:otp_does_not_match"}),
     used=(404, {"code": "email_validation_not_found", "message": "404"}),
     expired=(412, {"code": "emailValidation_has_expired", "message": "412"}),
+    misshapen={
+        name: _verifik_login(ADDRESS, **changes)[1]
+        for name, changes in _VERIFIK_MISSHAPEN.items()
+    },
     second_factor=(200, {"data": {"message": f"Authenticator {TOKEN}"}}),
     extra={
         "send: MissingParameter": ("send", _MISSING, Outcome.LOOKS_SENT),

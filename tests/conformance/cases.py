@@ -281,5 +281,9 @@ def cases_of(adapter):
     cases = FLOWS | FAILURES
     if answer := adapter.second_factor:
         cases["second factor"] = answer_case("check", answer, Outcome.LOGIN_REFUSED)
+    cases |= {
+        f"check: {name}": answer_case("check", (200, body), Outcome.CHECK_UNAVAILABLE)
+        for name, body in adapter.misshapen.items()
+    }
     cases |= {name: answer_case(*each) for name, each in adapter.extra.items()}
     return {name: case for name, case in cases.items() if case.outcome(adapter)}
