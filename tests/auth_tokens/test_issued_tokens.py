@@ -9,6 +9,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, OperationalError, connection
+from django.test import Client
 from django.utils import timezone
 
 from django_piggy_verify.auth_tokens import cache
@@ -128,6 +129,19 @@ def test_a_logout_deletes_the_token(client, user):
     client.post("/logout/")
 
     assert not AuthToken.objects.exists()
+
+
+def test_after_a_logout_another_browser_has_to_log_in_for_a_token(
+    client, sandbox, user, unlimited
+):
+    other = Client()
+    log_in(other, sandbox)
+
+    client.post("/logout/")
+
+    assert is_logged_in(other)
+    with pytest.raises(LoginRequired):
+        get_auth_token(user)
 
 
 def test_a_token_that_cannot_be_stored_leaves_the_login(client, sandbox, caplog):
