@@ -127,6 +127,9 @@ class Adapter:
     None if no token comes with it.
     """
 
+    hint: tuple[str, Reply] | None = None
+    """A hint of the provider, and the answer to a right code that leads to it."""
+
     wrong: Reply
     """The answer to a wrong code, and to an older code after a resend."""
 
@@ -281,6 +284,10 @@ VERIFIK = Adapter(
     sent=lambda code: (201, {"data": {"status": "sent", "otp": code}}),
     proved=_verifik_login,
     token_seconds=3600,
+    hint=(
+        "face_liveness",
+        _verifik_login(ADDRESS, showFaceLivenessRecommendation=True),
+    ),
     wrong=(403, {"code": "otp_does_not_match", "message": "403:otp_does_not_match"}),
     used=(404, {"code": "email_validation_not_found", "message": "404"}),
     expired=(412, {"code": "emailValidation_has_expired", "message": "412"}),

@@ -6,13 +6,14 @@ import pytest
 
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers import get_provider
+from django_piggy_verify.signals import step_up_recommended
 from django_piggy_verify.tokens import get_auth_token
 from tests.conformance.adapters import ADAPTERS
 from tests.conformance.cases import cases_of, right
 from tests.conformance.expectations import EXPECTATIONS
 from tests.conformance.vendor import BOB, Vendor
 from tests.conformance.visit import Visit
-from tests.http.hostile import TOKEN, serving
+from tests.http.hostile import TOKEN, reply, serving
 from tests.secrecy import evidence as sinks
 from tests.steps import ADDRESS, is_logged_in, type_code
 from tests.threads import at_once
@@ -142,6 +143,20 @@ def test_the_token_of_a_right_code_is_stored(visit, adapter, record):
     lifetime = stored.expires_at - stored.fetched_at
     assert lifetime == timedelta(seconds=adapter.token_seconds)
     assert get_auth_token(stored.contact.user) == TOKEN
+
+
+@each_adapter(lambda adapter: adapter.hint)
+def test_a_hint_reaches_the_signal(visit, adapter, record):
+    record("hint", "signal")
+    word, (status, content) = adapter.hint
+    visit.vendor.answers["check"] = reply(content, status)
+    hints: list[str] = []
+
+    with sinks.receiving(step_up_recommended, lambda hint, **_: hints.append(hint)):
+        right(visit)
+
+    assert hints == [word]
+    assert visit.seen.user == ADDRESS
 
 
 @in_html
