@@ -26,12 +26,12 @@ class Table:
         """Return the lines of the table. A dash means that there is no such case."""
         vendors = [*dict.fromkeys(each for row in self.cells.values() for each in row)]
         yield self._line("case", vendors)
-        yield self._line("=" * 36, ["=" * 22] * len(vendors))
+        yield self._line("=" * 40, ["=" * 22] * len(vendors))
         for case, row in self.cells.items():
             yield self._line(case, [row.get(each, "-") for each in vendors])
 
     def _line(self, case: str, cells: Iterable[str]) -> str:
-        return " ".join([f"{case:36}", *(f"{each:22}" for each in cells)]).rstrip()
+        return " ".join([f"{case:40}", *(f"{each:22}" for each in cells)]).rstrip()
 
 
 def main() -> int:
