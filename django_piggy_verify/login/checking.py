@@ -85,8 +85,9 @@ def check_code(
         fixed_windows.settle(windows, give_back=counted, release=[use, *in_login])
         raise
     except LoginRefused as refusal:
-        # The code was right, so it counts like a right code.
-        settle(refusal)
+        # Nobody can be sure that the vendor has checked the code first. So the attempt
+        # stays counted, and no counts are cleared.
+        fixed_windows.settle(windows, put=[(each, _REFUSED) for each in in_login])
         events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
         raise
     return CheckedCode(proof, settle)

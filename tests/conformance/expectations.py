@@ -98,7 +98,8 @@ EXPECTATIONS = {
         json=(403, "login_refused"),
         events=["WARNING login_refused"],
         # The code is used, and this login in progress knows that it was refused.
-        counted={"code_use": 1, "code_login": 3},
+        # Nobody can be sure that the code was right, so the attempt counts too.
+        counted={"code_use": 1, "code_login": 3, **CHECK},
         calls=["check"],
     ),
     Outcome.BLANK: Expectation(html=(200, "code.html required"), json=(400, "invalid")),
