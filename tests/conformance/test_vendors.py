@@ -75,7 +75,8 @@ def record(record_property, adapter):
     def tell(case, outcome):
         record_property("vendor", adapter.name)
         record_property("case", case)
-        record_property("outcome", outcome)
+        # pytest-xdist sends plain texts only.
+        record_property("outcome", str(outcome))
 
     return tell
 
