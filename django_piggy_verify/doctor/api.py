@@ -79,13 +79,11 @@ def codes() -> Iterator[Finding]:
     Before that, send a code to an address that cannot exist, unless the provider mails
     to anybody.
     """
-    if not traits_of(get_provider()).knows_members:
+    if traits_of(get_provider()).knows_members:
+        yield from _until_a_problem((_send_to_nobody, _check_wrong_code))
+    else:
         yield note("No code was sent, because the provider mails to anybody.")
-    elif findings := list(_send_to_nobody()):
-        yield from findings
-        if any(each.is_problem for each in findings):
-            return
-    yield from _check_wrong_code()
+        yield from _check_wrong_code()
 
 
 def _send_to_nobody() -> Iterator[Finding]:

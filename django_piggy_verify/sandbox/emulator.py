@@ -172,15 +172,13 @@ class Sandbox:
             contact = self._contacts.get(key_of(address))
             if contact is None:
                 raise ApiError(CONTACT_NOT_FOUND)
-            mail = self._post(contact.email)
-        if self._announce:
-            self._announce(mail)
-        return mail
+        return self.send_to_anybody(contact.email)
 
     def send_to_anybody(self, address: str) -> Mail:
         """Mail a code to an address, whoever has it. Earlier codes become invalid."""
         with self._lock:
-            mail = self._post(address)
+            mail = self._new_mail(address)
+            self.mailbox.add(mail)
         if self._announce:
             self._announce(mail)
         return mail
@@ -247,11 +245,6 @@ class Sandbox:
         with self._lock:
             uid = self._visitors.get(token)
             return next((each for each in self.contacts if each.uid == uid), None)
-
-    def _post(self, address: str) -> Mail:
-        mail = self._new_mail(address)
-        self.mailbox.add(mail)
-        return mail
 
     def _new_mail(self, address: str) -> Mail:
         now = _now()

@@ -917,3 +917,10 @@ def test_options_that_cannot_be_used_are_a_problem(verifik, settings):
     settings.PIGGY_VERIFY_PROVIDER_OPTIONS = {"project": "p"}
 
     assert any("'flow' is missing. (piggy_verify.E013)" in t for t in found("problem"))
+
+
+def test_the_doctor_names_the_host_of_the_api_if_there_is_one(settings):
+    assert "Calls to the API go to api.piggy.eu." in found("note")
+
+    settings.PIGGY_VERIFY_PROVIDER = "tests.doctor.test_doctor.Plain"
+    assert not any("Calls to the API" in each for each in found("note"))
