@@ -43,16 +43,13 @@ def answer(  # noqa: PLR0913 - the parts of an HTTP request
     is mailed even if the client has given up.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
-    is_verifik = path.startswith(f"{verifik.BASE_PATH}/")
-    vendor = verifik if is_verifik else piggy
+    vendor = verifik if path.startswith(f"{verifik.BASE_PATH}/") else piggy
     call = vendor.call_of(method, path, lowered, body)
     sandbox.record(call)
     fault = sandbox.switches.fault_for(call.name)
     if fault:
         given = answers.of_fault(fault, sandbox.switches)
-    elif is_verifik:
-        given = verifik.reply(sandbox, call)
     else:
-        given = piggy.reply(sandbox, call, portal)
+        given = vendor.reply(sandbox, call, portal)
     sleep(sandbox.switches.delay)
     return given

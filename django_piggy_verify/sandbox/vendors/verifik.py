@@ -71,9 +71,9 @@ def call_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     return Call(name, fields, method, path, headers, vendor="verifik")
 
 
-def reply(sandbox: Sandbox, call: Call) -> Answer:
+def reply(sandbox: Sandbox, call: Call, _portal: str) -> Answer:
     """
-    Return the response to a call.
+    Return the response to a call. There is no portal.
 
     The bodies of the statuses 401 and 404 are guesses.
     """
