@@ -67,10 +67,10 @@ def expiry(now: datetime, expires_in: int | None = None) -> datetime:
     The setting decides, unless the provider has said how many seconds the token lives.
     """
     seconds = conf.auth_token_ttl
-    match expires_in:
-        # The numbers of an answer are of a subclass of int, and a bool is one too.
-        case int() if 0 < expires_in < _FOREVER and expires_in is not True:
-            seconds = expires_in
+    # The numbers of an answer are of a subclass of int, and a bool is an int too.
+    is_number = isinstance(expires_in, int) and not isinstance(expires_in, bool)
+    if expires_in and is_number and 0 < expires_in < _FOREVER:
+        seconds = expires_in
     return now + timedelta(seconds=seconds)
 
 

@@ -40,7 +40,7 @@ class CheckedCode:
     """A code that was right, but whose counts are not settled."""
 
     proof: Proof
-    """What the code proved, and what came with it."""
+    """The contact that the code proved, with the token and the hint, if any."""
 
     settle: Callable[[BaseException | None], None]
     """

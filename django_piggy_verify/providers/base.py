@@ -18,7 +18,7 @@ LONGEST_UID: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """What a provider may tell the vendor about the visitor who wants to log in."""
+    """The facts about a visitor that a provider may tell the vendor."""
 
     address: str = field(repr=False)
     """The client address: IPv4 or IPv6, without a port."""
@@ -111,7 +111,7 @@ class Problem:
     """The fact, in one sentence. It contains no secret."""
 
     hint: str
-    """What the operator can do."""
+    """A way for the operator to solve the problem."""
 
     id: str
     """The system check: "E001" for the key, "E013" for the options."""

@@ -29,7 +29,7 @@ class Option:
     """Return whether the option may have this value."""
 
     words: str
-    """What a value must be, for the end of a sentence."""
+    """A description of valid values. It ends the sentence "The option must be ..."."""
 
 
 def name(default: str) -> Option:

@@ -175,7 +175,7 @@ class Sandbox:
         return self.send_to_anybody(contact.email)
 
     def send_to_anybody(self, address: str) -> Mail:
-        """Mail a code to an address, whoever has it. Earlier codes become invalid."""
+        """Mail a code to an address, with or without a contact. Void earlier codes."""
         with self._lock:
             mail = self._new_mail(address)
             self.mailbox.add(mail)

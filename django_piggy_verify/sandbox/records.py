@@ -32,7 +32,7 @@ class Mail:
 
 
 class Verdict(Enum):
-    """What the newest code of an address says of a code that was typed."""
+    """The result of comparing a typed code with the newest code of an address."""
 
     RIGHT = auto()
     WRONG = auto()

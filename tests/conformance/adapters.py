@@ -146,13 +146,13 @@ class Adapter:
     """
 
     misshapen: Mapping[str, object] = field(default_factory=dict)
-    """What the JSON body of a check may say with the status 200, but is no login.
+    """JSON bodies with the status 200 that answer a check, but are no login.
 
     By a word for the case. Each of them is `CHECK_UNAVAILABLE`.
     """
 
     extra: Mapping[str, tuple[str, Reply, Outcome]] = field(default_factory=dict)
-    """Answers that no other vendor has, by the name of their case.
+    """Answers that only this vendor gives. The keys are the names of the cases.
 
     Each has the call, which is "send" or "check", the answer and what it means.
     """
@@ -164,7 +164,7 @@ class Adapter:
     """
 
     more: Mapping[str, object] = field(default_factory=dict)
-    """What the vendor answers to other calls, by the beginning of their paths."""
+    """The answers to other calls. A key is the beginning of a path."""
 
     error_body: object = field(
         default_factory=lambda: {"message": f"Oeps {CODE}", "errors": [TOKEN]}
@@ -172,13 +172,13 @@ class Adapter:
     """The JSON body of an error that says no more than its status. It has secrets."""
 
     send_errors: Mapping[int, Outcome]
-    """What a send means by an error status. Any other status is `LOOKS_SENT`.
+    """The outcome of a send for each error status. The default is `LOOKS_SENT`.
 
     A failure that may depend on the address must not be shown.
     """
 
     check_errors: Mapping[int, Outcome]
-    """What a check means by an error status without `error_body`.
+    """The outcome of a check for each error status without `error_body`.
 
     Any other status is `CHECK_UNAVAILABLE`.
     """

@@ -17,7 +17,7 @@ class Case:
     """A visit, and how it must end."""
 
     steps: Callable[[Visit], None]
-    """What the visitor and the vendor do."""
+    """The actions of the visitor and of the vendor."""
 
     outcome: Callable[[Adapter], Outcome | None]
     """How the visit ends with a vendor. None if the vendor has no such case."""
