@@ -25,7 +25,7 @@ from django.contrib.auth import get_user_model
 
 from benchmarks.databases import NAME, fill, fill_contacts, fill_users, run, settle
 from benchmarks.rows import Row, emit
-from django_piggy_verify.auth_tokens import encryption
+from django_piggy_verify import encryption
 from django_piggy_verify.models import AuthToken
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.tokens import get_auth_token

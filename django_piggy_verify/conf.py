@@ -11,7 +11,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.http import HttpRequest
 
-DEFAULT_RATE_LIMITS: Mapping[str, str | int] = {
+DEFAULT_RATE_LIMITS: Mapping[str, str | int | None] = {
     "send_cooldown": "1/60s",
     "send_recipient": "3/15m",
     "send_recipient_day": "10/1d",
@@ -20,6 +20,10 @@ DEFAULT_RATE_LIMITS: Mapping[str, str | int] = {
     "check_recipient": "10/1h",
     "check_recipient_day": "20/1d",
     "check_ip": "60/1h",
+    "send_sms_ip": "5/1h",
+    "send_sms_range": "10/1h",
+    "send_sms_day": "500/1d",
+    "send_day": None,
 }
 
 
@@ -169,6 +173,47 @@ class Conf:
         ``SECRET_KEY_FALLBACKS``.
         """
         return cast("Sequence[str]", _read("ENCRYPTION_KEYS") or ())
+
+    @property
+    def refresh_token_ttl(self) -> int:
+        """
+        Seconds for which an unused refresh token is kept.
+
+        Some vendors issue a refresh token with each auth token. The command
+        ``piggy_verify_purge`` deletes it when it was not used for this time.
+        """
+        return cast("int", _read("REFRESH_TOKEN_TTL", 2592000))
+
+    @property
+    def sms_countries(self) -> Sequence[str]:
+        """
+        The countries whose mobile numbers get text messages, as ISO 3166 codes.
+
+        With the default, no text is sent, and there is no form for a number. Each code
+        has two letters, such as ``"NL"``. The provider must be able to send texts.
+        """
+        return cast("Sequence[str]", _read("SMS_COUNTRIES") or ())
+
+    @property
+    def phone_region(self) -> str | None:
+        """
+        The country of numbers that are typed without ``+``, as an ISO 3166 code.
+
+        It must be one of ``PIGGY_VERIFY_SMS_COUNTRIES``. Without it, visitors must type
+        numbers in the international form.
+        """
+        return cast("str | None", _read("PHONE_REGION"))
+
+    @property
+    def consents(self) -> Mapping[str, Mapping[str, str]]:
+        """
+        The texts that a visitor must agree to, by the kind of the consent.
+
+        Each has ``url``, the page with the text, and ``version``, which is stored with
+        the consent. The provider decides which kinds are needed. An example is
+        ``{"terms": {"url": "/terms/", "version": "2026-01"}}``.
+        """
+        return cast("Mapping[str, Mapping[str, str]]", _read("CONSENTS", {}))
 
     @property
     def create_users(self) -> bool:

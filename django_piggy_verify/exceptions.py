@@ -6,6 +6,8 @@ The exceptions of this package, sorted by who must act.
     PiggyVerifyError
     +-- CodeRejected             the person: type it again
     +-- ContactUnknown           nobody: answer as if sent
+    +-- RecipientRefused         the person: give another address or number
+    +-- ConsentMissing           the person: agree to what .kinds names
     +-- TooManyAttempts          the person: wait .retry_after seconds
     +-- LoginRequired            the person: log in again
     +-- LoginRefused             nobody: this user may not log in this way
@@ -17,6 +19,8 @@ The exceptions of this package, sorted by who must act.
 
 A wrong setting raises Django's ``ImproperlyConfigured``, which is outside this tree.
 """
+
+from collections.abc import Collection
 
 
 class PiggyVerifyError(Exception):
@@ -44,6 +48,23 @@ class CodeRepeated(PiggyVerifyError):
 
 class ContactUnknown(PiggyVerifyError):
     """The provider knows no contact with this address or id."""
+
+
+class RecipientRefused(PiggyVerifyError):
+    """The provider sends no code to this address or number, whoever it belongs to."""
+
+
+class ConsentMissing(PiggyVerifyError):
+    """
+    The person has not agreed to everything that the provider wants.
+
+    `kinds` names the missing consents, such as "terms". It is empty if the provider did
+    not say which ones are missing.
+    """
+
+    def __init__(self, kinds: Collection[str] = ()) -> None:
+        super().__init__("a consent is missing")
+        self.kinds = frozenset(kinds)
 
 
 class TooManyAttempts(PiggyVerifyError):
@@ -84,10 +105,12 @@ class ProviderError(PiggyVerifyError):
     each is None if there was none. `may_depend_on_contact` is False only for failures
     that affect every address in the same way. Such a failure can be shown to a
     visitor without telling contacts from strangers. `voids_token` is True if a
-    cached auth token of the contact must not be used any more.
+    cached auth token of the contact must not be used any more. `spends_code` is True if
+    the vendor has accepted the code, but nobody can be logged in. Only another code can
+    help then.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  keywords only
         self,
         cause: str,
         *,
@@ -95,12 +118,14 @@ class ProviderError(PiggyVerifyError):
         api_code: int | str | None = None,
         may_depend_on_contact: bool = True,
         voids_token: bool = False,
+        spends_code: bool = False,
     ) -> None:
         super().__init__(cause)
         self.status = status
         self.api_code = api_code
         self.may_depend_on_contact = may_depend_on_contact
         self.voids_token = voids_token
+        self.spends_code = spends_code
 
 
 class ProviderUnavailable(ProviderError):

@@ -108,6 +108,7 @@ class AuthToken(models.Model):
         verbose_name=_("contact"),
     )
     ciphertext = models.BinaryField(_("encrypted token"))
+    refresh_ciphertext = models.BinaryField(_("encrypted refresh token"), null=True)
     fetched_at = models.DateTimeField(_("fetched at"))
     expires_at = models.DateTimeField(_("expires at"), db_index=True)
 
@@ -117,6 +118,47 @@ class AuthToken(models.Model):
 
     def __str__(self) -> str:
         return f"auth token until {self.expires_at:%Y-%m-%d %H:%M:%S %Z}"
+
+
+class Consent(models.Model):
+    """A consent that a contact has given, when it was given first."""
+
+    contact = models.ForeignKey(
+        Contact,
+        on_delete=models.CASCADE,
+        related_name="consents",
+        verbose_name=_("contact"),
+    )
+    kind = ExactCharField(_("kind"), max_length=32)
+    version = ExactCharField(_("version"), max_length=64)
+    given_at = models.DateTimeField(_("given at"))
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("contact", "kind", "version"), name="piggy_verify_consent"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.version}"
+
+
+class OpenChallenge(models.Model):
+    """A send whose code may be typed, with the encrypted state of the provider."""
+
+    key = ExactCharField(_("keyed hash"), max_length=64, db_index=True)
+    ciphertext = models.BinaryField(_("encrypted state"))
+    ends_at = models.DateTimeField(_("ends at"), db_index=True)
+
+    class Meta:
+        verbose_name = _("open challenge")
+        verbose_name_plural = _("open challenges")
+
+    def __str__(self) -> str:
+        return f"open challenge until {self.ends_at:%Y-%m-%d %H:%M:%S %Z}"
 
 
 class Tally(models.Model):

@@ -7,7 +7,10 @@ its own counts. So an address that has no single spelling is refused.
 
 import re
 
+from django_piggy_verify import phones
+from django_piggy_verify.conf import conf
 from django_piggy_verify.invisible import trim
+from django_piggy_verify.traits import Channel
 
 MAX_LENGTH = 254
 """Characters of an address (RFC 5321 section 4.5.3.1.3, without the brackets)."""
@@ -42,7 +45,7 @@ def normalise(typed: str) -> str:
         raise ValueError("too long for an address")
     local, at, domain = _bare(typed).rpartition("@")
     if not at:
-        raise ValueError("no address")
+        return _number(typed)
     address = f"{local}@{_ascii_domain(domain)}"
     if not _LOCAL.fullmatch(local) or len(local) > 64 or len(address) > MAX_LENGTH:  # noqa: PLR2004
         raise ValueError("not a plain local part")
@@ -54,10 +57,22 @@ def key(recipient: str) -> str:
     return recipient.lower()
 
 
+def channel_of(recipient: str) -> Channel:
+    """Return the way on which a code reaches `recipient`."""
+    return Channel.EMAIL if "@" in recipient else Channel.SMS
+
+
 def masked(recipient: str) -> str:
     """Return the first character and the domain of `recipient`, for log lines."""
     local, _, domain = recipient.rpartition("@")
     return f"{local[:1]}***@{domain}"
+
+
+def _number(typed: str) -> str:
+    if not conf.sms_countries:
+        raise ValueError("no address")
+    countries, region = conf.sms_countries, conf.phone_region
+    return phones.normalise(typed, countries=countries, region=region)
 
 
 def _bare(typed: str) -> str:

@@ -7,8 +7,9 @@ login goes on. Receivers run during the request, so keep them short. Only receiv
 another thread. The `request` of ``code_sent`` has no ``POST`` and no body then.
 
 ``code_sent``
-    The provider accepted a request to mail a code. Sender: the provider's class.
-    `recipient` (the address), `request`. Not sent for strangers.
+    The provider accepted a request to send a code. Sender: the provider's class.
+    `recipient` (the address or number), `channel` ("email" or "sms"), `request`. Not
+    sent for strangers.
 ``code_rejected``
     A code was wrong, used or expired. Sender: the provider's class.
     `recipient`, `request`.

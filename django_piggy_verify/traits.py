@@ -5,11 +5,22 @@ A provider has these facts in the optional attribute ``traits``.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """A way on which a code reaches a person."""
+
+    EMAIL = "email"
+    SMS = "sms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
     """The traits of a provider. The defaults are those of Piggy."""
+
+    channels: frozenset[Channel] = frozenset({Channel.EMAIL})
+    """The ways on which the provider can send codes."""
 
     knows_members: bool = True
     """Whether codes go to members only. Otherwise anybody can get a code, and log in.
@@ -27,7 +38,16 @@ class Traits:
     """
 
     wants_client_address: bool = False
-    """Whether the challenge should have a `visitor`."""
+    """Whether the challenge should have the client address of the visitor."""
+
+    wants_device: bool = False
+    """Whether the challenge should have an id of the visitor's browser."""
+
+    consents: tuple[str, ...] = ()
+    """The kinds of consents that the vendor wants before it sends a code.
+
+    Such as "terms" and "privacy". ``PIGGY_VERIFY_CONSENTS`` has the texts to agree to.
+    """
 
 
 def traits_of(provider: object) -> Traits:

@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet, TextChoices
 from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
-from django_piggy_verify.auth_tokens import encryption
+from django_piggy_verify import encryption
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError

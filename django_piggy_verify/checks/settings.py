@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
-from django_piggy_verify.auth_tokens.encryption import read_key
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, conf
+from django_piggy_verify.encryption import read_key
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.login import client_address
 

@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from django_piggy_verify.auth_tokens import encryption
+from django_piggy_verify import encryption
 from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
     Finding,

@@ -5,12 +5,14 @@ A provider is one module that knows its vendor's paths, fields and error numbers
 It gets no request and uses no database.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 
+from django_piggy_verify import recipients
 from django_piggy_verify.exceptions import ProviderUnavailable
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.traits import Channel
 
 LONGEST_UID: Final = 64
 """Characters of `Contact.uid`."""
@@ -20,8 +22,19 @@ LONGEST_UID: Final = 64
 class Visitor:
     """The facts about a visitor that a provider may tell the vendor."""
 
-    address: str = field(repr=False)
-    """The client address: IPv4 or IPv6, without a port."""
+    address: str = field(default="", repr=False)
+    """The client address: IPv4 or IPv6, without a port.
+
+    It is blank unless the trait `wants_client_address` asks for it, without a request,
+    and for a client address that cannot be read.
+    """
+
+    device: str = field(default="", repr=False)
+    """An id of the browser: 32 hexadecimal digits, the same at each login with it.
+
+    It is blank unless the trait `wants_device` asks for it. Without a request, it is
+    made of the recipient.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +42,24 @@ class Challenge:
     """A code that is to be sent, or is on its way."""
 
     recipient: str
-    """The address to mail the code to, as `recipients.normalise` spells it."""
+    """The address or the number of the person, as `recipients.normalise` spells it."""
 
     visitor: Visitor | None = None
-    """The visitor, if the trait `wants_client_address` asks for it.
+    """The facts that the traits `wants_client_address` and `wants_device` ask for.
 
-    It is None without a request, and for a client address that cannot be read.
+    It is None if there are none, for example without a request.
     """
+
+    consents: frozenset[str] = frozenset()
+    """The kinds of consents that the person has given, such as "terms"."""
+
+    state: Mapping[str, Secret] = field(default_factory=dict, repr=False)
+    """What a `Stateful` provider has to remember from the send to the check."""
+
+    @property
+    def channel(self) -> Channel:
+        """The way on which the code reaches the person."""
+        return recipients.channel_of(self.recipient)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +74,16 @@ class Identity:
 
     It has 1 to 64 printable characters."""
 
-    email: str
-    """The address that the code was mailed to."""
+    email: str = ""
+    """The address that the code was mailed to, or a blank text."""
+
+    phone: str = ""
+    """The number that the code was texted to, in E.164 form, or a blank text."""
+
+    @property
+    def recipient(self) -> str:
+        """The address or the number that was proved."""
+        return self.email or self.phone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +95,9 @@ class TokenSet:
 
     expires_in: int | None = None
     """Seconds until it expires. With None, ``PIGGY_VERIFY_AUTH_TOKEN_TTL`` decides."""
+
+    refresh: Secret | None = None
+    """A token that a `TokenRefresher` exchanges for the next one, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +162,8 @@ class Provider(Protocol):
         """
         Have one code mailed to the recipient. This call is never repeated.
 
-        Return the challenge. Raises ContactUnknown, ProviderUnavailable or
-        ProviderRefused.
+        Return the challenge, perhaps with more `state`. Raises ContactUnknown,
+        RecipientRefused, ConsentMissing, ProviderUnavailable or ProviderRefused.
         """
 
     def check_code(self, challenge: Challenge, code: str) -> Identity | Proof:
@@ -137,8 +172,9 @@ class Provider(Protocol):
 
         Return a proof if the vendor's answer has a token or a hint too. This call is
         never repeated. Raises CodeRejected if the code is wrong. Raises LoginRefused if
-        it is right, but the vendor wants more than a code. Raises ProviderUnavailable
-        or ProviderRefused if the code was not checked.
+        it is right, but the vendor wants more than a code. Raises ConsentMissing if
+        the vendor misses a consent. Raises ProviderUnavailable or ProviderRefused if
+        the code was not checked.
         """
 
 
@@ -169,6 +205,36 @@ class TokenProvider(Protocol):
         Return a new auth token for the contact `uid`.
 
         Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
+        """
+
+
+@runtime_checkable
+class TokenRefresher(Protocol):
+    """A vendor that renews a token in exchange for a refresh token."""
+
+    name: str
+    """The same as in `Provider`."""
+
+    def refresh_auth_token(self, refresh: Secret) -> TokenSet:
+        """
+        Exchange a refresh token for new tokens. This call is never repeated.
+
+        If the result has no refresh token, the old one stays valid. Raises
+        LoginRequired if the vendor refuses the refresh token. Raises
+        ProviderUnavailable or ProviderRefused without an answer about it.
+        """
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A provider that must remember something from the send to the check."""
+
+    def new_state(self, challenge: Challenge) -> Mapping[str, Secret]:
+        """
+        Return the state of a new challenge, without a call.
+
+        The state is stored before the send, encrypted. `send_code` and `check_code` get
+        it in `Challenge.state`. The newest send to a recipient counts.
         """
 
 

@@ -14,9 +14,9 @@ from django.db.models import NOT_PROVIDED
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from django_piggy_verify.auth_tokens.encryption import encrypt
 from django_piggy_verify.db.indexes import LowerCaseIndex
 from django_piggy_verify.db.operations import AddIndexInUse
+from django_piggy_verify.encryption import encrypt
 from django_piggy_verify.models import AuthToken, Contact, Tally, binding
 from django_piggy_verify.tokens import get_auth_token
 

@@ -526,7 +526,7 @@ def test_autocommit_that_is_off_is_a_warning(monkeypatch):
 
 def test_encryption_that_does_not_open_is_a_problem(monkeypatch):
     monkeypatch.setattr(
-        "django_piggy_verify.auth_tokens.encryption.decrypt",
+        "django_piggy_verify.encryption.decrypt",
         lambda *_args, **_kwargs: None,
     )
 

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_piggy_verify.auth_tokens import encryption
+from django_piggy_verify import encryption
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.tokens import get_auth_token
 from tests.db.between_statements import DEADLOCK, before_the_next, raising

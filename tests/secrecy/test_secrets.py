@@ -314,8 +314,8 @@ CRASHES = {
         django_piggy_verify.login.codes._plain
         django_piggy_verify.login.codes.normalise
         django_piggy_verify.login.devices.remember
-        django_piggy_verify.auth_tokens.encryption._keys
-        django_piggy_verify.auth_tokens.encryption.encrypt
+        django_piggy_verify.encryption._keys
+        django_piggy_verify.encryption.encrypt
         django_piggy_verify.views.base.FlowView.send_on
         django_piggy_verify.forms.CodeField.clean
         django_piggy_verify.forms.CodeForm.__init__
@@ -346,8 +346,8 @@ CRASHES = {
     """,
     "see_token": """
         django.http.response.JsonResponse.__init__
-        django_piggy_verify.auth_tokens.encryption._keys
-        django_piggy_verify.auth_tokens.encryption.decrypt
+        django_piggy_verify.encryption._keys
+        django_piggy_verify.encryption.decrypt
         django_piggy_verify.auth_tokens.cache.CachedToken
         django_piggy_verify.auth_tokens.cache.find
         django_piggy_verify.tokens.get_with_expiry
@@ -434,7 +434,7 @@ def test_no_crash_while_a_used_code_is_hashed_shows_the_code(
 @crashing(
     {
         "get_fresh_token": """
-            django_piggy_verify.auth_tokens.encryption.encrypt
+            django_piggy_verify.encryption.encrypt
             django_piggy_verify.auth_tokens.leases.Lease.end
             django_piggy_verify.auth_tokens.leases.take
             django_piggy_verify.auth_tokens.fetching._call_provider
@@ -509,7 +509,7 @@ reported = crashing(
             django_piggy_verify.forms.CodeForm.clean_code
             django_piggy_verify.login.pending.find
         """,
-        "see_token": "django_piggy_verify.auth_tokens.encryption.decrypt",
+        "see_token": "django_piggy_verify.encryption.decrypt",
         "open_portal": """
             django.middleware.clickjacking.XFrameOptionsMiddleware.process_response
             django_piggy_verify.providers.piggy._is_safe_target

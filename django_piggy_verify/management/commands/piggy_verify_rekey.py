@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from django_piggy_verify.auth_tokens import encryption
+from django_piggy_verify import encryption
 from django_piggy_verify.db import locking, retries
 from django_piggy_verify.management import chunks
 from django_piggy_verify.models import AuthToken

@@ -5,7 +5,7 @@ from cryptography.fernet import Fernet
 from django.views.debug import ExceptionReporter
 from hypothesis import given, strategies as st
 
-from django_piggy_verify.auth_tokens.encryption import decrypt, encrypt, read_key
+from django_piggy_verify.encryption import decrypt, encrypt, read_key
 
 OLD, NEW = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 ANN = "piggy\0ann"
