@@ -5,7 +5,7 @@ The six hooks decide which user a contact gets, and who may log in. `verificatio
 checks the code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,10 +21,12 @@ from django_piggy_verify.exceptions import CodeRejected, LoginRefused
 from django_piggy_verify.login import (
     axes,
     codes,
+    consents,
     contacts,
     transactions,
     verification,
 )
+from django_piggy_verify.login.consents import GivenConsent
 from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity, Proof
@@ -66,9 +68,9 @@ class PiggyBackend(BaseBackend):
         Django masks only names with "secret" and the like in `user_login_failed`. The
         backend ignores `username`.
 
-        Raises TooManyAttempts, LoginRefused, ProviderUnavailable and ProviderRefused.
-        None of them counts as a failed login in Django. On the code page, it also
-        raises CodeRepeated and CodeNotSent.
+        Raises TooManyAttempts, LoginRefused, ConsentMissing, ProviderUnavailable and
+        ProviderRefused. None of them counts as a failed login in Django. On the code
+        page, it also raises CodeRepeated, CodeNotSent and RecipientRefused.
         """
         secret_code = Secret(secret_code)
         try:
@@ -82,7 +84,7 @@ class PiggyBackend(BaseBackend):
             checked = verification.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
-        user = self._store(request, checked.proof, checked.settle)
+        user = self._store(request, checked.proof, checked.settle, checked.consents)
         axes.remember_success(request, user, recipient)
         return user
 
@@ -207,6 +209,7 @@ class PiggyBackend(BaseBackend):
         request: HttpRequest | None,
         proof: Proof,
         settle: Callable[[BaseException | None], None],
+        given: Sequence[GivenConsent] = (),
     ) -> AbstractBaseUser:
         """Store the contact of a right code, and settle the counts of the code."""
 
@@ -215,7 +218,7 @@ class PiggyBackend(BaseBackend):
             settle(None)
             if router.db_for_write(Tally) != router.db_for_write(Contact):
                 contacts.lock()
-            return self._admit(request, proof)
+            return self._admit(request, proof, given)
 
         try:
             admitted: _Admitted = transactions.run(
@@ -225,13 +228,18 @@ class PiggyBackend(BaseBackend):
                 request=request,
             )
         except LoginRefused as refusal:
-            recipient = proof.identity.email
+            recipient = proof.identity.recipient
             events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
             raise
         return admitted.user
 
-    def _admit(self, request: HttpRequest | None, proof: Proof) -> _Admitted:
-        """Find or create the user, and store the contact and the token."""
+    def _admit(
+        self,
+        request: HttpRequest | None,
+        proof: Proof,
+        given: Sequence[GivenConsent],
+    ) -> _Admitted:
+        """Find or create the user. Store the contact, the consents and the token."""
         identity = proof.identity
         columns, is_new = transactions.columns(request), False
         user = self.find_user(request, identity)
@@ -247,6 +255,8 @@ class PiggyBackend(BaseBackend):
             self._require_admission(request, user, proof.hint)
             contacts.add(user, identity, columns)
         self.update_user(request, user, identity)
+        if given:
+            consents.record(contacts.stored(identity), given)
         return _Admitted(user, is_new, tokens.keep(user, proof))
 
     def _user_to_adopt(self, identity: Identity) -> AbstractBaseUser | None:
@@ -269,7 +279,7 @@ class PiggyBackend(BaseBackend):
         user, is_new, announce_token = admitted
         identity = proof.identity
         events.CONTACT_VERIFIED.log(
-            recipient=identity.email, user_id=user.pk, is_new=is_new
+            recipient=identity.recipient, user_id=user.pk, is_new=is_new
         )
         signals.contact_verified.send_robust(
             type(self), user=user, identity=identity, is_new=is_new, request=request

@@ -145,7 +145,7 @@ class Conf:
         return cast("int", _read("LOGIN_TTL", 600))
 
     @property
-    def rate_limits(self) -> Mapping[str, str | int]:
+    def rate_limits(self) -> Mapping[str, str | int | None]:
         """
         The rate limits that differ from the defaults, by name.
 

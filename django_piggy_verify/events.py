@@ -97,6 +97,17 @@ LIMIT_REACHED = Event(
     WARNING,
     "The limit %(limit)s stops %(recipient)s for another %(retry_after)s s",
 )
+COST_CAP_REACHED = Event(
+    "cost_cap_reached",
+    ERROR,
+    "The limit %(limit)s of all sends is reached. None are made for %(retry_after)s s",
+)
+RECIPIENT_REFUSED = Event(
+    "recipient_refused", INFO, "The provider sends no code to %(recipient)s"
+)
+CONSENT_MISSING = Event(
+    "consent_missing", INFO, "The provider misses a consent of %(recipient)s"
+)
 CLIENT_ADDRESS_UNKNOWN = Event(
     "client_address_unknown",
     WARNING,

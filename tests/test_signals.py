@@ -56,6 +56,7 @@ def test_code_sent_names_the_recipient(client, contact, fired):
     assert arguments_of(fired, "code_sent") == {
         "sender": PiggyProvider,
         "recipient": ADDRESS,
+        "channel": "email",
         "request": response.wsgi_request,
     }
 

@@ -199,9 +199,11 @@ class ContactAdmin(ButtonAdmin):
         return queryset, False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Read the times of the token with the contact, without the ciphertext."""
+        """Read the times of the token with the contact, without the ciphertexts."""
         contacts = super().get_queryset(request).select_related("user", "auth_token")
-        return contacts.defer("auth_token__ciphertext")
+        return contacts.defer(
+            "auth_token__ciphertext", "auth_token__refresh_ciphertext"
+        )
 
     def _act(
         self,

@@ -83,7 +83,8 @@ def check_rate_limits() -> Iterator[CheckMessage]:
             yield Error(
                 f"PIGGY_VERIFY_RATE_LIMITS[{name!r}] is not a limit.",
                 hint="Write 'N/[n]unit' with the units s, m, h and d, such as '3/15m'. "
-                "check_login is a whole number. The names are: "
+                "check_login is a whole number, and send_day may be None. The names "
+                "are: "
                 f"{', '.join(DEFAULT_RATE_LIMITS)}.",
                 id=f"{_ID}E006",
             )
@@ -123,6 +124,8 @@ def _is_number(value: object) -> bool:
 def _is_limit(name: str, value: object) -> bool:
     if name == "check_login":
         return type(value) is int and value > 0
+    if name == "send_day" and value is None:
+        return True
     try:
         fixed_windows.parse_rate(value)  # type: ignore[arg-type]
     except (ValueError, TypeError):

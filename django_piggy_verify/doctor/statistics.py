@@ -90,8 +90,9 @@ def _counted(limit: str) -> int:
 def _at_limits() -> Counter[str]:
     """Return, for each limit, how many counts have reached it."""
     numbers = {
-        name: _running(name).filter(count__gte=fixed_windows.allowed(name)).count()
+        name: _running(name).filter(count__gte=allowed).count()
         for name in conf.rate_limits
+        if (allowed := fixed_windows.allowed(name)) is not None
     }
     return Counter({name: number for name, number in numbers.items() if number})
 

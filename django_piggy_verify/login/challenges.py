@@ -1,19 +1,36 @@
 """Make the challenge that a provider gets, at the send and at the check."""
 
+from collections.abc import Iterable
+
 from django.http import HttpRequest
 
-from django_piggy_verify.login import client_address
+from django_piggy_verify.login import browsers, client_address
+from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, Visitor
-from django_piggy_verify.traits import traits_of
+from django_piggy_verify.traits import Traits, traits_of
 
 
-def of(provider: object, recipient: str, request: HttpRequest | None) -> Challenge:
+def traits() -> Traits:
+    """Return the traits of the configured provider. Forms and views see no provider."""
+    return traits_of(get_provider())
+
+
+def of(
+    provider: object,
+    recipient: str,
+    request: HttpRequest | None,
+    *,
+    consents: Iterable[str] = (),
+) -> Challenge:
     """Return the challenge for a code of `recipient`, as the provider wants it."""
-    wants_visitor = traits_of(provider).wants_client_address
-    visitor = _visitor(request) if request and wants_visitor else None
-    return Challenge(recipient=recipient, visitor=visitor)
+    found = _visitor(traits_of(provider), recipient, request)
+    visitor = found if found.address or found.device else None
+    return Challenge(recipient=recipient, visitor=visitor, consents=frozenset(consents))
 
 
-def _visitor(request: HttpRequest) -> Visitor | None:
-    address = client_address.find(request)
-    return Visitor(address=str(address)) if address else None
+def _visitor(wanted: Traits, recipient: str, request: HttpRequest | None) -> Visitor:
+    address = None
+    if request and wanted.wants_client_address:
+        address = client_address.find(request)
+    device = browsers.device_of(request, recipient) if wanted.wants_device else ""
+    return Visitor(address=str(address or ""), device=device)

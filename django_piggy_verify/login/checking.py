@@ -4,28 +4,36 @@ Check a code that a visitor has typed.
 This module applies the limits, and refuses used codes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from django_piggy_verify import events, signals
+from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
-    CodeNotSent,
     CodeRejected,
     CodeRepeated,
+    ConsentMissing,
     LoginRefused,
     ProviderError,
 )
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
-from django_piggy_verify.login import challenges, pending, rate_limits
+from django_piggy_verify.login import (
+    challenges,
+    failed_sends,
+    open_challenges,
+    pending,
+    rate_limits,
+)
+from django_piggy_verify.login.consents import GivenConsent
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Proof
+from django_piggy_verify.providers.base import Challenge, Proof, Provider
 from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.traits import traits_of
 
 _NOTHING, _UNDER_WAY, _PROVED, _REFUSED = range(4)
 """
@@ -41,6 +49,9 @@ class CheckedCode:
 
     proof: Proof
     """The contact that the code proved, with the token and the hint, if any."""
+
+    consents: Sequence[GivenConsent]
+    """The consents that were given when the code was sent."""
 
     settle: Callable[[BaseException | None], None]
     """
@@ -60,8 +71,12 @@ def check_code(
     would accept it.
 
     Raises CodeRejected, CodeRepeated, CodeNotSent, LoginRefused, TooManyAttempts,
-    ProviderUnavailable, ProviderRefused.
+    ConsentMissing, ProviderUnavailable, ProviderRefused. On the code page, it also
+    raises RecipientRefused, if the provider has sent no code.
     """
+    provider = get_provider()
+    if recipients.channel_of(recipient) not in traits_of(provider).channels:
+        raise CodeRejected
     by_recipient = rate_limits.of_check_by_recipient(recipient, request)
     by_visitor = rate_limits.of_check_by_visitor(recipient, request)
     use, in_login = rate_limits.of_code(recipient, code, request)
@@ -75,13 +90,16 @@ def check_code(
             clear=by_recipient,
             put=[(each, _outcome_of(error)) for each in in_login],
         )
+        if _outcome_of(error) != _NOTHING:
+            open_challenges.forget(provider, recipient)
 
+    challenge = challenges.of(provider, recipient, request)
     try:
-        proof = _check(recipient, code, request)
+        proof, consents = _check(provider, challenge, code, request)
     except CodeRejected:
         fixed_windows.settle(windows, release=[use, *in_login])
         raise
-    except ProviderError:
+    except (ProviderError, ConsentMissing):
         fixed_windows.settle(windows, give_back=counted, release=[use, *in_login])
         raise
     except LoginRefused as refusal:
@@ -90,7 +108,7 @@ def check_code(
         fixed_windows.settle(windows, put=[(each, _REFUSED) for each in in_login])
         events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
         raise
-    return CheckedCode(proof, settle)
+    return CheckedCode(proof, consents, settle)
 
 
 def require_attempts_left(request: HttpRequest) -> None:
@@ -105,14 +123,22 @@ def require_attempts_left(request: HttpRequest) -> None:
         raise rate_limits.reached(waits, login.recipient, request)
 
 
-def _check(recipient: str, code: Secret, request: HttpRequest | None) -> Proof:
-    provider = get_provider()
-    challenge = challenges.of(provider, recipient, request)
+def _check(
+    provider: Provider,
+    challenge: Challenge,
+    code: Secret,
+    request: HttpRequest | None,
+) -> tuple[Proof, Sequence[GivenConsent]]:
     try:
+        opened = open_challenges.open_newest(provider, challenge)
         with logged_call("check"):
-            return Proof.of(provider.check_code(challenge, code))
+            found = provider.check_code(opened.challenge, code)
+            return Proof.of(found), opened.consents
     except CodeRejected:
-        _report_rejection(recipient, request)
+        _report_rejection(challenge.recipient, request)
+        raise
+    except ConsentMissing:
+        events.CONSENT_MISSING.log(recipient=challenge.recipient)
         raise
 
 
@@ -129,12 +155,12 @@ def _take_for_check(
     asked: tuple[str, HttpRequest | None],
 ) -> Windows:
     recipient, request = asked
-    failed = rate_limits.of_failed_send(pending.attached_to(request))
+    failed = failed_sends.claims(pending.attached_to(request))
     try:
         return fixed_windows.take([*claims, use, *in_login], unless=failed)
     except Exhausted as refusal:
-        if any(each.limit in refusal.waits for each in failed):
-            raise CodeNotSent from None
+        for each in failed:
+            failed_sends.raise_stored(refusal.numbers.get(each.limit, 0))
         for each in in_login:
             _raise_if_repeated(each, refusal)
         waits = {**refusal.waits}

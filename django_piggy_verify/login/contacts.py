@@ -15,6 +15,7 @@ from django.utils.crypto import get_random_string
 
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
+from django_piggy_verify.exceptions import LoginRefused
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers.base import Identity
 
@@ -59,14 +60,15 @@ def record(
     user: AbstractBaseUser, identity: Identity, columns: Mapping[str, Any]
 ) -> None:
     """
-    Store the contact's user, the address that the code was mailed to, and `columns`.
+    Store the contact's user, the address or number that was proved, and `columns`.
 
     Raises IntegrityError if another login inserts the row at the same time.
     """
     rows = Contact.objects.filter(
         provider=identity.provider, uid=identity.uid, user_id=user.pk
     )
-    if not rows.update(email=identity.email, verified_at=timezone.now(), **columns):
+    proved = _proved(identity)
+    if not rows.update(**proved, verified_at=timezone.now(), **columns):
         add(user, identity, columns)
 
 
@@ -81,11 +83,17 @@ def add(user: AbstractBaseUser, identity: Identity, columns: Mapping[str, Any]) 
         user_id=user.pk,
         provider=identity.provider,
         uid=identity.uid,
-        email=identity.email,
+        **_proved(identity),
         created_at=now,
         verified_at=now,
         **columns,
     )
+
+
+def _proved(identity: Identity) -> dict[str, str]:
+    """Return the columns of what was proved. A code for one leaves the other alone."""
+    found = {"email": identity.email, "phone": identity.phone}
+    return {name: value for name, value in found.items() if value}
 
 
 def stored(identity: Identity) -> Contact:
@@ -98,7 +106,8 @@ def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
     """Return the user with exactly this address and no contact, if only one has it."""
     model = get_user_model()
     name = model.get_email_field_name()
-    if not _has_field(model, name):
+    # A user without an address is not the user of a phone number.
+    if not identity.email or not _has_field(model, name):
         return None
     # Some databases ignore case when they compare texts. This comparison is exact.
     matches = [
@@ -112,13 +121,22 @@ def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
 
 
 def initial_values(identity: Identity) -> dict[str, str]:
-    """Return the fields of a new user: the address, and a random username."""
+    """
+    Return the fields of a new user: the address, and a random username.
+
+    Raises LoginRefused if users log in by an address, and only a number was proved.
+    """
     model = get_user_model()
     values = {}
     if _has_field(model, model.get_email_field_name()):
         values[model.get_email_field_name()] = identity.email
     username = model._meta.get_field(model.USERNAME_FIELD)
     if isinstance(username, models.EmailField):
+        if not identity.email:
+            raise LoginRefused(
+                "the user model needs an address, and only a number was proved: "
+                "override `create_user`"
+            )
         values[username.name] = identity.email
     elif isinstance(username, models.CharField) and not username.has_default():
         length = min(_USERNAME_LENGTH, username.max_length or _USERNAME_LENGTH)

@@ -7,18 +7,21 @@ because a visitor could restore an old cookie.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from secrets import token_urlsafe
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.encoding import iri_to_uri
 
-from django_piggy_verify import events
+from django_piggy_verify import events, recipients
 from django_piggy_verify.conf import conf
 from django_piggy_verify.login import cookies
+from django_piggy_verify.login.consents import GivenConsent
+from django_piggy_verify.traits import Channel
 
 COOKIE: Final = "piggy_verify_login"
 FIELD: Final = "login"
@@ -55,6 +58,9 @@ class SendResult:
     address in the same browser. Blank if there is none, or if it has failed already.
     """
 
+    consents: Sequence[GivenConsent] = ()
+    """The consents that the visitor has given with the request."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
@@ -86,6 +92,14 @@ class Login:
 
     send_id: str = ""
     """Identifies the last send. If it fails, the failure is stored under this id."""
+
+    consents: Sequence[GivenConsent] = ()
+    """The consents that the visitor has given. A resend uses them again."""
+
+    @property
+    def channel(self) -> Channel:
+        """The way on which the code is sent."""
+        return recipients.channel_of(self.recipient)
 
     @property
     def expires_in(self) -> int:
@@ -124,7 +138,8 @@ class Login:
     def __str__(self) -> str:
         """Return the signed text for the cookie and the form field."""
         fields = [getattr(self, name) for name in self.__slots__]
-        return signing.dumps(fields, salt=_SALT)
+        # Without consents, an earlier version of this package can read the text.
+        return signing.dumps(fields if self.consents else fields[:-1], salt=_SALT)
 
 
 def begin(
@@ -142,6 +157,7 @@ def begin(
         resend_at=now + result.resend_in,
         is_held_back=not result.is_sent,
         send_id=result.send_id,
+        consents=result.consents,
     )
 
 
@@ -206,9 +222,16 @@ def attached_to(request: HttpRequest | None) -> Login | None:
     return getattr(request, "_piggy_verify_login", None)
 
 
+def _padded(fields: list[Any]) -> list[Any]:
+    """Return the fields of a login, with the consents that some lack."""
+    is_short = len(fields) == len(Login.__slots__) - 1
+    return [*fields, ()] if is_short else fields
+
+
 def _read(signed: str) -> Login | None:
     try:
-        fields = signing.loads(signed, salt=_SALT)
-        return Login(**dict(zip(Login.__slots__, fields, strict=True)))
+        *fields, consents = _padded(signing.loads(signed, salt=_SALT))
+        given = [GivenConsent(*each) for each in consents]
+        return Login(**dict(zip(Login.__slots__, [*fields, given], strict=True)))
     except (signing.BadSignature, TypeError, ValueError):
         return None

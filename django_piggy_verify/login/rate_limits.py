@@ -5,6 +5,7 @@ Choose the rate limits and the subjects that a send or a check counts under.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from math import ceil
 from typing import Final
 
@@ -14,22 +15,25 @@ from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import TooManyAttempts
 from django_piggy_verify.limits import fixed_windows
-from django_piggy_verify.limits.fixed_windows import Claim, Rate, Usage
+from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Rate, Usage
 from django_piggy_verify.login import client_address, devices, pending
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.traits import Channel
 
 _DAY: Final = 86400
+_EVERYBODY: Final = "everybody"
+_RANGE_DIGITS: Final = 4
+"""How many last digits differ between the numbers of one range."""
 
 
 def of_send(recipient: str, request: HttpRequest | None) -> list[Claim]:
     """Return the claims of one send. The first one is the cooldown."""
-    names = ("send_recipient", "send_recipient_day")
     return [
-        # All browsers share the cooldown. It protects the mailbox from too many codes.
-        fixed_windows.claim("send_cooldown", recipients.key(recipient)),
-        *_by_recipient(names, recipient, request),
+        *_of_send_by_recipient(recipient, request),
         *_by_client_address("send_ip", recipient, request),
+        *_of_text(recipient, request),
+        *_of_all_sends(),
     ]
 
 
@@ -51,7 +55,7 @@ def of_login(login: Login) -> Claim:
     return fixed_windows.claim(
         "check_login",
         login.id,
-        rate=Rate(int(conf.rate_limits["check_login"]), _DAY),
+        rate=Rate(int(str(conf.rate_limits["check_login"])), _DAY),
         # A visitor without attempts left can begin a new login at once.
         retry_after=login.resend_in,
     )
@@ -81,20 +85,11 @@ def of_code(
     return use, [fixed_windows.claim("code_login", subject, rate=rate)]
 
 
-def of_failed_send(login: Login | None) -> list[Claim]:
-    """Return the claim that is exhausted if the last send of `login` has failed."""
-    return [of_send_id(login.send_id)] if login and login.send_id else []
-
-
-def of_send_id(send_id: str) -> Claim:
-    """Return the claim that is exhausted if the send with this id has failed."""
-    return fixed_windows.claim("send_failed", send_id, rate=Rate(1, conf.login_ttl))
-
-
 def reached(
     waits: Mapping[str, int], recipient: str, request: HttpRequest | None
 ) -> TooManyAttempts:
     """Report the limit with the longest wait, and return the exception for it."""
+    _report_cost_caps(waits)
     limit = max(waits, key=lambda name: waits[name])
     refusal = TooManyAttempts(limit=limit, retry_after=waits[limit])
     events.LIMIT_REACHED.log(
@@ -108,6 +103,15 @@ def reached(
         request=request,
     )
     return refusal
+
+
+def _report_cost_caps(waits: Mapping[str, int]) -> None:
+    """Log that a limit of all sends together is reached, once in its window."""
+    for limit in waits.keys() & {"send_sms_day", "send_day"}:
+        rate = Rate(1, waits[limit])
+        with suppress(Exhausted):
+            fixed_windows.take([fixed_windows.claim("cap_logged", limit, rate=rate)])
+            events.COST_CAP_REACHED.log(limit=limit, retry_after=waits[limit])
 
 
 def unlock(recipient: str) -> int:
@@ -133,7 +137,38 @@ def usage_of_unknown_visitor() -> list[Usage]:
 
 
 def _of_recipient(recipient: str) -> list[Claim]:
-    return [*of_send(recipient, None), *of_check_by_recipient(recipient, None)]
+    by_recipient = of_check_by_recipient(recipient, None)
+    return [*_of_send_by_recipient(recipient, None), *by_recipient]
+
+
+def _of_send_by_recipient(recipient: str, request: HttpRequest | None) -> list[Claim]:
+    names = ("send_recipient", "send_recipient_day")
+    return [
+        # All browsers share the cooldown. It protects the mailbox from too many codes.
+        fixed_windows.claim("send_cooldown", recipients.key(recipient)),
+        *_by_recipient(names, recipient, request),
+    ]
+
+
+def _of_text(recipient: str, request: HttpRequest | None) -> list[Claim]:
+    """
+    Return the further claims of a text message, which costs money.
+
+    Fraudsters have texts sent to whole ranges of numbers, and get a share of the price.
+    """
+    if recipients.channel_of(recipient) != Channel.SMS:
+        return []
+    return [
+        *_by_client_address("send_sms_ip", recipient, request),
+        fixed_windows.claim("send_sms_range", recipient[:-_RANGE_DIGITS]),
+        fixed_windows.claim("send_sms_day", _EVERYBODY),
+    ]
+
+
+def _of_all_sends() -> list[Claim]:
+    """Return the claim of every send, if the settings limit their number."""
+    is_limited = conf.rate_limits["send_day"] is not None
+    return [fixed_windows.claim("send_day", _EVERYBODY)] if is_limited else []
 
 
 def _by_recipient(

@@ -4,8 +4,9 @@ Send a code, after the response to the request for it.
 This module applies the limits and the circuit, and hides who is a member.
 """
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from secrets import token_urlsafe
 
@@ -14,29 +15,44 @@ from django.http import HttpRequest
 from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
-    CodeNotSent,
+    ConsentMissing,
     ContactUnknown,
+    PiggyVerifyError,
     ProviderError,
     ProviderUnavailable,
+    RecipientRefused,
 )
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
 from django_piggy_verify.login import (
     after_response,
+    browsers,
     challenges,
+    failed_sends,
+    open_challenges,
     pending,
     rate_limits,
 )
 from django_piggy_verify.login.circuit import Circuit
+from django_piggy_verify.login.consents import GivenConsent, given_now, require
+from django_piggy_verify.login.failed_sends import SendFailure
 from django_piggy_verify.login.pending import Login, SendResult
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, Provider
 from django_piggy_verify.providers.call_log import logged_call
+from django_piggy_verify.traits import traits_of
 
 
-def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResult:
+def send_code(
+    recipient: str,
+    *,
+    request: HttpRequest | None = None,
+    consents: Iterable[str] = (),
+) -> SendResult:
     """
     Send a code. Return whether it was sent, and when the next one may be sent.
+
+    `consents` are the kinds of consents that the visitor has given now.
 
     With a request, the code is sent after the response. So the duration of the response
     does not depend on the provider. If the send fails then, the circuit opens, and
@@ -47,41 +63,58 @@ def send_code(recipient: str, *, request: HttpRequest | None = None) -> SendResu
     circuit, and with ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False``.
 
     Raises TooManyAttempts. Raises ProviderUnavailable if the circuit is open, or if too
-    many sends wait. A send that is made at once raises ProviderError for a failure that
-    affects every address in the same way. It raises ContactUnknown only with
-    ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False``.
+    many sends wait. Raises RecipientRefused if the provider cannot send codes to such a
+    recipient. Raises ConsentMissing if it wants more consents. A send that is made at
+    once also raises these two if the vendor says so. It raises ProviderError for a
+    failure that affects every address in the same way. It raises ContactUnknown only
+    with ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False``.
     """
-    cooldown, *_ = claims = rate_limits.of_send(recipient, request)
+    return _send_or_hold_back(recipient, request, given_now(consents))
+
+
+def send_again(login: Login, *, request: HttpRequest) -> SendResult:
+    """Send another code for a login in progress, with its consents, as `send_code`."""
+    return _send_or_hold_back(login.recipient, request, login.consents)
+
+
+def _send_or_hold_back(
+    recipient: str, request: HttpRequest | None, given: Sequence[GivenConsent]
+) -> SendResult:
     provider = get_provider()
+    _require_sendable(provider, recipient, given)
+    cooldown, *_ = claims = rate_limits.of_send(recipient, request)
     try:
         windows, is_probe = Circuit(provider.name).take(claims)
     except Exhausted as refusal:
         wait = refusal.waits.get(cooldown.limit)
         if wait is None:
             raise rate_limits.reached(refusal.waits, recipient, request) from None
-        return _held_back(recipient, request, wait)
+        result = _held_back(recipient, request, wait)
+        return replace(result, consents=given)
     except ProviderUnavailable:
         events.SEND_STOPPED.log(recipient=recipient)
         raise
-    challenge = challenges.of(provider, recipient, request)
-    send = _CountedSend(provider, challenge, request, claims, windows, is_probe)
+    if request and traits_of(provider).wants_device:
+        browsers.begin(request)
+    kinds = [each.kind for each in given]
+    challenge = challenges.of(provider, recipient, request, consents=kinds)
+    send = _CountedSend(provider, challenge, given, request, claims, windows, is_probe)
     if request is None or is_probe or not conf.hide_unknown_contacts:
         send.make()
     elif not after_response.run(request, send.make_as_job, lasting=conf.send_floor):
         fixed_windows.settle(windows, give_back=claims)
         raise ProviderUnavailable("too many sends wait", may_depend_on_contact=False)
     wait = _wait_after_send(cooldown)
-    return SendResult(is_sent=True, resend_in=wait, send_id=send.id)
+    return SendResult(is_sent=True, resend_in=wait, send_id=send.id, consents=given)
 
 
-def require_sent(login: Login) -> None:
-    """
-    Raise CodeNotSent if the last send of this login in progress has failed.
-
-    A failure that may depend on the contact is not stored.
-    """
-    if fixed_windows.waits(rate_limits.of_failed_send(login)):
-        raise CodeNotSent
+def _require_sendable(
+    provider: Provider, recipient: str, given: Sequence[GivenConsent]
+) -> None:
+    traits = traits_of(provider)
+    if recipients.channel_of(recipient) not in traits.channels:
+        raise RecipientRefused("the provider sends no codes on this way")
+    require(traits, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +123,7 @@ class _CountedSend:
 
     provider: Provider
     challenge: Challenge
+    consents: Sequence[GivenConsent]
     request: HttpRequest | None
     claims: list[Claim]
     windows: Windows
@@ -98,26 +132,34 @@ class _CountedSend:
 
     def make(self) -> None:
         """Send. Uncount a failed send if a page shows the failure to the visitor."""
+        stored = open_challenges.store(self.provider, self.challenge, self.consents)
         try:
-            _send(self.provider, self.challenge, self.request)
-        except ContactUnknown:
-            cooldown, *_ = self.claims
-            fixed_windows.settle(self.windows, give_back=[cooldown])
-            self._close_circuit()
-            raise
-        except ProviderError:
-            failed = rate_limits.of_send_id(self.id)
-            self._circuit.open_after(
-                failed, windows=self.windows, give_back=self.claims
-            )
+            stored.complete(_send(self.provider, stored.challenge, self.request))
+        except PiggyVerifyError as error:
+            stored.remove()
+            self._uncount(error)
             raise
         # Also after a failure that may depend on the contact. Otherwise the next
         # request for a code would show that failure.
         self._close_circuit()
 
+    def _uncount(self, error: PiggyVerifyError) -> None:
+        """Uncount a failed send, and store its failure for the code page."""
+        windows, claims = self.windows, self.claims
+        failed = failed_sends.claim(self.id, SendFailure.of(error))
+        if isinstance(error, ProviderError):
+            self._circuit.open_after(failed, windows=windows, give_back=claims)
+            return
+        if isinstance(error, ContactUnknown):
+            # The visitor is told at once, so the failure need not be stored.
+            fixed_windows.settle(windows, give_back=claims[:1])
+        else:
+            fixed_windows.exhaust([failed], windows=windows, give_back=claims)
+        self._close_circuit()
+
     def make_as_job(self) -> None:
         """Send. The log has the failure already, and the code page will show it."""
-        with suppress(ProviderError):
+        with suppress(ProviderError, RecipientRefused, ConsentMissing):
             self.make()
 
     def _close_circuit(self) -> None:
@@ -131,7 +173,7 @@ class _CountedSend:
 
 def _send(
     provider: Provider, challenge: Challenge, request: HttpRequest | None
-) -> None:
+) -> Challenge:
     """
     Have the provider send a code. Hide a failure that may depend on the contact.
 
@@ -140,19 +182,36 @@ def _send(
     recipient = challenge.recipient
     try:
         with logged_call("send"):
-            provider.send_code(challenge)
+            sent = provider.send_code(challenge)
     except ContactUnknown:
         events.CONTACT_UNKNOWN.log(recipient=recipient)
         if not conf.hide_unknown_contacts:
             raise
+    except RecipientRefused:
+        events.RECIPIENT_REFUSED.log(recipient=recipient)
+        raise
+    except ConsentMissing:
+        events.CONSENT_MISSING.log(recipient=recipient)
+        raise
     except ProviderError as error:
         if not error.may_depend_on_contact:
             raise
     else:
-        events.CODE_SENT.log(recipient=recipient)
-        signals.code_sent.send_robust(
-            type(provider), recipient=recipient, request=request
-        )
+        _announce(provider, challenge, request)
+        return sent
+    return challenge
+
+
+def _announce(
+    provider: Provider, challenge: Challenge, request: HttpRequest | None
+) -> None:
+    events.CODE_SENT.log(recipient=challenge.recipient)
+    signals.code_sent.send_robust(
+        type(provider),
+        recipient=challenge.recipient,
+        channel=str(challenge.channel),
+        request=request,
+    )
 
 
 def _held_back(recipient: str, request: HttpRequest | None, wait: int) -> SendResult:
@@ -172,7 +231,7 @@ def _last_send(recipient: str, request: HttpRequest | None) -> str:
     login = pending.attached_to(request) or (request and pending.find(request))
     if not login or recipients.key(login.recipient) != recipients.key(recipient):
         return ""
-    has_failed = fixed_windows.waits(rate_limits.of_failed_send(login))
+    has_failed = fixed_windows.waits(failed_sends.claims(login))
     return "" if has_failed else login.send_id
 
 

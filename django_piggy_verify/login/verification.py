@@ -4,17 +4,21 @@ Send a code, and check a code.
 Pages, forms and the backend call these functions. `sending` and `checking` do the work.
 """
 
+from django_piggy_verify.login.challenges import traits
 from django_piggy_verify.login.checking import (
     CheckedCode,
     check_code,
     require_attempts_left,
 )
-from django_piggy_verify.login.sending import require_sent, send_code
+from django_piggy_verify.login.failed_sends import require_sent
+from django_piggy_verify.login.sending import send_again, send_code
 
 __all__ = [
     "CheckedCode",
     "check_code",
     "require_attempts_left",
     "require_sent",
+    "send_again",
     "send_code",
+    "traits",
 ]

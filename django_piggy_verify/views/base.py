@@ -27,7 +27,7 @@ from django_piggy_verify.exceptions import (
     ProviderError,
     TooManyAttempts,
 )
-from django_piggy_verify.login import axes, pending, redirects
+from django_piggy_verify.login import axes, browsers, pending, redirects
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.views.negotiation import form_data, prefers_json
@@ -190,6 +190,7 @@ class FlowView(ProtectedView):
         """Redirect to the code page, and store the login in progress."""
         response = self.lead_to_code_page(login)
         pending.remember(self.request, response, login)
+        browsers.remember(self.request, response)
         return response
 
     def lead_to_code_page(self, login: Login) -> HttpResponse:

@@ -257,7 +257,7 @@ class ResendView(LoginPage):
         login = self.open_login
         verification.require_attempts_left(request)
         try:
-            result = verification.send_code(login.recipient, request=request)
+            result = verification.send_again(login, request=request)
         except ContactUnknown:
             # The contact was deleted meanwhile. The e-mail page says so.
             return self.expired()

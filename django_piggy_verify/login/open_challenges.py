@@ -1,0 +1,158 @@
+"""
+Store what a code on its way needs at the check: the provider's state and the consents.
+
+Each send has a row. The rows belong to the recipient, not to the browser. So a code can
+be typed in another browser, and in another tab. The newest row counts. Providers
+without state and consents have no rows, and cost no query.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from django_piggy_verify import encryption, recipients
+from django_piggy_verify.conf import conf
+from django_piggy_verify.db import locking
+from django_piggy_verify.exceptions import CodeRejected
+from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.login.consents import GivenConsent
+from django_piggy_verify.models import OpenChallenge
+from django_piggy_verify.providers.base import Challenge, Provider, Stateful
+from django_piggy_verify.secret import Secret
+from django_piggy_verify.traits import traits_of
+
+_SALT: Final = "django_piggy_verify.challenges"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The newest challenge of a recipient."""
+
+    challenge: Challenge
+    """The challenge, with its state."""
+
+    consents: Sequence[GivenConsent] = ()
+    """The consents that were given at the send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A challenge before its send, and its row."""
+
+    challenge: Challenge
+    """The challenge, with the state that the provider has made."""
+
+    consents: Sequence[GivenConsent]
+    """The consents that were given."""
+
+    row: OpenChallenge | None
+    """The row, or None if the provider needs none."""
+
+    def complete(self, sent: Challenge) -> None:
+        """Store the state that the vendor's answer has added, if any."""
+        if self.row is None or sent.state == self.challenge.state:
+            return
+        sealed = _seal(sent.state, self.consents, key=self.row.key)
+        OpenChallenge.objects.filter(pk=self.row.pk).update(ciphertext=sealed)
+
+    def remove(self) -> None:
+        """Delete the row, so that the code before this one can be typed."""
+        if self.row is not None:
+            OpenChallenge.objects.filter(pk=self.row.pk).delete()
+
+
+def store(
+    provider: Provider, challenge: Challenge, consents: Sequence[GivenConsent]
+) -> Stored:
+    """Store a new challenge, before its send. The answer to the send may be lost."""
+    if not _has_rows(provider):
+        return Stored(challenge, consents, None)
+    if isinstance(provider, Stateful):
+        challenge = replace(challenge, state=provider.new_state(challenge))
+    key, *_older = _keys(provider, challenge.recipient)
+    row = OpenChallenge.objects.create(
+        key=key,
+        ciphertext=_seal(challenge.state, consents, key=key),
+        ends_at=timezone.now() + timedelta(seconds=_lifetime()),
+    )
+    return Stored(challenge, consents, row)
+
+
+def open_newest(provider: Provider, challenge: Challenge) -> Opened:
+    """
+    Return `challenge` with the state and the consents of the newest send.
+
+    Raises CodeRejected if no send is known, or if no key of the ring decrypts it. No
+    code can be right then.
+    """
+    if not _has_rows(provider):
+        return Opened(challenge=challenge)
+    rows = locking.primary_rows(OpenChallenge).filter(
+        key__in=_keys(provider, challenge.recipient), ends_at__gt=timezone.now()
+    )
+    row = rows.order_by("-pk").first()
+    text = row and encryption.decrypt(bytes(row.ciphertext), bound_to=_binding(row.key))
+    if not text:
+        raise CodeRejected
+    content = json.loads(text, object_hook=_hidden)
+    given = [GivenConsent(*each) for each in content["consents"]]
+    kinds = frozenset(each.kind for each in given)
+    opened = replace(challenge, state=content["state"], consents=kinds)
+    return Opened(challenge=opened, consents=given)
+
+
+def forget(provider: Provider, recipient: str) -> None:
+    """Delete all challenges of a recipient, whose code was right."""
+    if _has_rows(provider):
+        OpenChallenge.objects.filter(key__in=_keys(provider, recipient)).delete()
+
+
+def _has_rows(provider: Provider) -> bool:
+    return isinstance(provider, Stateful) or bool(traits_of(provider).consents)
+
+
+def _lifetime() -> int:
+    """
+    Return the seconds for which the code of a send can be typed.
+
+    A resend within the cooldown sends nothing, but gives the login a new deadline.
+    """
+    cooldown = fixed_windows.parse_rate(str(conf.rate_limits["send_cooldown"]))
+    return conf.login_ttl + cooldown.period
+
+
+def _seal(
+    state: Mapping[str, Secret], consents: Sequence[GivenConsent], *, key: str
+) -> bytes:
+    text = Secret(json.dumps({"state": dict(state), "consents": list(consents)}))
+    return encryption.encrypt(text, bound_to=_binding(key))
+
+
+def _hidden(members: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: Secret(value) if isinstance(value, str) else value
+        for name, value in members.items()
+    }
+
+
+def _keys(provider: Provider, recipient: str) -> list[str]:
+    """
+    Return the keyed hash of the recipient, for each secret key. The newest is first.
+
+    So a code can be typed after the secret key was changed.
+    """
+    text = f"{provider.name}\0{recipients.key(recipient)}"
+    return [
+        salted_hmac(_SALT, text, secret=secret, algorithm="sha256").hexdigest()
+        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    ]
+
+
+def _binding(key: str) -> str:
+    return f"challenge\0{key}"
