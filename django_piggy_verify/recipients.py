@@ -1,8 +1,9 @@
 """
-Give each address one spelling. No network, no database, no request.
+Give each recipient one spelling. No network, no database, no request.
 
-Limits count by address. If an address had several spellings, each of them would have
-its own counts. So an address that has no single spelling is refused.
+A recipient is an e-mail address or a phone number. Limits count by recipient. If a
+recipient had several spellings, each of them would have its own counts. So a text that
+has no single spelling is refused. `phones` knows the spellings of numbers.
 """
 
 import re
@@ -25,11 +26,16 @@ _MAILTO = "mailto:"
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"({_LABEL}\.)+(?!\d+\Z){_LABEL}")
+_HIDDEN = re.compile(r"(?<=...).(?=..)", re.DOTALL)
 
 
 def normalise(typed: str) -> str:
     """
     Return `typed` in the spelling that is sent and shown.
+
+    A text with an at sign is an address, and any other text is a number. A number is
+    returned in E.164 form, such as ``+31612345678``. Only mobile numbers of
+    ``PIGGY_VERIFY_SMS_COUNTRIES`` are accepted. The rest is about addresses.
 
     White space and invisible characters around the address are removed. So are the
     name of ``Ann <ann@example.com>`` and the scheme of ``mailto:ann@example.com``. A
@@ -42,7 +48,7 @@ def normalise(typed: str) -> str:
     """
     # Checked first, because the rest would take seconds for a text of megabytes.
     if len(typed) > _LONGEST_TYPED:
-        raise ValueError("too long for an address")
+        raise ValueError("too long for an address or a number")
     local, at, domain = _bare(typed).rpartition("@")
     if not at:
         return _number(typed)
@@ -63,14 +69,21 @@ def channel_of(recipient: str) -> Channel:
 
 
 def masked(recipient: str) -> str:
-    """Return the first character and the domain of `recipient`, for log lines."""
+    """
+    Return a part of `recipient`, for log lines.
+
+    Of an address, the part is the first character and the domain. Of a number, the part
+    is the first three and the last two characters.
+    """
+    if channel_of(recipient) is Channel.SMS:
+        return _HIDDEN.sub("*", recipient)
     local, _, domain = recipient.rpartition("@")
     return f"{local[:1]}***@{domain}"
 
 
 def _number(typed: str) -> str:
     if not conf.sms_countries:
-        raise ValueError("no address")
+        raise ValueError("no address, and no country is served")
     countries, region = conf.sms_countries, conf.phone_region
     return phones.normalise(typed, countries=countries, region=region)
 
