@@ -1,13 +1,23 @@
-"""Write durations in words, in the active language."""
+"""Judge durations, and write them in words in the active language."""
 
 from collections.abc import Callable
 from math import ceil
-from typing import Final
+from typing import Final, TypeGuard, cast
 
 from django.utils.translation import ngettext
 
+LONGEST: Final = 10**9
+"""Seconds. A longer duration is a mistake. It may not even fit into a date."""
+
 _MINUTE: Final = 60
 _HOUR: Final = 3600
+
+
+def is_believable(seconds: object) -> TypeGuard[int]:
+    """Return whether this is a whole number of seconds that something can last."""
+    # The numbers of an answer are of a subclass of int, and a bool is an int too.
+    is_number = isinstance(seconds, int) and not isinstance(seconds, bool)
+    return is_number and 0 < cast("int", seconds) < LONGEST
 
 
 def in_words(seconds: int) -> str:

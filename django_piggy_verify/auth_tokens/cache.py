@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet, TextChoices
 from django.utils import timezone
 from django.utils.translation import pgettext_lazy
 
-from django_piggy_verify import encryption
+from django_piggy_verify import durations, encryption
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
@@ -25,9 +25,6 @@ from django_piggy_verify.secret import Secret
 
 REFRESH_AHEAD: Final = 30
 """A token is refreshed this many seconds before its expiry, or a tenth of its life."""
-
-_FOREVER: Final = 10**9
-"""Seconds. A longer lifetime is not believed. It may not even fit into a date."""
 
 
 class Freshness(TextChoices):
@@ -67,9 +64,7 @@ def expiry(now: datetime, expires_in: int | None = None) -> datetime:
     The setting decides, unless the provider has said how many seconds the token lives.
     """
     seconds = conf.auth_token_ttl
-    # The numbers of an answer are of a subclass of int, and a bool is an int too.
-    is_number = isinstance(expires_in, int) and not isinstance(expires_in, bool)
-    if expires_in and is_number and 0 < expires_in < _FOREVER:
+    if durations.is_believable(expires_in):
         seconds = expires_in
     return now + timedelta(seconds=seconds)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from django_piggy_verify import durations
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ProviderRefused, ProviderUnavailable
 from django_piggy_verify.http import client
@@ -25,8 +26,6 @@ MARGIN = 30.0
 
 PAUSE = 3.0
 """A process drops at most one refused token in this number of seconds."""
-
-_FOREVER = 10**9  # seconds; JSON has integers that are too large for a float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +230,9 @@ def _ask_for_grant(
 def _read_grant(answer: client.Answer) -> tuple[Secret, float]:
     match answer.body:
         case {"access_token": str(token), "expires_in": int(lifetime)} if (
-            answer.status == 200 and token and abs(lifetime) < _FOREVER  # noqa: PLR2004
+            answer.status == 200  # noqa: PLR2004
+            and token
+            and abs(lifetime) < durations.LONGEST
         ):
             return _presentable(Secret(token)), float(lifetime)
     raise _unavailable("the answer cannot be read", status=answer.status)

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django_piggy_verify import durations
 from django_piggy_verify.providers import credentials
 from django_piggy_verify.providers.base import Problem
 
 LONGEST_NAME: Final = 64
 """Characters of `Contact.provider`."""
-
-_FOREVER: Final = 10**9  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def seconds(default: int) -> Option:
     """Return an option for a duration."""
     return Option(
         default,
-        lambda value: type(value) is int and 0 < value < _FOREVER,
+        durations.is_believable,
         "a whole number of seconds above 0",
     )
 

@@ -221,8 +221,12 @@ def test_a_stored_token_is_signalled_after_the_commit(client, sandbox):
 
 @pytest.mark.parametrize(
     ("expires_in", "seconds"),
-    [(1800, 1800), (0, 900), (-1, 900), (True, 900), (10**30, 900), (None, 900)],
-    ids=str,
+    [
+        *((1800, 1800), (1, 1), (10**9 - 1, 10**9 - 1)),
+        *((0, 900), (-1, 900), (True, 900), (10**9, 900), (10**30, 900), (None, 900)),
+        *(("1800", 900), (1800.0, 900)),
+    ],
+    ids=repr,
 )
 def test_a_lifetime_that_cannot_be_believed_is_replaced(expires_in, seconds):
     now = timezone.now()
