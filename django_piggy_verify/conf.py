@@ -266,7 +266,11 @@ class Conf:
 
     @property
     def forget_token_on_logout(self) -> bool:
-        """Whether a logout deletes the cached auth token of the contact."""
+        """
+        Whether a logout deletes the cached auth token of the contact.
+
+        The refresh token is deleted with it, if there is one.
+        """
         return cast("bool", _read("FORGET_TOKEN_ON_LOGOUT", True))
 
     @property

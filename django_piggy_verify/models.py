@@ -92,6 +92,15 @@ class Contact(models.Model):
         """The text that the encryption binds this contact's token to."""
         return binding(self.provider, self.uid)
 
+    @property
+    def refresh_binding(self) -> str:
+        """
+        The text that the encryption binds this contact's refresh token to.
+
+        A refresh token in the place of the auth token can thus not be decrypted.
+        """
+        return f"refresh\0{self.binding}"
+
 
 def binding(provider: str, uid: str) -> str:
     """Return a text that no other contact has."""

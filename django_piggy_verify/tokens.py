@@ -113,7 +113,7 @@ def _missing_token(provider: Provider, user_id: Any) -> Exception:
 
 def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
     """
-    Store the token of a `proof`, whose contact is stored. Return how to announce it.
+    Store the tokens of a `proof`, whose contact is stored. Return how to announce them.
 
     Call the result after the commit. A token that cannot be stored is logged, and the
     login goes on. But if the database has undone the whole transaction of the login,
@@ -122,8 +122,7 @@ def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
     if proof.tokens is None:
         return _announce_nothing
     now = timezone.now()
-    expires_at = cache.expiry(now, proof.tokens.expires_in)
-    served = CachedToken(token=proof.tokens.access, expires_at=expires_at)
+    served = fetching.cached(proof.tokens, now)
     alias = router.db_for_write(AuthToken)
     try:
         # The savepoint keeps the transaction of the login usable after most errors.

@@ -26,6 +26,8 @@ from django_piggy_verify.secret import Secret
 REFRESH_AHEAD: Final = 30
 """A token is refreshed this many seconds before its expiry, or a tenth of its life."""
 
+_STORED: Final = ("ciphertext", "refresh_ciphertext", "fetched_at", "expires_at")
+
 
 class Freshness(TextChoices):
     """The state of a stored token, in a word."""
@@ -48,6 +50,9 @@ class CachedToken:
 
     at_rest_from: datetime | None = field(default=None, compare=False)
     """Until when no other fetch may begin, after a running or failed one."""
+
+    refresh: Secret | None = field(default=None, compare=False)
+    """The refresh token that was issued with the token. It is only for `store`."""
 
     @property
     def is_due(self) -> bool:
@@ -115,11 +120,25 @@ def find_with(contact: Contact) -> CachedToken | None:
     return _open(row.ciphertext, row.expires_at, contact.binding, contact.fetch_until)
 
 
+def refresh_token_of(contact: Contact) -> Secret | None:
+    """
+    Return the refresh token of a `contact` that was read together with its token.
+
+    Return None if there is none, or if no key of the ring decrypts it.
+    """
+    row: AuthToken | None = getattr(contact, "auth_token", None)
+    if row is None or row.refresh_ciphertext is None:
+        return None
+    sealed = bytes(row.refresh_ciphertext)
+    return encryption.decrypt(sealed, bound_to=contact.refresh_binding)
+
+
 def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> None:
-    """Store the token of `contact` in place of an older one."""
+    """Store the token of `contact` and its refresh token in place of older ones."""
     row = AuthToken(
         contact=contact,
         ciphertext=encryption.encrypt(served.token, bound_to=contact.binding),
+        refresh_ciphertext=_seal_refresh(served, contact),
         fetched_at=fetched_at,
         expires_at=served.expires_at,
     )
@@ -128,7 +147,7 @@ def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> Non
     rows.bulk_create(
         [row],
         update_conflicts=True,
-        update_fields=["ciphertext", "fetched_at", "expires_at"],
+        update_fields=_STORED,
         # MySQL takes every unique key into account, and accepts no list of fields.
         unique_fields=["contact"]
         if features.supports_update_conflicts_with_target
@@ -171,6 +190,12 @@ def _rows() -> QuerySet[AuthToken, Any]:
     return AuthToken.objects.values_list(
         "ciphertext", "expires_at", "contact__uid", "contact__fetch_until"
     )
+
+
+def _seal_refresh(served: CachedToken, contact: Contact) -> bytes | None:
+    if not served.refresh:
+        return None
+    return encryption.encrypt(served.refresh, bound_to=contact.refresh_binding)
 
 
 def _open(

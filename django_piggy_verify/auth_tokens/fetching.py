@@ -21,7 +21,7 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking, retries
 from django_piggy_verify.exceptions import ContactUnknown, ProviderUnavailable
 from django_piggy_verify.models import Contact, FetchState
-from django_piggy_verify.providers.base import Provider, TokenProvider
+from django_piggy_verify.providers.base import Provider, TokenProvider, TokenSet
 from django_piggy_verify.providers.call_log import logged_call
 
 _SHORTEST_PAUSE: Final = 0.01
@@ -89,6 +89,15 @@ def find_contact(user_id: Any, provider: Provider | TokenProvider) -> Contact:
     for contact in rows.select_related("auth_token"):
         return contact
     raise ContactUnknown("this user is no contact")
+
+
+def cached(tokens: TokenSet, issued_at: datetime) -> CachedToken:
+    """Return the tokens of an answer as the cache stores them."""
+    return CachedToken(
+        token=tokens.access,
+        expires_at=cache.expiry(issued_at, tokens.expires_in),
+        refresh=tokens.refresh,
+    )
 
 
 def announce(provider: object, contact: Contact, served: CachedToken) -> None:
