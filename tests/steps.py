@@ -16,7 +16,10 @@ SPELLINGS = {
 }
 """Other ways to write ADDRESS."""
 JSON = {"accept": "application/json"}
-UNLIMITED = dict.fromkeys(DEFAULT_RATE_LIMITS, "999/1h") | {"check_login": 999}
+UNLIMITED = dict.fromkeys(DEFAULT_RATE_LIMITS, "999/1h") | {
+    "check_login": 999,
+    "send_day": None,
+}
 
 
 def ask_for_code(browser, address=ADDRESS, **fields):
