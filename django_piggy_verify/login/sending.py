@@ -82,6 +82,8 @@ def _send_or_hold_back(
 ) -> SendResult:
     provider = get_provider()
     _require_sendable(provider, recipient, given)
+    if request and traits_of(provider).wants_device:
+        browsers.begin(request)
     cooldown, *_ = claims = rate_limits.of_send(recipient, request)
     try:
         windows, is_probe = Circuit(provider.name).take(claims)
@@ -94,8 +96,6 @@ def _send_or_hold_back(
     except ProviderUnavailable:
         events.SEND_STOPPED.log(recipient=recipient)
         raise
-    if request and traits_of(provider).wants_device:
-        browsers.begin(request)
     kinds = [each.kind for each in given]
     challenge = challenges.of(provider, recipient, request, consents=kinds)
     send = _CountedSend(provider, challenge, given, request, claims, windows, is_probe)
