@@ -11,7 +11,9 @@ from typing import Final, TypeAlias
 
 from django.core.checks import CheckMessage
 
+from django_piggy_verify.checks.consents import check_consents
 from django_piggy_verify.checks.deployment import check_proxies
+from django_piggy_verify.checks.phones import check_phones
 from django_piggy_verify.checks.project import (
     check_axes,
     check_backend,
@@ -49,6 +51,8 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_rate_limits,
     check_provider,
     check_options,
+    check_consents,
+    check_phones,
     check_openness,
     check_route,
     check_sandbox,

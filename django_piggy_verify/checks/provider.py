@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning as Caution
 
+from django_piggy_verify.checks.accounts import usable_providers
 from django_piggy_verify.conf import conf
 from django_piggy_verify.providers import each_account, get_provider
-from django_piggy_verify.providers.base import Examinable, Provider
+from django_piggy_verify.providers.base import Examinable
 from django_piggy_verify.traits import Traits, traits_of
 
 _ID = "piggy_verify."
@@ -79,7 +80,7 @@ def check_openness() -> Iterator[CheckMessage]:
     They mail codes to every address, not only to members. If the vendor has no id for a
     person, the address is the identity.
     """
-    for account, provider in _usable_providers():
+    for account, provider in usable_providers():
         traits = traits_of(provider)
         if not traits.knows_members:
             yield Caution(
@@ -101,19 +102,8 @@ def check_route() -> Iterator[CheckMessage]:
         yield Error("PIGGY_VERIFY_PROXY is not an http or https URL.", id=f"{_ID}E009")
 
 
-def _usable_providers() -> Iterator[tuple[str, Provider]]:
-    """Return the provider of each account, until one cannot be created."""
-    accounts = each_account()
-    while True:
-        try:
-            account, provider = next(accounts), get_provider()
-        except Exception:  # noqa: BLE001  `check_provider` names it
-            return
-        yield account, provider
-
-
 def _problems(number: str) -> Iterator[CheckMessage]:
-    for account, provider in _usable_providers():
+    for account, provider in usable_providers():
         found = provider.problems() if isinstance(provider, Examinable) else ()
         for each in found:
             if each.id == number:

@@ -25,6 +25,7 @@ def check_numbers() -> Iterator[CheckMessage]:
         "SEND_FLOOR": (conf.send_floor, 0),
         "LOGIN_TTL": (conf.login_ttl, 1),
         "AUTH_TOKEN_TTL": (conf.auth_token_ttl, 1),
+        "REFRESH_TOKEN_TTL": (conf.refresh_token_ttl, 1),
     }
     for name, (value, minimum) in least.items():
         if not _is_number(value) or value < minimum:

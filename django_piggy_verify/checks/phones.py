@@ -1,0 +1,59 @@
+"""The check of the settings for text messages."""
+
+from collections.abc import Collection, Iterator
+
+from django.core.checks import CheckMessage, Error
+
+from django_piggy_verify import phones
+from django_piggy_verify.checks.accounts import usable_providers
+from django_piggy_verify.conf import conf
+from django_piggy_verify.traits import Channel, traits_of
+
+_COUNTRIES = "SMS_COUNTRIES"
+
+
+def check_phones() -> Iterator[CheckMessage]:
+    """
+    E015: Text messages need a provider that sends them, and countries that exist.
+
+    They also need the package ``phonenumbers``, which ``django-piggy-verify[sms]``
+    brings. The region of numbers without ``+`` must be one of the countries. Codes of
+    countries have two capital letters. The check looks at nothing of this unless
+    ``PIGGY_VERIFY_SMS_COUNTRIES`` is set.
+    """
+    countries: object = conf.sms_countries
+    if not countries:
+        return
+    if not isinstance(countries, (list, tuple)):
+        yield _error(_COUNTRIES, "not a list of codes")
+        return
+    try:
+        known = phones.known_countries()
+    except ImportError:
+        yield _error(_COUNTRIES, "the package phonenumbers is missing")
+    else:
+        yield from _wrong_codes(countries, known)
+    if conf.phone_region is not None and conf.phone_region not in countries:
+        yield _error("PHONE_REGION", f"it is not one of PIGGY_VERIFY_{_COUNTRIES}")
+    for account, provider in usable_providers():
+        if Channel.SMS not in traits_of(provider).channels:
+            yield _error(_COUNTRIES, "the provider sends no text messages", account)
+
+
+def _wrong_codes(
+    countries: Collection[object], known: Collection[str]
+) -> Iterator[CheckMessage]:
+    for each in countries:
+        if not isinstance(each, str) or each not in known:
+            yield _error(_COUNTRIES, f"{each!r} is not the code of a country")
+
+
+def _error(name: str, reason: str, account: str = "") -> Error:
+    return Error(
+        f"PIGGY_VERIFY_{name} cannot be used: {reason}.",
+        hint="Set PIGGY_VERIFY_SMS_COUNTRIES to a list of ISO 3166 codes, such as "
+        "['NL', 'BE'], and PIGGY_VERIFY_PHONE_REGION to one of them or to None. "
+        "Install django-piggy-verify[sms]. To send no texts, remove the settings.",
+        obj=account or None,
+        id="piggy_verify.E015",
+    )
