@@ -11,6 +11,7 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.models import Consent
 from django_piggy_verify.traits import traits_of
 
+_ID = "piggy_verify."
 _KIND: Final = Consent._meta.get_field("kind").max_length or 0
 _VERSION: Final = Consent._meta.get_field("version").max_length or 0
 
@@ -59,5 +60,5 @@ def _error(reason: str, account: str = "") -> Error:
         hint="Set it to a dictionary like {'terms': {'url': '/terms/', 'version': "
         "'2026-01'}}, with a text of each kind that the provider wants.",
         obj=account or None,
-        id="piggy_verify.E014",
+        id=f"{_ID}E014",
     )

@@ -9,6 +9,7 @@ from django_piggy_verify.checks.accounts import usable_providers
 from django_piggy_verify.conf import conf
 from django_piggy_verify.traits import Channel, traits_of
 
+_ID = "piggy_verify."
 _COUNTRIES = "SMS_COUNTRIES"
 
 
@@ -55,5 +56,5 @@ def _error(name: str, reason: str, account: str = "") -> Error:
         "['NL', 'BE'], and PIGGY_VERIFY_PHONE_REGION to one of them or to None. "
         "Install django-piggy-verify[sms]. To send no texts, remove the settings.",
         obj=account or None,
-        id="piggy_verify.E015",
+        id=f"{_ID}E015",
     )
