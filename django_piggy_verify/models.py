@@ -147,7 +147,7 @@ class Consent(models.Model):
         verbose_name_plural = _("consents")
         constraints = (
             models.UniqueConstraint(
-                fields=("contact", "kind", "version"), name="piggy_verify_consent"
+                fields=("contact", "kind", "version"), name="piggy_verify_consent_once"
             ),
         )
 

@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("contact", "kind", "version"),
-                        name="piggy_verify_consent",
+                        name="piggy_verify_consent_once",
                     )
                 ],
             },
