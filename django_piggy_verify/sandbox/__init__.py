@@ -1,5 +1,5 @@
 """
-An emulation of the APIs of Piggy and Verifik, for development and tests only.
+An emulation of the APIs of Piggy, Verifik and Punchh, for development and tests only.
 
 The sandbox answers real HTTP requests, so the package's own client runs against it.
 A project can add the sandbox to its URLs with

@@ -43,6 +43,11 @@ def unauthorized() -> Answer:
     return in_json(401, body, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
+def blocked() -> Answer:
+    """Return the response of a firewall that takes us for a robot."""
+    return in_html(403, "Attention required")
+
+
 def of_fault(fault: Fault, switches: Switches) -> Answer:
     """Return the response of a server in front of the API."""
     return {
@@ -56,4 +61,5 @@ def of_fault(fault: Fault, switches: Switches) -> Answer:
         Fault.UNAUTHORIZED: unauthorized(),
         Fault.EMPTY: Answer(200, {"Content-Type": JSON}, b""),
         Fault.REDIRECT: in_html(302, "Moved", {"Location": switches.redirect_to}),
+        Fault.BLOCKED: blocked(),
     }[fault]

@@ -6,21 +6,22 @@ Return the response of an emulated API to an HTTP request, without sockets or Dj
 
 import time
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Final
 
 from django_piggy_verify.sandbox import answers
 from django_piggy_verify.sandbox.answers import Answer
 from django_piggy_verify.sandbox.emulator import Sandbox
-from django_piggy_verify.sandbox.vendors import piggy, verifik
+from django_piggy_verify.sandbox.vendors import piggy, punchh, verifik
 
 PORTAL_HOME: Final = "https://portal.invalid/home"
 
-VENDORS: Final = {"piggy": piggy, "verifik": verifik}
+VENDORS: Final = {"piggy": piggy, "verifik": verifik, "punchh": punchh}
 """
 The module of each vendor.
 
 Each has `BASE_PATH`, the path of its API without a leading slash, and the settings of a
-project that uses it: `PROVIDER` and `OPTIONS`.
+project that uses it: `PROVIDER`, `OPTIONS`, and `SETTINGS` for all others but the URL.
 """
 
 
@@ -43,7 +44,7 @@ def answer(  # noqa: PLR0913 - the parts of an HTTP request
     is mailed even if the client has given up.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
-    vendor = verifik if path.startswith(f"{verifik.BASE_PATH}/") else piggy
+    vendor = _vendor_of(path)
     call = vendor.call_of(method, path, lowered, body)
     sandbox.record(call)
     fault = sandbox.switches.fault_for(call.name)
@@ -53,3 +54,9 @@ def answer(  # noqa: PLR0913 - the parts of an HTTP request
         given = vendor.reply(sandbox, call, portal)
     sleep(sandbox.switches.delay)
     return given
+
+
+def _vendor_of(path: str) -> ModuleType:
+    """Return the module of a vendor. It is Piggy for paths that no vendor has."""
+    modules = VENDORS.values()
+    return next((m for m in modules if path.startswith(f"{m.BASE_PATH}/")), piggy)

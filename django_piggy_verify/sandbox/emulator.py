@@ -9,20 +9,22 @@ import base64
 import json
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from math import inf
 from threading import RLock
-from uuid import uuid4
 
+from django_piggy_verify.sandbox.blocks import Blocks
 from django_piggy_verify.sandbox.errors import (
     CONTACT_NOT_FOUND,
     PASSCODE_NOT_FOUND,
     ApiError,
 )
-from django_piggy_verify.sandbox.fields import key_of, same, text_of
+from django_piggy_verify.sandbox.fields import same, text_of
 from django_piggy_verify.sandbox.mailbox import MAILS_KEPT, Mailbox
+from django_piggy_verify.sandbox.people import People
 from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact, Verdict
+from django_piggy_verify.sandbox.sessions import Sessions
 from django_piggy_verify.sandbox.switches import Switches
 
 CALLS_KEPT = 2000
@@ -38,9 +40,10 @@ class Sandbox:
 
     All methods are thread-safe. With `api_key=None`, every bearer token that is not
     blank is valid. Access tokens from the token endpoint are valid too.
-    `code_lifetime` and `grant_lifetime` are in seconds. You may change them, and
-    `api_key`, at any time. `announce` is called with each mail, outside the lock, in
-    the thread that sends the mail.
+    `code_lifetime` is in seconds. So are `grant_lifetime`, for the tokens of the token
+    endpoint, and `token_lifetime`, for the access tokens of Punchh. You may change
+    them, and `api_key`, at any time. `announce` is called with each mail and text,
+    outside the lock, in the thread that sends it.
     """
 
     def __init__(
@@ -55,53 +58,61 @@ class Sandbox:
         self.api_key = api_key
         self.code_lifetime = code_lifetime
         self.grant_lifetime = 3600.0
+        self.token_lifetime = 1800.0
         self.switches = Switches()
         self.mailbox = Mailbox()
-        self._client = (client_id, client_secret)
+        self.people = People()
+        self.sessions = Sessions()
+        self.blocks = Blocks()
+        self.client_id = client_id
+        self.client_secret = client_secret
         self._announce = announce
         self._lock = RLock()
-        self._contacts: dict[str, SandboxContact] = {}
         self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
         self._grants: dict[str, datetime] = {}
         self._visitors: dict[str, str] = {}
 
     # Methods for tests and for the mailbox page
 
-    def add_contact(self, email: str, uid: str | None = None) -> SandboxContact:
+    def add_contact(
+        self, email: str = "", uid: str | None = None, *, phone: str = ""
+    ) -> SandboxContact:
         """
-        Give a contact the address `email`, and return the contact.
+        Give a contact the address `email`, the number `phone` or both, and return it.
 
-        Without a `uid`, an existing contact with this address stays. With another
-        `uid`, the address moves to that contact. If a contact with this `uid` exists,
-        it loses its old address. A change of address makes mailed codes invalid.
+        Without a `uid`, an existing contact with this address or number stays. With
+        another `uid`, they move to that contact, and the contact that had them is
+        removed. If a contact with this `uid` exists, it loses its old address. A change
+        makes codes invalid that were sent before.
         """
         with self._lock:
-            known = self._contacts.get(key_of(email))
-            if known and uid in {None, known.uid}:
-                return known
-            contact = SandboxContact(uid=uid or str(uuid4()), email=email.strip())
-            for other in self.contacts:
-                if other.uid == contact.uid:
-                    self.remove_contact(other.email)
-            self.remove_contact(email)
-            self._contacts[key_of(email)] = contact
+            before = set(self.contacts)
+            contact = self.people.add(email, phone, uid)
+            if contact not in before:
+                for changed in {contact} | (before - set(self.contacts)):
+                    self._forget_codes(changed)
             return contact
 
-    def remove_contact(self, email: str) -> None:
-        """Delete a contact and its codes. An unknown address is no error."""
+    def remove_contact(self, recipient: str) -> None:
+        """
+        Delete the contact with an address or number, and the codes of the contact.
+
+        An unknown address or number is no error.
+        """
         with self._lock:
-            self._contacts.pop(key_of(email), None)
-            self.mailbox.forget_codes(email)
+            self.mailbox.forget_codes(recipient)
+            if contact := self.people.with_recipient(recipient):
+                self._forget_codes(contact)
+                self.people.remove(contact)
 
     @property
     def contacts(self) -> tuple[SandboxContact, ...]:
         """All contacts, oldest first."""
-        with self._lock:
-            return tuple(self._contacts.values())
+        return self.people.all
 
     @property
     def mails(self) -> tuple[Mail, ...]:
-        """The latest mails, newest first, including those to deleted contacts."""
+        """The latest mails and texts, newest first, also those to deleted contacts."""
         return self.mailbox.mails
 
     @property
@@ -110,11 +121,15 @@ class Sandbox:
         with self._lock:
             return tuple(self._calls)
 
-    def last_code(self, email: str) -> str:
-        """Return the newest code that was mailed to a contact, or raise LookupError."""
-        mail = self.mailbox.newest(email)
+    def last_code(self, recipient: str) -> str:
+        """
+        Return the newest code that was sent to an address or number.
+
+        Raises LookupError if there is none.
+        """
+        mail = self.mailbox.newest(recipient)
         if mail is None:
-            raise LookupError("no code was mailed to this address")
+            raise LookupError("no code was sent to this address or number")
         return mail.code
 
     def revoke_grants(self) -> None:
@@ -126,9 +141,10 @@ class Sandbox:
         """Delete all data, and turn all switches off."""
         with self._lock:
             self.switches = Switches()
-            for memory in (self._contacts, self._grants, self._visitors, self._calls):
+            for memory in (self._grants, self._visitors, self._calls):
                 memory.clear()
-            self.mailbox.clear()
+            for part in (self.people, self.mailbox, self.sessions, self.blocks):
+                part.clear()
 
     # Methods for `api` and `views`
 
@@ -147,11 +163,22 @@ class Sandbox:
             return bool(bearer) and not bearer.startswith(GRANT_PREFIX)
         return same(bearer, self.api_key)
 
+    def is_profile_failing(self) -> bool:
+        """Return whether this profile call fails, and count the call."""
+        with self._lock:
+            failing = self.switches.failing_profiles
+            self.switches.failing_profiles = max(0, failing - 1)
+            return failing > 0
+
+    def knows_client(self, client_id: object) -> bool:
+        """Return whether this is the id of the client."""
+        return same(client_id, self.client_id)
+
     def grant(self, client_id: object, client_secret: object) -> str | None:
         """Return a new access token, or `None` for an unknown client."""
-        known_id, known_secret = self._client
         # Both are compared, so that the duration does not depend on the first one.
-        if not same(client_id, known_id) & same(client_secret, known_secret):
+        is_known = self.knows_client(client_id)
+        if not is_known & same(client_secret, self.client_secret):
             return None
         token = GRANT_PREFIX + secrets.token_urlsafe(32)
         with self._lock:
@@ -168,17 +195,22 @@ class Sandbox:
         Source: POST contact-verification/send, Piggy API v3.
         """
         address = text_of(email)
-        with self._lock:
-            contact = self._contacts.get(key_of(address))
-            if contact is None:
-                raise ApiError(CONTACT_NOT_FOUND)
+        contact = self.people.with_email(address)
+        if contact is None:
+            raise ApiError(CONTACT_NOT_FOUND)
         return self.send_to_anybody(contact.email)
 
-    def send_to_anybody(self, address: str) -> Mail:
-        """Mail a code to an address, with or without a contact. Void earlier codes."""
-        with self._lock:
-            mail = self._new_mail(address)
-            self.mailbox.add(mail)
+    def send_to_anybody(
+        self, recipient: str, request: Mapping[str, object] | None = None
+    ) -> Mail:
+        """
+        Send a code to an address or number, with or without a contact.
+
+        Earlier codes become invalid. The mail keeps the fields of the `request`.
+        """
+        mail = self._new_mail(recipient)
+        mail.request = request or {}
+        self.mailbox.add(mail)
         if self._announce:
             self._announce(mail)
         return mail
@@ -195,9 +227,10 @@ class Sandbox:
         """
         address, typed = text_of(email), text_of(code)
         with self._lock:
-            if self.judge(address, typed) != Verdict.RIGHT:
+            contact = self.people.with_email(address)
+            if contact is None or self.judge(address, typed) != Verdict.RIGHT:
                 raise ApiError(PASSCODE_NOT_FOUND)
-            return self._contacts[key_of(address)]
+            return contact
 
     def judge(self, address: str, typed: str, *, attempts: float = inf) -> Verdict:
         """Compare a code with the newest one, as `Mailbox.judge` does."""
@@ -214,7 +247,7 @@ class Sandbox:
 
         Source: GET contact-verification/auth-token, Piggy API v3.
         """
-        if all(contact.uid != uid for contact in self.contacts):
+        if not self.people.with_uid(uid):
             raise ApiError(CONTACT_NOT_FOUND)
         return _encrypted_blob()
 
@@ -227,7 +260,7 @@ class Sandbox:
         Source: GET contacts-portal/auth-url, Piggy API v3.
         """
         wanted = text_of(uid)
-        if all(contact.uid != wanted for contact in self.contacts):
+        if not self.people.with_uid(wanted):
             raise ApiError(CONTACT_NOT_FOUND)
         token = _encrypted_blob()
         with self._lock:
@@ -243,13 +276,16 @@ class Sandbox:
         It is a guess that a token works more than once.
         """
         with self._lock:
-            uid = self._visitors.get(token)
-            return next((each for each in self.contacts if each.uid == uid), None)
+            return self.people.with_uid(self._visitors.get(token))
 
-    def _new_mail(self, address: str) -> Mail:
+    def _forget_codes(self, contact: SandboxContact) -> None:
+        for recipient in (contact.email, contact.phone):
+            self.mailbox.forget_codes(recipient)
+
+    def _new_mail(self, recipient: str) -> Mail:
         now = _now()
         return Mail(
-            recipient=address,
+            recipient=recipient,
             code=f"{secrets.randbelow(10**6):06d}",
             sent_at=now,
             expires_at=now + timedelta(seconds=self.code_lifetime),

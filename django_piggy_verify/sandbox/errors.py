@@ -12,7 +12,9 @@ VERIFY: Final = "verify"
 AUTH_TOKEN: Final = "auth-token"  # noqa: S105 - a name
 PORTAL: Final = "portal"
 TOKEN: Final = "token"  # noqa: S105 - a name
-CALLS: Final = (SEND, VERIFY, AUTH_TOKEN, PORTAL, TOKEN)
+REFRESH: Final = "refresh"
+PROFILE: Final = "profile"
+CALLS: Final = (SEND, VERIFY, AUTH_TOKEN, PORTAL, TOKEN, REFRESH, PROFILE)
 
 INVALID_INPUT: Final = 1003
 CONTACT_NOT_FOUND: Final = 55031

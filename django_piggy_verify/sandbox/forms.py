@@ -7,16 +7,30 @@ from django import forms
 
 from django_piggy_verify.sandbox.errors import CALLS, DOCUMENTED
 from django_piggy_verify.sandbox.switches import Fault, Switches
-from django_piggy_verify.sandbox.vendors import verifik
+from django_piggy_verify.sandbox.vendors import punchh, verifik
 
 _NONE = ("", "none")
 
 
 class ContactForm(forms.Form):
-    """Adds a contact."""
+    """Adds a contact, or gives an address and a number to one."""
 
-    email = forms.EmailField(label="E-mail")
-    uid = forms.CharField(label="UUID", required=False, empty_value=None)
+    email = forms.EmailField(label="E-mail", required=False)
+    phone = forms.RegexField(
+        r"^\+[1-9][0-9]{6,14}$",
+        label="Phone",
+        help_text="With the country, such as +31612345678.",
+        required=False,
+    )
+    uid = forms.CharField(label="UUID (Piggy)", required=False, empty_value=None)
+
+    def clean(self) -> None:
+        """Ask for an address or a number."""
+        super().clean()
+        if not self.errors and not any(
+            self.cleaned_data[name] for name in ("email", "phone")
+        ):
+            raise forms.ValidationError("Enter an e-mail address or a number.")
 
 
 class SwitchesForm(forms.Form):
@@ -33,6 +47,7 @@ class SwitchesForm(forms.Form):
             _NONE,
             ("Piggy", [(c, f"{c} {text}") for c, (text, _) in DOCUMENTED.items()]),
             ("Verifik", [(word, word) for word in verifik.ERRORS]),
+            ("Punchh", [(word, word) for word in punchh.ERRORS]),
         ],
         coerce=lambda value: int(value) if value.isdecimal() else value,
         empty_value=None,
@@ -61,6 +76,10 @@ class SwitchesForm(forms.Form):
     second_factor = forms.BooleanField(label="Verifik: second factor", required=False)
     face_liveness = forms.BooleanField(label="Verifik: face liveness", required=False)
 
+    failing_profiles = forms.IntegerField(
+        label="Punchh: profile calls that fail", min_value=0, required=False
+    )
+
     @classmethod
     def of(cls, switches: Switches) -> Self:
         """Return a form that shows these switches."""
@@ -69,6 +88,10 @@ class SwitchesForm(forms.Form):
     def clean_fault_on(self) -> frozenset[str] | None:
         """Return None, which means all calls, if no call is chosen."""
         return frozenset(self.cleaned_data["fault_on"]) or None
+
+    def clean_failing_profiles(self) -> int:
+        """Return 0 for a blank field."""
+        return self.cleaned_data["failing_profiles"] or 0
 
     def apply_to(self, switches: Switches) -> None:
         """Set the switches to the posted values."""

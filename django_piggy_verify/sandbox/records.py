@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Literal
 
 UNKNOWN: Final = "unknown"
 """The name of a call whose path the API does not have."""
@@ -12,23 +12,48 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class SandboxContact:
-    """A contact of the emulated API. `uid` may be any text."""
+    """
+    A contact of the emulated APIs, with an id for each vendor that has ids of people.
+
+    The e-mail address or the number may be blank. `uid` is the id of Piggy, and may be
+    any text. `user_id` is the id of Punchh.
+    """
 
     uid: str
     email: str
+    phone: str = ""
+    """The number in E.164 form, such as ``+31612345678``."""
+    user_id: int = 0
+
+    @property
+    def recipient(self) -> str:
+        """The address of the contact, or the number of a contact without address."""
+        return self.email or self.phone
 
 
 @dataclass(eq=False, slots=True)
 class Mail:
-    """A code that was "mailed". A verify call sets `used`."""
+    """
+    A code that was "mailed" to an address, or "texted" to a number.
+
+    A verify call sets `used`.
+    """
 
     recipient: str
+    """An e-mail address, or a number in E.164 form."""
     code: str = field(repr=False)
     sent_at: datetime
     expires_at: datetime
     used: bool = False
     wrong: int = 0
     """The number of wrong codes that were typed."""
+    request: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """The fields of the send, if the vendor compares them with those of the check."""
+
+    @property
+    def channel(self) -> Literal["email", "sms"]:
+        """The way on which the code was sent."""
+        return "email" if "@" in self.recipient else "sms"
 
 
 class Verdict(Enum):
@@ -49,11 +74,12 @@ class Call:
     """
     A request that was received.
 
-    `name` is "send", "verify", "auth-token", "portal" or "token". For any other path it
-    is "unknown". `vendor` is "piggy" or "verifik". `body` contains the fields that
-    could be read. For an auth-token or portal call it is `{"uid": ...}`. `path` is the
-    request target. It is percent-encoded and contains the query. The names in `headers`
-    are in lower case.
+    `name` is "send", "verify", "auth-token", "portal", "token", "refresh" or "profile".
+    For any other path it is "unknown". `vendor` is "piggy", "verifik" or "punchh".
+    `body` contains the fields that could be read. For an auth-token or portal call it
+    is `{"uid": ...}`. `content` is the body as it was sent, if the vendor signs it.
+    `path` is the request target. It is percent-encoded and contains the query. The
+    names in `headers` are in lower case.
     """
 
     name: str
@@ -62,3 +88,4 @@ class Call:
     path: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     vendor: str = "piggy"
+    content: bytes = field(default=b"", repr=False)

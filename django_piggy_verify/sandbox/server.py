@@ -44,7 +44,7 @@ class SandboxServer:
         self.token_url = f"{self.url}/{TOKEN_PATH}"
 
     def url_of(self, vendor: str) -> str:
-        """Return the ``PIGGY_VERIFY_BASE_URL`` of "piggy" or "verifik"."""
+        """Return the ``PIGGY_VERIFY_BASE_URL`` of "piggy", "verifik" or "punchh"."""
         return f"{self.url}/{VENDORS[vendor].BASE_PATH}"
 
     @property

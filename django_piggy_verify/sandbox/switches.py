@@ -30,6 +30,8 @@ class Fault(StrEnum):
     """HTTP 200 without a body."""
     REDIRECT = "redirect"
     """HTTP 302 to `Switches.redirect_to`."""
+    BLOCKED = "blocked"
+    """HTTP 403 with an HTML body, as by a firewall that takes us for a robot."""
 
 
 @dataclass
@@ -43,7 +45,8 @@ class Switches:
     """The error that is returned by each call that documents it.
 
     A number is an error of Piggy. An undocumented number is returned by all calls but
-    "token". A word is an error of Verifik, and is returned by all its calls."""
+    "token". A word is an error of Verifik or of Punchh, and is returned by all calls of
+    this vendor."""
     error_status: int = 400
     """The HTTP status of all errors that have a code."""
     errors_as: Literal["absent", "text", "list"] = "absent"
@@ -60,6 +63,8 @@ class Switches:
     """Verifik wants a second factor after a right code."""
     face_liveness: bool = False
     """Verifik recommends a check that a living person is there."""
+    failing_profiles: int = 0
+    """The number of profile calls of Punchh that fail from now on, with HTTP 500."""
     redirect_to: str = "https://elsewhere.invalid/"
 
     def fault_for(self, call: str) -> Fault | None:

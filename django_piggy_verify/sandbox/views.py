@@ -73,7 +73,7 @@ def api(request: HttpRequest, path: str) -> HttpResponse:
 @_page
 @require_safe
 def mailbox(request: HttpRequest) -> HttpResponse:
-    """Show the mails with their codes, the contacts and the switches."""
+    """Show the mails and texts with their codes, the contacts and the switches."""
     return _mailbox(request)
 
 
@@ -104,8 +104,8 @@ def add_contact(request: HttpRequest) -> HttpResponse:
 @_page
 @require_POST
 def remove_contact(request: HttpRequest) -> HttpResponse:
-    """Remove a contact. An unknown address is no error."""
-    sandbox.remove_contact(request.POST.get("email", ""))
+    """Remove a contact. An unknown address or number is no error."""
+    sandbox.remove_contact(request.POST.get("recipient", ""))
     return _back()
 
 

@@ -35,7 +35,8 @@ def sandbox_for(
     """
     Return a function that does what `piggy_sandbox` does, for the vendor of a name.
 
-    It also sets the provider and its options. The same sandbox emulates all vendors.
+    It also sets the provider, its options and the other settings that the provider
+    needs. The same sandbox emulates all vendors.
     """
 
     def use(vendor: str) -> Sandbox:
@@ -50,6 +51,7 @@ def _point_to(server: SandboxServer, settings: Any, vendor: str) -> Sandbox:
     server.sandbox.reset()
     settings.DEBUG = True
     settings.PIGGY_VERIFY_BASE_URL = server.url_of(vendor)
-    settings.PIGGY_VERIFY_API_KEY = "sandbox-key"
     settings.PIGGY_VERIFY_SEND_FLOOR = 0
+    for name, value in VENDORS[vendor].SETTINGS.items():
+        setattr(settings, name, value)
     return server.sandbox

@@ -14,12 +14,13 @@ from hypothesis import given, settings, strategies as st
 
 from django_piggy_verify.sandbox import Fault, Mail, Sandbox
 from django_piggy_verify.sandbox.api import answer
-from django_piggy_verify.sandbox.errors import CALLS, DOCUMENTED
+from django_piggy_verify.sandbox.errors import DOCUMENTED
 from django_piggy_verify.sandbox.mailbox import MAILS_KEPT
 from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.sandbox.vendors.piggy import BASE_PATH, TOKEN_PATH
 
 EMAIL = "john@example.com"
+PHONE = "+31612345678"
 VERIFICATION = f"/{BASE_PATH}/contact-verification"
 PORTAL = f"/{BASE_PATH}/contacts-portal/auth-url"
 JSON = {"Content-Type": "application/json"}
@@ -467,6 +468,7 @@ FAULTS = {
     Fault.UNAUTHORIZED: (401, "application/json", b'{"error": "invalid_token"'),
     Fault.EMPTY: (200, "application/json", b""),
     Fault.REDIRECT: (302, "text/html", b"<!DOCTYPE"),
+    Fault.BLOCKED: (403, "text/html", b"<!DOCTYPE"),
 }
 
 
@@ -614,6 +616,64 @@ def test_a_contact_can_change_its_address(sandbox: Sandbox) -> None:
     assert emails == ["jane@example.com", "new@example.com"]
 
 
+def test_a_contact_can_have_a_number_too(sandbox: Sandbox) -> None:
+    john = sandbox.add_contact(EMAIL, uid="1")
+
+    with_number = sandbox.add_contact(EMAIL, phone=PHONE)
+
+    assert sandbox.add_contact(phone=PHONE) == with_number
+    assert sandbox.contacts == (with_number,)
+    assert (with_number.uid, with_number.user_id) == ("1", john.user_id)
+
+
+def test_a_contact_who_gets_the_number_of_another_takes_its_place(
+    sandbox: Sandbox,
+) -> None:
+    john = sandbox.add_contact(EMAIL)
+    sandbox.add_contact(phone=PHONE)
+
+    sandbox.add_contact(EMAIL, phone=PHONE)
+
+    [contact] = sandbox.contacts
+    assert (contact.email, contact.phone) == (EMAIL, PHONE)
+    assert contact.user_id == john.user_id
+
+
+def test_an_address_that_changes_hands_has_another_user_id(sandbox: Sandbox) -> None:
+    old = sandbox.add_contact(EMAIL, uid="old")
+
+    new = sandbox.add_contact(EMAIL, uid="new")
+
+    assert new.user_id != old.user_id
+
+
+def test_a_contact_with_a_number_only_is_removed_by_the_number(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.add_contact(phone=PHONE)
+    sandbox.send_to_anybody(PHONE)
+
+    sandbox.remove_contact(PHONE)
+
+    assert not sandbox.contacts
+    with pytest.raises(LookupError):
+        sandbox.last_code(PHONE)
+
+
+def test_a_blank_text_is_the_address_of_nobody(sandbox: Sandbox) -> None:
+    john = sandbox.add_contact(phone=PHONE)
+
+    sandbox.remove_contact("")
+
+    assert sandbox.contacts == (john,)
+
+
+def test_a_number_is_no_address(sandbox: Sandbox, client: Client) -> None:
+    sandbox.add_contact(EMAIL, phone=PHONE)
+
+    assert client.send(email=PHONE)["code"] == 55031
+
+
 def test_a_removed_contact_is_a_stranger(sandbox: Sandbox, client: Client) -> None:
     sandbox.add_contact(EMAIL)
     code = sandbox.send(EMAIL).code
@@ -659,7 +719,8 @@ def test_every_call_is_recorded_in_order(sandbox: Sandbox, client: Client) -> No
     client.grant()
     client.ask("GET", "/elsewhere?a=1")
 
-    assert [call.name for call in sandbox.calls] == [*CALLS, "unknown"]
+    names = ["send", "verify", "auth-token", "portal", "token", "unknown"]
+    assert [call.name for call in sandbox.calls] == names
     assert sandbox.calls[1].body == {"email": EMAIL, "code": "123456"}
     assert sandbox.calls[2].path == f"{VERIFICATION[1:]}/auth-token/a%20b"
     assert sandbox.calls[3].path == f"{PORTAL[1:]}?contact_uuid=a+b"

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from django_piggy_verify.sandbox import Fault, sandbox, views
 
 EMAIL = "john@example.com"
+PHONE = "+31612345678"
 VERIFICATION = "/sandbox/api/v3/oauth/clients/contact-verification"
 PAGES = ("add-contact", "remove-contact", "set-switches", "reset")
 AUTH_URL = "/sandbox/api/v3/oauth/clients/contacts-portal/auth-url"
@@ -139,8 +140,46 @@ def test_a_contact_is_added_and_removed(client: Client) -> None:
     assert [contact.uid for contact in sandbox.contacts] == ["1"]
     assert f"<td>{EMAIL}</td>" in _page(client)
 
-    response = client.post(_url("remove-contact"), {"email": EMAIL})
+    response = client.post(_url("remove-contact"), {"recipient": EMAIL})
     assert response.status_code == 302
+    assert not sandbox.contacts
+
+
+def test_a_text_is_shown_as_a_text(client: Client) -> None:
+    sandbox.send_to_anybody("ann@example.com")
+    assert "<td>text message</td>" not in _page(client)
+
+    sandbox.send_to_anybody(PHONE)
+
+    page = _page(client)
+    assert "<td>text message</td>" in page
+    assert f"<td>{PHONE}</td>" in page
+
+
+def test_a_contact_with_a_number_is_added_and_removed(client: Client) -> None:
+    client.post(_url("add-contact"), {"phone": PHONE})
+    page = _page(client)
+    assert f"<td>{PHONE}</td>" in page
+    assert f"<td>{sandbox.contacts[0].user_id}</td>" in page
+    assert f'name="recipient" value="{PHONE}"' in page
+
+    client.post(_url("remove-contact"), {"recipient": PHONE})
+    assert not sandbox.contacts
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"phone": "0612345678"}, "Enter a valid value."),
+        ({"uid": "1"}, "Enter an e-mail address or a number."),
+    ],
+)
+def test_a_contact_who_gets_no_codes_is_not_added(
+    client: Client, fields: dict[str, str], error: str
+) -> None:
+    response = client.post(_url("add-contact"), fields)
+
+    assert error in response.text
     assert not sandbox.contacts
 
 
@@ -161,6 +200,7 @@ def test_all_switches_are_set_and_shown(client: Client) -> None:
         "fault_on": ["send", "token"],
         "bare_token": "on",
         "reuse_codes": "on",
+        "failing_profiles": "2",
     }
 
     client.post(_url("set-switches"), SWITCHES | chosen)
@@ -174,18 +214,21 @@ def test_all_switches_are_set_and_shown(client: Client) -> None:
         True,
         True,
     )
+    assert switches.failing_profiles == 2
     assert '<option value="outage" selected>' in _page(client)
 
 
 def test_switches_are_turned_off_again(client: Client) -> None:
     sandbox.switches.fault = Fault.OUTAGE
     sandbox.switches.fault_on = frozenset({"send"})
+    sandbox.switches.failing_profiles = 2
 
     client.post(_url("set-switches"), SWITCHES)
 
     assert sandbox.switches.fault is None
     assert sandbox.switches.fault_on is None
     assert sandbox.switches.bare_token is False
+    assert sandbox.switches.failing_profiles == 0
 
 
 def test_a_switch_that_makes_no_sense_is_refused(client: Client) -> None:
@@ -236,9 +279,9 @@ def test_the_sandbox_can_be_an_installed_app(settings: Settings) -> None:
     assert apps.get_app_config("piggy_verify_sandbox").verbose_name == "Piggy sandbox"
 
 
-def test_an_error_of_another_vendor_is_set_and_shown(client: Client) -> None:
-    client.post(_url("set-switches"), SWITCHES | {"error_code": "INVALID_CODE"})
+@pytest.mark.parametrize("word", ["INVALID_CODE", "unknown_client"])
+def test_an_error_of_another_vendor_is_set_and_shown(client: Client, word: str) -> None:
+    client.post(_url("set-switches"), SWITCHES | {"error_code": word})
 
-    assert sandbox.switches.error_code == "INVALID_CODE"
-    page = client.get(_url("mailbox"))
-    assert '<option value="INVALID_CODE" selected>' in page.content.decode()
+    assert sandbox.switches.error_code == word
+    assert f'<option value="{word}" selected>' in _page(client)

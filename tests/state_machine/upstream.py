@@ -104,7 +104,8 @@ class Upstream(Sandbox):
         mail = self.mailbox.newest(address)
         if mail is None or mail.used or mail.code != code:
             return None
-        return self._contacts[address].uid
+        contact = self.people.with_email(address)
+        return contact and contact.uid
 
     def send(self, email):
         with self._hanging_up():

@@ -25,6 +25,7 @@ from django_piggy_verify.sandbox.switches import Switches
 
 PROVIDER: Final = "django_piggy_verify.providers.piggy.PiggyProvider"
 OPTIONS: Final[Mapping[str, str]] = {}
+SETTINGS: Final = {"PIGGY_VERIFY_API_KEY": "sandbox-key"}
 
 BASE_PATH: Final = "api/v3/oauth/clients"
 TOKEN_PATH: Final = "oauth/token"  # noqa: S105 - a path

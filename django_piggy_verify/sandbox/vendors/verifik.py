@@ -21,6 +21,7 @@ from django_piggy_verify.sandbox.records import UNKNOWN, Call, Verdict
 
 PROVIDER: Final = "django_piggy_verify.providers.verifik.VerifikProvider"
 OPTIONS: Final = {"project": "sandbox-project", "flow": "sandbox-flow"}
+SETTINGS: Final = {"PIGGY_VERIFY_API_KEY": "sandbox-key"}
 
 BASE_PATH: Final = "verifik/v2"
 
