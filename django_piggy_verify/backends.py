@@ -5,40 +5,25 @@ The six hooks decide which user a contact gets, and who may log in. `verificatio
 checks the code.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import router
 from django.http import HttpRequest
 
-from django_piggy_verify import events, recipients, signals, tokens
-from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import CodeRejected, LoginRefused
+from django_piggy_verify import recipients
+from django_piggy_verify.admission import Admission
+from django_piggy_verify.exceptions import CodeRejected
 from django_piggy_verify.login import (
     axes,
     codes,
-    consents,
     contacts,
-    transactions,
     verification,
 )
-from django_piggy_verify.login.consents import GivenConsent
-from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.secret import Secret
-
-
-class _Admitted(NamedTuple):
-    """The user of a right code."""
-
-    user: AbstractBaseUser
-    is_new: bool
-    announce_token: Callable[[], None]
 
 
 class PiggyBackend(BaseBackend):
@@ -84,7 +69,8 @@ class PiggyBackend(BaseBackend):
             checked = verification.check_code(recipient, code, request=request)
         except CodeRejected:
             return None
-        user = self._store(request, checked.proof, checked.settle, checked.consents)
+        admission = Admission(self, request, checked.proof, checked.consents)
+        user = admission.store(checked.settle)
         axes.remember_success(request, user, recipient)
         return user
 
@@ -104,7 +90,7 @@ class PiggyBackend(BaseBackend):
             if error is None:
                 contacts.lock()
 
-        return self._store(request, Proof.of(proved), lock)
+        return Admission(self, request, Proof.of(proved)).store(lock)
 
     def get_user(  # type: ignore[override]
         self, user_id: Any
@@ -203,105 +189,6 @@ class PiggyBackend(BaseBackend):
         `step_up_recommended` is sent after the login.
         """
         return True
-
-    def _store(
-        self,
-        request: HttpRequest | None,
-        proof: Proof,
-        settle: Callable[[BaseException | None], None],
-        given: Sequence[GivenConsent] = (),
-    ) -> AbstractBaseUser:
-        """Store the contact of a right code, and settle the counts of the code."""
-
-        def work() -> _Admitted:
-            # The first statement has to be a write: see `contacts.lock`.
-            settle(None)
-            if router.db_for_write(Tally) != router.db_for_write(Contact):
-                contacts.lock()
-            return self._admit(request, proof, given)
-
-        try:
-            admitted: _Admitted = transactions.run(
-                work,
-                committed=partial(self._announce, request, proof),
-                undone=settle,
-                request=request,
-            )
-        except LoginRefused as refusal:
-            recipient = proof.identity.recipient
-            events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
-            raise
-        return admitted.user
-
-    def _admit(
-        self,
-        request: HttpRequest | None,
-        proof: Proof,
-        given: Sequence[GivenConsent],
-    ) -> _Admitted:
-        """Find or create the user. Store the contact, the consents and the token."""
-        identity = proof.identity
-        columns, is_new = transactions.columns(request), False
-        user = self.find_user(request, identity)
-        if user is not None:
-            self._require_admission(request, user, proof.hint)
-            contacts.record(user, identity, columns)
-        elif user := self._user_to_adopt(identity):
-            self._require_admission(request, user, proof.hint)
-            contacts.add(user, identity, columns)
-            self.adopt_user(request, user, identity)
-        else:
-            user, is_new = self.create_user(request, identity), True
-            self._require_admission(request, user, proof.hint)
-            contacts.add(user, identity, columns)
-        self.update_user(request, user, identity)
-        if given:
-            consents.record(contacts.stored(identity), given)
-        return _Admitted(user, is_new, tokens.keep(user, proof))
-
-    def _user_to_adopt(self, identity: Identity) -> AbstractBaseUser | None:
-        """
-        Return the existing user to link to a new contact, if there is one.
-
-        Raises LoginRefused if there is none, and no user may be created.
-        """
-        user: AbstractBaseUser | None = None
-        if conf.link_by_email:
-            user = contacts.only_user_with_email(identity)
-        if user is None and not conf.create_users:
-            raise LoginRefused("the contact has no user, and no users are created")
-        return user
-
-    def _announce(
-        self, request: HttpRequest | None, proof: Proof, admitted: _Admitted
-    ) -> None:
-        """Log and signal a right code, after everything was stored."""
-        user, is_new, announce_token = admitted
-        identity = proof.identity
-        events.CONTACT_VERIFIED.log(
-            recipient=identity.recipient, user_id=user.pk, is_new=is_new
-        )
-        signals.contact_verified.send_robust(
-            type(self), user=user, identity=identity, is_new=is_new, request=request
-        )
-        announce_token()
-        if proof.hint:
-            events.STEP_UP_RECOMMENDED.log(user_id=user.pk, hint=proof.hint)
-            signals.step_up_recommended.send_robust(
-                type(self),
-                user=user,
-                identity=identity,
-                hint=proof.hint,
-                request=request,
-            )
-
-    def _require_admission(
-        self, request: HttpRequest | None, user: AbstractBaseUser, hint: str
-    ) -> None:
-        if not self.can_log_in(request, user):
-            raise LoginRefused("the user may not log in by code")
-        if hint and not self.accepts_hint(request, user, hint):
-            raise LoginRefused(f"the project refuses the hint {hint!r}")
 
 
 def identity_of(uid: str, email: str) -> Identity:

@@ -5,7 +5,7 @@ from itertools import count
 from typing import ClassVar
 
 from django_piggy_verify.exceptions import CodeRejected
-from django_piggy_verify.providers.base import Identity
+from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel, Traits
 
@@ -24,8 +24,8 @@ class StatefulProvider:
 
     name = "stateful"
     traits = Traits(channels=frozenset(Channel), knows_members=False)
-    sent: ClassVar[list] = []
-    checked: ClassVar[list] = []
+    sent: ClassVar[list[tuple[Challenge, str]]] = []
+    checked: ClassVar[list[Challenge]] = []
     numbers: ClassVar = count(1)
 
     def new_state(self, challenge):

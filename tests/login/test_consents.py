@@ -169,6 +169,7 @@ def test_the_login_in_progress_keeps_the_consents_for_a_resend(vendor, rf):
     OpenChallenge.objects.all().delete()
 
     found = pending.find(request)
+    assert found is not None
     verification.send_again(found, request=rf.post("/login/code/resend/"))
 
     assert found.consents == login.consents
