@@ -24,6 +24,7 @@ from django_piggy_verify.login import (
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.traits import Channel
 
 
 class PiggyBackend(BaseBackend):
@@ -191,11 +192,13 @@ class PiggyBackend(BaseBackend):
         return True
 
 
-def identity_of(uid: str, email: str) -> Identity:
+def identity_of(uid: str, recipient: str) -> Identity:
     """
     Return the identity of the contact `uid` at the configured provider.
 
-    Raises ValueError if `email` is not a valid address.
+    Raises ValueError if `recipient` is no address and no number of a served country.
     """
-    email = recipients.normalise(email)
-    return Identity(provider=get_provider().name, uid=uid, email=email)
+    recipient = recipients.normalise(recipient)
+    is_number = recipients.channel_of(recipient) is Channel.SMS
+    proved = {"phone" if is_number else "email": recipient}
+    return Identity(provider=get_provider().name, uid=uid, **proved)

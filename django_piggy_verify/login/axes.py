@@ -1,5 +1,5 @@
 """
-Tell django-axes the address of each login by code, and obey the lockouts of axes.
+Tell django-axes the recipient of each login by code, and obey the lockouts of axes.
 
 Axes is not a dependency. It is imported only after it has locked a visitor out.
 """
@@ -25,8 +25,8 @@ def username(
     """
     Return the name under which axes counts a login, as ``AXES_USERNAME_CALLABLE``.
 
-    For a login by code, the name is the recipient in one spelling, or None if it is
-    not an address. For every other login, it is the name that axes uses without this
+    For a login by code, the name is the address or the number in one spelling, or None
+    for any other text. For every other login, it is the name that axes uses without this
     setting. Your own callable may call this one.
 
     Source: "Customizing username lookups" in the documentation of axes.
@@ -45,7 +45,7 @@ def remember_success(
     Store the user and the recipient on the request, so that axes resets its count.
 
     At a login, axes resets the count of ``user.get_username()``, which is not the
-    address. If another user logs in with the same request, the name does not change.
+    recipient. If another user logs in with the same request, the name does not change.
     """
     if request is not None:
         proved = (user.get_username(), recipients.key(recipient))

@@ -21,11 +21,12 @@ from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.backends import PiggyBackend, identity_of
 from django_piggy_verify.models import Contact
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.traits import Channel
 
 
 def login_contact(
     client: Client | AsyncClient,
-    email: str = "ann@example.com",
+    recipient: str = "ann@example.com",
     *,
     uid: str | None = None,
     auth_token: str | None = None,
@@ -40,18 +41,19 @@ def login_contact(
     `contact_verified` is sent. The browser gets no device cookie, because only the
     pages set it.
 
-    The same `email`, in any spelling, is always the same contact. To choose the contact
+    The recipient is an address, or a number of ``PIGGY_VERIFY_SMS_COUNTRIES``. The same
+    recipient, in any spelling, is always the same contact. To choose the contact
     yourself, pass its `uid`. With ``uid=piggy_sandbox.add_contact(email).uid``, a token
     can be fetched from the sandbox. An `auth_token` is stored in the cache, where
     `get_auth_token` finds it for ``PIGGY_VERIFY_AUTH_TOKEN_TTL`` seconds.
 
     The function needs the database. In an async test, call it with `sync_to_async`.
 
-    Raises LoginRefused if the user may not log in by code. Raises ValueError if `email`
-    is not an address. Raises ImproperlyConfigured if there is no `PiggyBackend`.
+    Raises LoginRefused if the user may not log in by code. Raises ValueError if the
+    recipient is neither an address nor a number. Raises ImproperlyConfigured if there is no `PiggyBackend`.
     """
     path, backend = _find_backend()
-    identity = identity_of(uid or _uid_of(email), email)
+    identity = identity_of(uid or _uid_of(recipient), recipient)
     user = backend.admit(request, identity)
     if auth_token is not None:
         key = {"provider": identity.provider, "uid": identity.uid}
@@ -70,10 +72,11 @@ def _find_backend() -> tuple[str, PiggyBackend]:
     )
 
 
-def _uid_of(email: str) -> str:
-    """Return an invented id. All spellings of an address have the same id."""
-    recipient = recipients.key(recipients.normalise(email))
-    return str(uuid5(NAMESPACE_URL, f"mailto:{recipient}"))
+def _uid_of(recipient: str) -> str:
+    """Return an invented id. All spellings of a recipient have the same id."""
+    key = recipients.key(recipients.normalise(recipient))
+    scheme = {Channel.EMAIL: "mailto", Channel.SMS: "tel"}[recipients.channel_of(key)]
+    return str(uuid5(NAMESPACE_URL, f"{scheme}:{key}"))
 
 
 def _store(contact: Contact, token: Secret) -> None:

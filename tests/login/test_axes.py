@@ -14,9 +14,11 @@ from django.http import JsonResponse
 from django.test import Client
 
 from django_piggy_verify.login import axes as lockouts
+from django_piggy_verify.login.verification import send_code
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.testing import login_contact
 from tests.documentation import pages
+from tests.login import stateful
 from tests.steps import (
     ADDRESS,
     JSON,
@@ -79,6 +81,21 @@ def test_all_spellings_of_an_address_share_one_count(contact, unlimited):
     assert counted() == {ADDRESS: 2}
 
 
+@pytest.fixture
+def texts(db, settings):
+    """A vendor that sends texts to Dutch numbers."""
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["NL"]
+    settings.PIGGY_VERIFY_PHONE_REGION = "NL"
+    return stateful.use(settings)
+
+
+def test_all_spellings_of_a_number_share_one_count(rf, texts):
+    for typed in ("+31612345678", "06 12 34 56 78"):
+        authenticate(rf.post("/"), recipient=typed, secret_code="1")
+
+    assert counted() == {"+31612345678": 2}
+
+
 def test_a_text_that_is_no_address_has_no_name_for_axes(rf, db):
     authenticate(rf.post("/"), recipient="\0" * 300, secret_code="1")
 
@@ -115,6 +132,20 @@ def test_a_right_code_without_the_pages_resets_the_count(client, code, rf, setti
     request.session = client.session
 
     login(request, authenticate(request, recipient=SPELLINGS["name"], secret_code=code))
+
+    assert counted() == {}
+
+
+def test_a_right_code_from_a_text_resets_the_count(client, rf, settings, texts):
+    settings.AXES_RESET_ON_SUCCESS = RESETTING["AXES_RESET_ON_SUCCESS"]
+    settings.AXES_LOCKOUT_PARAMETERS = BY_ADDRESS
+    request = rf.post("/")
+    request.session = client.session
+    send_code("+31612345678")
+    authenticate(request, recipient="+31612345678", secret_code="wrong")
+    [(_, code)] = texts.sent
+
+    login(request, authenticate(request, recipient="06 12345678", secret_code=code))
 
     assert counted() == {}
 

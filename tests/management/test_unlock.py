@@ -1,6 +1,9 @@
 import pytest
 from django.core.management import CommandError, call_command
 
+from django_piggy_verify.exceptions import TooManyAttempts
+from django_piggy_verify.login.verification import send_code
+from tests.login import stateful
 from tests.steps import ADDRESS, SPELLINGS, UNLIMITED, ask_for_code, log_in, type_code
 
 
@@ -41,6 +44,53 @@ def test_others_stay_locked(client, contact, settings):
 def test_a_text_that_is_no_address_is_an_error(db):
     with pytest.raises(CommandError, match="not an email address"):
         call_command("piggy_verify_unlock", "ann")
+
+
+NUMBERS = ["+31612345678", "0612345678", " 06 - 12 34 56 78", "0031 (0)6 12345678"]
+
+
+@pytest.fixture
+def texts(db, settings):
+    """Let a vendor send one text an hour to each Dutch number, and four a day."""
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["NL"]
+    settings.PIGGY_VERIFY_PHONE_REGION = "NL"
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_sms_day": "4/1d"}
+    return stateful.use(settings)
+
+
+@pytest.mark.parametrize("typed", NUMBERS)
+def test_a_number_is_unlocked_in_any_spelling(texts, capsys, typed):
+    send_code("+31612345678")
+    assert not send_code("+31612345678").is_sent
+
+    call_command("piggy_verify_unlock", typed)
+
+    assert "3 counts of +31612345678 cleared" in capsys.readouterr().out
+    assert send_code("+31612345678").is_sent
+
+
+def test_another_number_stays_locked(texts):
+    send_code("+31612345678")
+
+    call_command("piggy_verify_unlock", "+31612345679", verbosity=0)
+
+    assert not send_code("+31612345678").is_sent
+
+
+def test_an_unlock_does_not_clear_the_cap_of_all_texts(texts):
+    for last in "5678":
+        send_code(f"+3161234567{last}")
+
+    call_command("piggy_verify_unlock", "+31612345678", verbosity=0)
+
+    with pytest.raises(TooManyAttempts) as raised:
+        send_code("+31612345678")
+    assert raised.value.limit == "send_sms_day"
+
+
+def test_a_number_of_a_country_that_is_not_served_is_an_error(texts):
+    with pytest.raises(CommandError, match="PIGGY_VERIFY_SMS_COUNTRIES"):
+        call_command("piggy_verify_unlock", "+32470123456")
 
 
 @pytest.mark.django_db

@@ -70,6 +70,43 @@ def test_an_address_is_the_same_contact_each_time(again):
     assert login_contact(Client(), ADDRESS) == login_contact(Client(), again)
 
 
+@pytest.fixture
+def served(settings):
+    """Serve Dutch numbers."""
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["NL"]
+    settings.PIGGY_VERIFY_PHONE_REGION = "NL"
+
+
+@pytest.mark.parametrize("number", ["+31612345678", "06-12345678"])
+def test_a_number_is_stored_as_the_phone_of_the_contact(client, served, number):
+    user = login_contact(client, number)
+
+    row = Contact.objects.get()
+    assert (row.user, row.email, row.phone) == (user, "", "+31612345678")
+    assert client.get("/members/").text == f"user {user.pk}"
+
+
+def test_a_number_is_the_same_contact_each_time(served):
+    first = login_contact(Client(), "+31612345678")
+
+    assert login_contact(Client(), "(06) 12 34 56 78") == first
+    assert login_contact(Client(), "06 12 34 56 79") != first
+
+
+def test_a_contact_keeps_the_address_when_a_number_is_proved(client, served):
+    login_contact(client, ADDRESS, uid="ann")
+
+    login_contact(client, "+31612345678", uid="ann")
+
+    row = Contact.objects.get()
+    assert (row.email, row.phone) == (ADDRESS, "+31612345678")
+
+
+def test_a_number_of_a_country_that_is_not_served_is_refused(client, served):
+    with pytest.raises(ValueError, match="not served"):
+        login_contact(client, "+32470123456")
+
+
 def test_two_addresses_are_two_contacts(client):
     assert login_contact(client) != login_contact(client, "bob@example.com")
 

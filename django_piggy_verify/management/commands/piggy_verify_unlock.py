@@ -1,29 +1,36 @@
 """Unlock a member who has reached a limit."""
 
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
 from django_piggy_verify import recipients
 from django_piggy_verify.login import rate_limits
 
+_REFUSED: Final = (
+    "This is not an email address, and not a mobile number of a country in "
+    "PIGGY_VERIFY_SMS_COUNTRIES."
+)
+
 
 class Command(BaseCommand):
     """The counts are cleared for all sessions and all client addresses."""
 
-    help = "Clears the counts of sends and wrong codes for one email address."
+    help = "Clears the counts of sends and wrong codes for one address or number."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the argument for the address."""
-        parser.add_argument("address", help="the email address, in any spelling")
+        """Add the argument for the address or the number."""
+        parser.add_argument(
+            "address", help="the email address or phone number, in any spelling"
+        )
 
     def handle(self, *_args: Any, address: str, **options: Any) -> None:
         """Clear the counts and print their number."""
         try:
             recipient = recipients.normalise(address)
         except ValueError as error:
-            raise CommandError("This is not an email address.") from error
+            raise CommandError(_REFUSED) from error
         cleared = rate_limits.unlock(recipient)
         if options["verbosity"]:
             self.stdout.write(f"{cleared} counts of {recipient} cleared")
