@@ -26,8 +26,8 @@ def username(
     Return the name under which axes counts a login, as ``AXES_USERNAME_CALLABLE``.
 
     For a login by code, the name is the address or the number in one spelling, or None
-    for any other text. For every other login, it is the name that axes uses without this
-    setting. Your own callable may call this one.
+    for any other text. For every other login, it is the name that axes uses without
+    this setting. Your own callable may call this one.
 
     Source: "Customizing username lookups" in the documentation of axes.
     """

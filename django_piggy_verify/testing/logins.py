@@ -50,7 +50,8 @@ def login_contact(
     The function needs the database. In an async test, call it with `sync_to_async`.
 
     Raises LoginRefused if the user may not log in by code. Raises ValueError if the
-    recipient is neither an address nor a number. Raises ImproperlyConfigured if there is no `PiggyBackend`.
+    recipient is neither an address nor a number. Raises ImproperlyConfigured if there
+    is no `PiggyBackend`.
     """
     path, backend = _find_backend()
     identity = identity_of(uid or _uid_of(recipient), recipient)
