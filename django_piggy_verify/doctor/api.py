@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from django.utils.crypto import get_random_string
 
+from django_piggy_verify import recipients
 from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
     Examination,
@@ -30,11 +31,12 @@ from django_piggy_verify.exceptions import (
     ProviderError,
     ProviderRefused,
 )
+from django_piggy_verify.login import challenges
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import base_url, each_account, get_provider
 from django_piggy_verify.providers.base import Challenge, TokenExaminer, TokenProvider
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.traits import traits_of
+from django_piggy_verify.traits import Channel, traits_of
 
 _HINTS: Final = {
     404: "PIGGY_VERIFY_BASE_URL is wrong. Correct or remove it.",
@@ -177,8 +179,15 @@ def mail_to(recipient: str) -> Examination:
                 "Use the address of somebody whom the vendor knows.",
             )
             yield from unsent()
+        elif isinstance(outcome, PiggyVerifyError):
+            yield problem(
+                f"The API sends no code there: {type(outcome).__name__}.",
+                "Use the address or the number of a person.",
+            )
         else:
-            yield good("The API says that it mailed a code. Look into the mailbox.")
+            yield good(
+                f"The API says that it sent a code. Look into {_inbox(recipient)}."
+            )
 
     return mailing
 
@@ -227,7 +236,16 @@ def _cause(error: ProviderError) -> str:
 
 
 def _to(recipient: str) -> Challenge:
-    return Challenge(recipient=recipient)
+    """Return a challenge with all consents, so that the API looks at the rest."""
+    provider = get_provider()
+    given = traits_of(provider).consents
+    challenge = challenges.of(provider, recipient, None, consents=given)
+    return challenges.with_state(provider, challenge)
+
+
+def _inbox(recipient: str) -> str:
+    is_text = recipients.channel_of(recipient) == Channel.SMS
+    return "the text messages" if is_text else "the mailbox"
 
 
 def _nobody() -> str:

@@ -1,12 +1,13 @@
 """Make the challenge that a provider gets, at the send and at the check."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.http import HttpRequest
 
 from django_piggy_verify.login import browsers, client_address
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge, Visitor
+from django_piggy_verify.providers.base import Challenge, Stateful, Visitor
 from django_piggy_verify.traits import Traits, traits_of
 
 
@@ -26,6 +27,13 @@ def of(
     found = _visitor(traits_of(provider), recipient, request)
     visitor = found if found.address or found.device else None
     return Challenge(recipient=recipient, visitor=visitor, consents=frozenset(consents))
+
+
+def with_state(provider: object, challenge: Challenge) -> Challenge:
+    """Return `challenge` with the new state of a provider that has one."""
+    if not isinstance(provider, Stateful):
+        return challenge
+    return replace(challenge, state=provider.new_state(challenge))
 
 
 def _visitor(wanted: Traits, recipient: str, request: HttpRequest | None) -> Visitor:

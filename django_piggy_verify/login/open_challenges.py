@@ -21,6 +21,7 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
 from django_piggy_verify.exceptions import CodeRejected
 from django_piggy_verify.limits import fixed_windows
+from django_piggy_verify.login import challenges
 from django_piggy_verify.login.consents import GivenConsent
 from django_piggy_verify.models import OpenChallenge
 from django_piggy_verify.providers.base import Challenge, Provider, Stateful
@@ -73,8 +74,7 @@ def store(
     """Store a new challenge, before its send. The answer to the send may be lost."""
     if not _has_rows(provider):
         return Stored(challenge, consents, None)
-    if isinstance(provider, Stateful):
-        challenge = replace(challenge, state=provider.new_state(challenge))
+    challenge = challenges.with_state(provider, challenge)
     key, *_older = _keys(provider, challenge.recipient)
     row = OpenChallenge.objects.create(
         key=key,

@@ -894,7 +894,7 @@ def test_the_doctor_mails_whom_it_is_told_to(verifik):
 
     assert status == 0
     assert [each.recipient for each in verifik.mails] == [ADDRESS]
-    assert "The API says that it mailed a code. Look into the mailbox." in printed
+    assert "The API says that it sent a code. Look into the mailbox." in printed
 
 
 def test_the_hint_about_a_refused_key_is_that_of_the_vendor(verifik):

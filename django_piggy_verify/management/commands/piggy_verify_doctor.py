@@ -158,4 +158,7 @@ def _recipient(address: str) -> str:
     try:
         return recipients.normalise(address)
     except ValueError as error:
-        raise CommandError("This is not an email address.") from error
+        raise CommandError(
+            "This is not an email address, and not a mobile number of a country in "
+            "PIGGY_VERIFY_SMS_COUNTRIES."
+        ) from error
