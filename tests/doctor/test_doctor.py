@@ -736,7 +736,7 @@ def test_a_member_can_be_mailed(piggy_sandbox):
     printed, status = run("--send", " Ann@EXAMPLE.com ")
 
     assert status == 0
-    assert "The API says that it mailed a code" in printed
+    assert "The API says that it sent a code" in printed
     assert printed.endswith("Members can log in here.\n")
     assert [mail.recipient for mail in piggy_sandbox.mails] == [ADDRESS]
 
