@@ -13,6 +13,7 @@ from typing import Any, NoReturn, cast
 
 import requests
 import urllib3
+from urllib3.util import SKIP_HEADER
 
 from django_piggy_verify import __version__
 from django_piggy_verify.conf import conf
@@ -47,7 +48,7 @@ def call(  # noqa: PLR0913  the parts of an HTTP request
     *,
     bearer: Secret | None = None,
     timeout: float,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | None] | None = None,
     json: Mapping[str, object] | None = None,
     data: Mapping[str, str] | None = None,
 ) -> Answer:
@@ -55,10 +56,11 @@ def call(  # noqa: PLR0913  the parts of an HTTP request
     Make one call and return its status and parsed body, whatever the status is.
 
     `timeout` is the number of seconds for the whole call, without the resolver's
-    look-up of the host name. The body is either `json`, written without white space, or
+    look-up of the host name. The body is either `json`, written by `json_body`, or
     `data`, a form. `headers` add to the headers of this module, and replace those of
-    the same name. Redirects are not followed. Nothing is taken from the environment: no
-    proxy, no ``.netrc``, no CA file.
+    the same name. The value None leaves out ``Accept-Encoding``. Redirects are not
+    followed. Nothing is taken from the environment: no proxy, no ``.netrc``, no CA
+    file.
 
     Raises ProviderRefused for a header that must not be sent. Raises
     ProviderUnavailable without a connection or a complete answer. Its
@@ -67,7 +69,7 @@ def call(  # noqa: PLR0913  the parts of an HTTP request
     every = _headers(bearer, headers or {}, is_json=json is not None)
     progress.is_request_out = None
     try:
-        body = data if json is None else _compact(json)
+        body = data if json is None else json_body(json)
         request = requests.Request(method, url, headers=every, data=body)
         with _send(request, timeout) as response:
             return Answer(status=response.status_code, body=_parse(_read(response)))
@@ -81,12 +83,18 @@ def call(  # noqa: PLR0913  the parts of an HTTP request
     raise ProviderUnavailable(cause, may_depend_on_contact=is_out)
 
 
+def json_body(content: Mapping[str, object]) -> SecretBytes:
+    """Return the bytes that `call` sends for `content`: JSON without white space."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return SecretBytes(text.encode())
+
+
 class _TooLarge(Exception):
     """The answer is longer than `MAX_BODY`."""
 
 
 def _headers(
-    bearer: Secret | None, further: Mapping[str, str], *, is_json: bool
+    bearer: Secret | None, further: Mapping[str, str | None], *, is_json: bool
 ) -> dict[str, str]:
     _require_harmless(further)
     headers = {
@@ -96,13 +104,15 @@ def _headers(
     }
     if is_json:
         headers["Content-Type"] = "application/json"
-    headers |= further
+    for name, value in further.items():
+        # Without this mark, urllib3 would add an Accept-Encoding of its own.
+        headers[name] = SKIP_HEADER if value is None else value
     if bearer is not None:
         headers["Authorization"] = Secret(f"Bearer {bearer}")
     return headers
 
 
-def _require_harmless(headers: Mapping[str, str]) -> None:
+def _require_harmless(headers: Mapping[str, str | None]) -> None:
     """
     Raise ProviderRefused unless these headers may be sent.
 
@@ -110,16 +120,16 @@ def _require_harmless(headers: Mapping[str, str]) -> None:
     """
     for name, value in headers.items():
         is_ours = name.lower() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name)
-        is_plain = value.isascii() and value.isprintable() and value == value.strip()
-        if is_ours or not is_plain:
+        if is_ours or not _may_be_sent(name, value):
             raise ProviderRefused(
                 f"the header {name!r} must not be sent", may_depend_on_contact=False
             )
 
 
-def _compact(content: Mapping[str, object]) -> SecretBytes:
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return SecretBytes(text.encode())
+def _may_be_sent(name: str, value: str | None) -> bool:
+    if value is None:
+        return name.lower() == "accept-encoding"
+    return value.isascii() and value.isprintable() and value == value.strip()
 
 
 def _send(request: requests.Request, timeout: float) -> requests.Response:

@@ -3,16 +3,26 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Final
 
 from django_piggy_verify import events
 from django_piggy_verify.events import Event
 from django_piggy_verify.exceptions import (
     CodeRejected,
+    ConsentMissing,
     ContactUnknown,
     LoginRefused,
+    LoginRequired,
     ProviderError,
     ProviderRefused,
+    RecipientRefused,
 )
+
+_ANSWERS: Final = (
+    *(CodeRejected, ConsentMissing, ContactUnknown),
+    *(LoginRefused, LoginRequired, RecipientRefused),
+)
+"""The errors by which a provider answers the question. No operator has to act."""
 
 
 @contextmanager
@@ -30,7 +40,7 @@ def logged_call(verb: str) -> Iterator[None]:
             duration=monotonic() - began,
         )
         raise
-    except (CodeRejected, ContactUnknown, LoginRefused):
+    except _ANSWERS:
         events.PROVIDER_ANSWERED.log(verb=verb, duration=monotonic() - began)
         raise
     events.PROVIDER_ANSWERED.log(verb=verb, duration=monotonic() - began)

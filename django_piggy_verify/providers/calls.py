@@ -1,20 +1,26 @@
 """
-Make a call to the API of a vendor, with our bearer token.
+Make a call to the API of a vendor, with our bearer token or another one.
 
 A vendor's module gives the path and the body, and decides what the answer means.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import ProviderError, ProviderUnavailable
+from django_piggy_verify.exceptions import (
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from django_piggy_verify.http import client
 from django_piggy_verify.http.client import Answer
 from django_piggy_verify.providers import credentials
 from django_piggy_verify.secret import Secret
+
+_Result = TypeVar("_Result")
 
 NOT_ABOUT_A_CONTACT: Final = frozenset({429, 502, 503, 504})
 """The statuses of an overloaded or broken server. They affect all contacts alike."""
@@ -30,7 +36,7 @@ def call(  # noqa: PLR0913  the parts of an HTTP request
     *,
     base_url: str,
     timeout: float | None = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | None] | None = None,
     json: Mapping[str, object] | None = None,
 ) -> Answer:
     """
@@ -43,9 +49,7 @@ def call(  # noqa: PLR0913  the parts of an HTTP request
     Raises ProviderRefused if the URL is not https, or if there is no bearer token.
     Raises ProviderUnavailable without a complete answer.
     """
-    base = base_url if conf.base_url is None else str(conf.base_url)
-    url = f"{base.rstrip('/')}/{path}"
-    credentials.require_https(url)
+    url = _url(path, base_url)
     deadline = monotonic() + (conf.timeout if timeout is None else timeout)
     bearer = credentials.bearer_token(timeout=deadline - monotonic())
     left = deadline - monotonic()
@@ -55,6 +59,67 @@ def call(  # noqa: PLR0913  the parts of an HTTP request
     if answer.status == 401:  # noqa: PLR2004
         credentials.forget(bearer, timeout=deadline - monotonic())
     return answer
+
+
+def call_as(  # noqa: PLR0913  the parts of an HTTP request
+    bearer: Secret | None,
+    method: str,
+    path: str,
+    *,
+    timeout: float | None = None,
+    headers: Mapping[str, str | None] | None = None,
+    json: Mapping[str, object] | None = None,
+) -> Answer:
+    """
+    Make one call with a person's access token or, with None, without a bearer token.
+
+    The call goes to ``PIGGY_VERIFY_BASE_URL``. It uses none of our credentials.
+    Otherwise it is like `call`.
+    """
+    seconds = conf.timeout if timeout is None else timeout
+    return client.call(
+        method,
+        _url(path),
+        bearer=bearer,
+        timeout=seconds,
+        headers=headers,
+        json=json,
+    )
+
+
+def _url(path: str, base_url: str = "") -> str:
+    base = base_url if conf.base_url is None else str(conf.base_url)
+    url = f"{base.rstrip('/')}/{path}"
+    credentials.require_https(url)
+    return url
+
+
+def repeated_once(
+    call: Callable[[float], _Result],
+    *,
+    deadline: float,
+    when: Callable[[ProviderError], bool],
+) -> _Result:
+    """
+    Return the result of `call`. Call once more if `when` accepts the first error.
+
+    `call` gets the seconds until the `deadline`. After the deadline, nothing is
+    repeated. Use this only for calls that are safe to repeat. A request can take effect
+    even if its response is lost.
+    """
+    try:
+        return call(deadline - monotonic())
+    except ProviderError as error:
+        left = deadline - monotonic()
+        if left <= 0 or not when(error):
+            raise
+        return call(left)
+
+
+def is_outage(error: ProviderError) -> bool:
+    """Return whether there was no answer, or an unreadable one, or a server error."""
+    is_ours = isinstance(error, ProviderRefused)
+    return not is_ours and (error.status is None or error.status >= 500)  # noqa: PLR2004
 
 
 def is_success(answer: Answer) -> bool:
@@ -88,6 +153,13 @@ def unreadable(what: str, *, status: int | None = None) -> ProviderUnavailable:
 
 def token_in(value: object) -> Secret:
     """Return a token of an answer. Raises ProviderUnavailable if it is none."""
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+    token = find_token(value)
+    if token is None:
         raise unreadable("it has no auth token")
-    return Secret(value)
+    return token
+
+
+def find_token(value: object) -> Secret | None:
+    """Return a token of an answer, or None if `value` is no token."""
+    is_token = isinstance(value, str) and _TOKEN.fullmatch(value)
+    return Secret(value) if is_token else None

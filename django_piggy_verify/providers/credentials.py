@@ -131,9 +131,13 @@ def require_https(url: str) -> None:
         raise refusal("the configured address is not https")
 
 
-def refusal(cause: str, *, status: int | None = None) -> ProviderRefused:
+def refusal(
+    cause: str, *, status: int | None = None, api_code: int | str | None = None
+) -> ProviderRefused:
     """Return the error for a configuration that is refused for every contact."""
-    return ProviderRefused(cause, status=status, may_depend_on_contact=False)
+    return ProviderRefused(
+        cause, status=status, api_code=api_code, may_depend_on_contact=False
+    )
 
 
 def _current_key() -> Secret:

@@ -173,23 +173,15 @@ class PiggyProvider:
         return Secret(url)
 
     def _fetch(self, path: str, uid: str) -> object:
-        """
-        Return the data at `path` for the contact `uid`, after at most two requests.
-
-        Use this only for calls that are safe to repeat. A request can take effect even
-        if its response is lost.
-        """
+        """Return the data at `path` for the contact `uid`, in at most two requests."""
         if not _UID.fullmatch(uid):
             raise ContactUnknown("this is not the id of a contact")
         path = path.format(uid=quote(uid, safe=""))
-        deadline = monotonic() + conf.timeout
-        try:
-            return _data(self._call("GET", path))
-        except ProviderError as error:
-            left = deadline - monotonic()
-            if left <= 0 or not _can_be_repeated(error):
-                raise
-            return _data(self._call("GET", path, timeout=left))
+        return calls.repeated_once(
+            lambda timeout: _data(self._call("GET", path, timeout=timeout)),
+            deadline=monotonic() + conf.timeout,
+            when=_can_be_repeated,
+        )
 
     def _call(
         self,

@@ -435,6 +435,21 @@ def test_a_further_header_replaces_ours_and_is_sent_once(upstream, name):
     assert upstream.requests[0].headers[name.lower()] == "theirs"
 
 
+@pytest.mark.parametrize("name", ["Accept-Encoding", "accept-encoding"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_none_leaves_the_accept_encoding_out(upstream, name, method):
+    client.call(method, upstream.url, timeout=5, headers={name: None}, json={})
+
+    sent = upstream.requests[0].headers
+    assert set(sent) == {
+        "host",
+        "user-agent",
+        "accept",
+        "content-type",
+        "content-length",
+    }
+
+
 NEVER_SENT = {
     "bearer": ("Authorization", "Bearer theirs"),
     "bearer in capitals": ("AUTHORIZATION", "Bearer theirs"),
@@ -455,6 +470,9 @@ NEVER_SENT = {
     "line of Unicode": ("X", "a\u2028b"),
     "space before": ("X", " a"),
     "space after": ("X", "a "),
+    "nothing": ("X", None),
+    "no agent": ("User-Agent", None),
+    "no host": ("Host", None),
 }
 
 
@@ -469,9 +487,22 @@ def test_a_header_that_could_change_the_request_is_refused(upstream, name, value
 
 
 def test_json_is_sent_without_white_space(upstream):
-    call(upstream, json={"a": [1, "b c"], "d": {"e": "\u20ac"}})
+    content = {"a": [1, "b c"], "d": {"e": "\u20ac"}}
+    call(upstream, json=content)
 
     assert upstream.requests[0].body == rb'{"a":[1,"b c"],"d":{"e":"\u20ac"}}'
+    assert client.json_body(content) == upstream.requests[0].body
+
+
+def test_a_get_may_have_a_body_and_leaves_the_connection_usable(upstream):
+    upstream.keeps_alive = True
+
+    for body in ({"a": 1}, None, {"b": 2}):
+        call(upstream, json=body)
+
+    assert [each.body for each in upstream.requests] == [b'{"a":1}', b"", b'{"b":2}']
+    assert {each.method for each in upstream.requests} == {"GET"}
+    assert upstream.connections == 1
 
 
 BREAKABLE = {

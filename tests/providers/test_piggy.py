@@ -360,7 +360,7 @@ def test_an_unsafe_portal_link_is_an_outage(upstream, url):
 
 def test_a_portal_link_without_tls_needs_debug(settings, monkeypatch):
     answer = Answer(status=200, body={"data": {"url": "http://localhost/"}})
-    monkeypatch.setattr(PROVIDER, "_call", lambda *_: answer)
+    monkeypatch.setattr(PROVIDER, "_call", lambda *_, **__: answer)
     settings.DEBUG = False
 
     with pytest.raises(ProviderUnavailable, match="it has no link to the portal"):
