@@ -2,19 +2,27 @@
 The options of a provider: their defaults, and what is wrong with their values.
 
 A provider that uses this module accepts every keyword argument. So the check E013 can
-name a misspelt option, and say which options there are.
+name a misspelt option, and say which options there are. It also names settings that the
+provider needs, but that other providers do not need.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from django_piggy_verify import durations
+from django_piggy_verify.conf import conf
 from django_piggy_verify.providers import credentials
 from django_piggy_verify.providers.base import Problem
+from django_piggy_verify.secret import Secret
 
 LONGEST_NAME: Final = 64
 """Characters of `Contact.provider`."""
+
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
+# No segment begins with a dot, because a client may remove "." and "..".
+_PATH: Final = re.compile(r"[\w~-][\w.~-]*(/[\w~-][\w.~-]*)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,29 @@ def text(default: str | None = None) -> Option:
     return Option(default, _is_text, "a text that is not blank")
 
 
+def header_value(default: str) -> Option:
+    """Return an option for a text that is sent as the value of an HTTP header."""
+    return Option(default, _is_header_value, "a text of ASCII characters")
+
+
+def header_name(default: str) -> Option:
+    """Return an option for the name of an HTTP header. None switches the header off."""
+    return Option(
+        default,
+        lambda value: value is None or _matches(_HEADER_NAME, value),
+        "the name of an HTTP header, or None",
+    )
+
+
+def path(default: str) -> Option:
+    """Return an option for the path of a call, which is added to the base URL."""
+    return Option(
+        default,
+        lambda value: _matches(_PATH, value),
+        "a path without a slash at its beginning or its end",
+    )
+
+
 def flag(*, default: bool) -> Option:
     """Return an option that is on or off."""
     return Option(default, lambda value: isinstance(value, bool), "True or False")
@@ -61,11 +92,30 @@ def _is_text(value: object, longest: int = 1000) -> bool:
     return is_shown and len(str(value)) <= longest
 
 
-class Options:
-    """The values of all options: those that were given, and the defaults."""
+def _is_header_value(value: object) -> bool:
+    return _is_text(value) and str(value).isascii() and value == str(value).strip()
 
-    def __init__(self, known: Mapping[str, Option], given: Mapping[str, Any]) -> None:
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and bool(pattern.fullmatch(value))
+
+
+class Options:
+    """
+    The values of all options: those that were given, and the defaults.
+
+    `settings` are the settings that the provider needs, such as "CLIENT_ID".
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, Option],
+        given: Mapping[str, Any],
+        *,
+        settings: Collection[str] = (),
+    ) -> None:
         self._known = known
+        self._settings = settings
         self._values = {**{each: known[each].default for each in known}, **given}
 
     def __getitem__(self, key: str) -> Any:
@@ -79,7 +129,13 @@ class Options:
         return str(name) if self._known["name"].accepts(name) else ""
 
     def problems(self) -> Iterator[Problem]:
-        """Return what is wrong with the options, without their values."""
+        """Return what is wrong with the options and settings, without their values."""
+        for setting in self._missing_settings():
+            yield Problem(
+                text=f"{setting} is missing, or is no text.",
+                hint="This provider needs the setting.",
+                id="E013",
+            )
         for fault in self._faults():
             yield Problem(
                 text=f"PIGGY_VERIFY_PROVIDER_OPTIONS cannot be used: {fault}.",
@@ -87,17 +143,32 @@ class Options:
                 id="E013",
             )
 
-    def require(self) -> None:
-        """Raise ProviderRefused if anything is wrong with the options."""
+    def require(self) -> Self:
+        """
+        Return these options.
+
+        Raises ProviderRefused if anything is wrong with the options or the settings.
+        """
+        for setting in self._missing_settings():
+            raise credentials.refusal(f"{setting} is missing")
         for fault in self._faults():
             raise credentials.refusal(f"the options cannot be used: {fault}")
+        return self
+
+    def _missing_settings(self) -> Iterator[str]:
+        for name in self._settings:
+            value = getattr(conf, name.lower())
+            # Hidden, because tracebacks show local variables.
+            value = Secret(value) if isinstance(value, str) else None
+            if not _is_text(value):
+                yield f"PIGGY_VERIFY_{name}"
 
     def _faults(self) -> Iterator[str]:
         for key, value in self._values.items():
             option = self._known.get(key)
             if option is None:
                 yield f"there is no option {key!r}"
-            elif value is None:
+            elif value is None and not option.accepts(None):
                 yield f"the option {key!r} is missing"
             elif not option.accepts(value):
                 yield f"the option {key!r} must be {option.words}"
