@@ -55,6 +55,18 @@ def normalise(typed: str, *, countries: Collection[str], region: str | None) -> 
         raise ValueError("the package phonenumbers is missing") from None
 
 
+def parts_of(number: str) -> tuple[str, str]:
+    """
+    Return the calling code, such as ``31``, and the rest of a number in E.164 form.
+
+    The rest is the national significant number. In Italy, it may begin with a zero.
+    """
+    from phonenumbers import national_significant_number, parse  # noqa: PLC0415
+
+    parsed = parse(number)
+    return str(parsed.country_code), national_significant_number(parsed)
+
+
 def _digits(text: str) -> str:
     """
     Return the digits of a number in ASCII, perhaps with a plus sign before them.
