@@ -121,13 +121,19 @@ class Exhausted(Exception):
     """
     Nothing was counted, because at least one limit is reached.
 
-    `waits` has the seconds to wait, and `numbers` has the counts, both by limit.
+    By limit, `waits` has the seconds to wait, and `rows` has the count and the end of
+    the window.
     """
 
-    def __init__(self, waits: dict[str, int], numbers: dict[str, int]) -> None:
+    def __init__(self, waits: dict[str, int], rows: dict[str, Counted]) -> None:
         super().__init__(", ".join(waits))
         self.waits = waits
-        self.numbers = numbers
+        self.rows = rows
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The counts by limit."""
+        return {limit: row.number for limit, row in self.rows.items()}
 
 
 @retries.retry_on_conflict
@@ -148,8 +154,7 @@ def take(claims: Sequence[Claim], *, unless: Sequence[Claim] = ()) -> Windows:
     rows = counters.find(_keys(read))
     if exhausted := _waits(read, rows, now):
         full = (each for each in read if each.limit in exhausted)
-        numbers = {each.limit: rows[each.key].number for each in full}
-        raise Exhausted(exhausted, numbers)
+        raise Exhausted(exhausted, {each.limit: rows[each.key] for each in full})
     new = {each.key: _end(each, now) for each in claims if each.key not in rows}
     known = [each for each in claims if each.key in rows]
     changes = [_counted(each, rows[each.key], now) for each in known]

@@ -89,7 +89,6 @@ def reached(
     waits: Mapping[str, int], recipient: str, request: HttpRequest | None
 ) -> TooManyAttempts:
     """Report the limit with the longest wait, and return the exception for it."""
-    _report_cost_caps(waits)
     limit = max(waits, key=lambda name: waits[name])
     refusal = TooManyAttempts(limit=limit, retry_after=waits[limit])
     events.LIMIT_REACHED.log(
@@ -105,13 +104,20 @@ def reached(
     return refusal
 
 
-def _report_cost_caps(waits: Mapping[str, int]) -> None:
-    """Log that a limit of all sends together is reached, once in its window."""
-    for limit in waits.keys() & {"send_sms_day", "send_day"}:
-        rate = Rate(1, waits[limit])
+def report_cost_caps(refusal: Exhausted) -> None:
+    """
+    Log that a limit of all sends together is reached, once in each of its windows.
+
+    A row for each window stores that this was logged. So all processes together log one
+    error. If staff delete the count, the new window has an error of its own.
+    """
+    for limit in refusal.rows.keys() & {"send_sms_day", "send_day"}:
+        wait, window = refusal.waits[limit], refusal.rows[limit].ends_at
+        subject = f"{limit}\0{window.isoformat()}"
+        logged = fixed_windows.claim("cap_logged", subject, rate=Rate(1, wait))
         with suppress(Exhausted):
-            fixed_windows.take([fixed_windows.claim("cap_logged", limit, rate=rate)])
-            events.COST_CAP_REACHED.log(limit=limit, retry_after=waits[limit])
+            fixed_windows.take([logged])
+            events.COST_CAP_REACHED.log(limit=limit, retry_after=wait)
 
 
 def unlock(recipient: str) -> int:
@@ -131,7 +137,7 @@ def usage_of(recipient: str) -> list[Usage]:
 
 def usage_of_unknown_visitor() -> list[Usage]:
     """Return the counts of all visitors whose address cannot be read."""
-    names = ("send_ip", "check_ip")
+    names = ("send_ip", "check_ip", "send_sms_ip")
     claims = [fixed_windows.claim(name, client_address.UNKNOWN) for name in names]
     return fixed_windows.usage(claims)
 

@@ -90,6 +90,7 @@ def _send_or_hold_back(
     except Exhausted as refusal:
         wait = refusal.waits.get(cooldown.limit)
         if wait is None:
+            rate_limits.report_cost_caps(refusal)
             raise rate_limits.reached(refusal.waits, recipient, request) from None
         result = _held_back(recipient, request, wait)
         return replace(result, consents=given)

@@ -4,6 +4,7 @@ Run a function many times at once, in threads of several processes.
 The processes are spawned, so they share only the database of the test run.
 """
 
+import logging
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -23,11 +24,14 @@ _start: Any = None
 class Workers:
     """A pool of processes. Their threads all start at the same moment."""
 
+    def __init__(self, processes=PROCESSES, threads=THREADS):
+        self.processes, self.threads = processes, threads
+
     def __enter__(self):
         context = get_context("spawn")
-        start = context.Barrier(PROCESSES * THREADS)
+        start = context.Barrier(self.processes * self.threads)
         self._pool = ProcessPoolExecutor(
-            PROCESSES, context, _enter, (connection.settings_dict, start)
+            self.processes, context, _enter, (connection.settings_dict, start)
         )
         return self
 
@@ -36,9 +40,10 @@ class Workers:
 
     def begin(self, act, times, **options):
         """Start calling `act` with each number up to `times`; return the futures."""
+        shares = [range(n, times, self.processes) for n in range(self.processes)]
         return [
-            self._pool.submit(_share, act, range(n, times, PROCESSES), options)
-            for n in range(PROCESSES)
+            self._pool.submit(_share, act, share, self.threads, options)
+            for share in shares
         ]
 
     def do(self, act, times, **options):
@@ -51,15 +56,17 @@ def _enter(settings_dict, start):
     global _start  # noqa: PLW0603
     _start = start
     connection.settings_dict.update(settings_dict)
+    # Without a handler, every warning of a limit would be printed.
+    logging.getLogger("django_piggy_verify").addHandler(logging.NullHandler())
 
 
-def _share(act, numbers, options):
+def _share(act, numbers, threads, options):
     """Run the share of one process. Its connections have `options` meanwhile."""
     usual = connection.settings_dict["OPTIONS"]
     connection.settings_dict["OPTIONS"] = {**usual, **options}
-    with ThreadPoolExecutor(THREADS) as pool:
-        shares = [numbers[n::THREADS] for n in range(THREADS)]
-        done = list(pool.map(_repeat, [act] * THREADS, shares))
+    with ThreadPoolExecutor(threads) as pool:
+        shares = [numbers[n::threads] for n in range(threads)]
+        done = list(pool.map(_repeat, [act] * threads, shares))
     connection.settings_dict["OPTIONS"] = usual
     return [each for share in done for each in share]
 

@@ -1,0 +1,55 @@
+"""Providers that send text messages and call no API."""
+
+from django_piggy_verify.exceptions import (
+    ConsentMissing,
+    ProviderUnavailable,
+    RecipientRefused,
+)
+from django_piggy_verify.providers.base import Identity
+from django_piggy_verify.traits import Channel, Traits
+
+NUMBER = "+31612345678"
+CODE = "123456"
+
+
+class Texter:
+    """A provider that sends everything, by email and by text message."""
+
+    name = "texter"
+    traits = Traits(channels=frozenset(Channel))
+
+    def send_code(self, challenge):
+        return challenge
+
+    def check_code(self, challenge, code):
+        return Identity(provider=self.name, uid="1", email=challenge.recipient)
+
+
+class Unreachable(Texter):
+    """A provider whose failures are told to everybody."""
+
+    def send_code(self, challenge):
+        raise ProviderUnavailable("no connection", may_depend_on_contact=False)
+
+
+class Unsure(Texter):
+    """A provider that does not know whether the text has left."""
+
+    def send_code(self, challenge):
+        raise ProviderUnavailable("no answer", may_depend_on_contact=True)
+
+
+class Picky(Texter):
+    """A provider that refuses numbers that end with 0 or 5."""
+
+    def send_code(self, challenge):
+        if challenge.recipient[-1] in "05":
+            raise RecipientRefused
+        return challenge
+
+
+class Unagreed(Texter):
+    """A provider that misses a consent of everybody."""
+
+    def send_code(self, challenge):
+        raise ConsentMissing(["terms"])
