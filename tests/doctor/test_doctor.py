@@ -843,14 +843,21 @@ def test_with_limits_that_are_none_there_are_no_figures(settings, limits):
     assert not answer["can_log_in"]
 
 
-def test_visitors_whose_address_cannot_be_read_are_a_warning(settings):
+@pytest.mark.parametrize(
+    ("recipient", "counts"),
+    [(ADDRESS, "send_ip 1/7"), ("+31612345678", "send_ip 1/7, send_sms_ip 1/5")],
+    ids=["address", "number"],
+)
+def test_visitors_whose_address_cannot_be_read_are_a_warning(
+    settings, recipient, counts
+):
     settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = 1
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "7/1h"}
-    fixed_windows.take(rate_limits.of_send(ADDRESS, HttpRequest()))
+    fixed_windows.take(rate_limits.of_send(recipient, HttpRequest()))
 
     [text] = [each for each in found("warning") if "visitors" in each]
 
-    assert text.endswith("they share one limit (send_ip 1/7).")
+    assert text.endswith(f"they share one limit ({counts}).")
 
 
 def test_an_open_circuit_is_a_problem(db, client, piggy_sandbox):
