@@ -72,6 +72,7 @@ class Contact(models.Model):
         # The admin searches and sorts by these fields.
         indexes = (
             LowerCaseIndex(fields=("email",), name="piggy_verify_contact_email"),
+            models.Index(fields=("phone",), name="piggy_verify_contact_phone"),
             models.Index(fields=("uid",), name="piggy_verify_contact_by_uid"),
             models.Index(fields=("verified_at",), name="piggy_verify_contact_seen"),
         )

@@ -10,14 +10,18 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 LIMITS: Final = {
-    "send_cooldown": _("codes sent to an address within the pause"),
-    "send_recipient": _("codes sent to an address"),
-    "send_recipient_day": _("codes sent to an address in a day"),
+    "send_cooldown": _("codes sent to a recipient within the pause"),
+    "send_recipient": _("codes sent to a recipient"),
+    "send_recipient_day": _("codes sent to a recipient in a day"),
     "send_ip": _("codes requested from a client address"),
     "check_login": _("wrong codes in one login"),
-    "check_recipient": _("wrong codes for an address"),
-    "check_recipient_day": _("wrong codes for an address in a day"),
+    "check_recipient": _("wrong codes for a recipient"),
+    "check_recipient_day": _("wrong codes for a recipient in a day"),
     "check_ip": _("wrong codes from a client address"),
+    "send_sms_ip": _("text messages requested from a client address"),
+    "send_sms_range": _("text messages to similar numbers"),
+    "send_sms_day": _("text messages to all numbers"),
+    "send_day": _("codes sent to anybody"),
 }
 """The text that the admin shows for each limit."""
 

@@ -6,7 +6,7 @@ The admin never shows a token.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import display_for_value
@@ -27,7 +27,10 @@ from django_piggy_verify.auth_tokens import cache
 from django_piggy_verify.auth_tokens.cache import Freshness
 from django_piggy_verify.db.indexes import lowered
 from django_piggy_verify.limits.fixed_windows import Usage
-from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.models import AuthToken, Consent, Contact
+
+_SHOWN_CONSENTS: Final = 100
+"""The maximum number of consents on the page of a contact."""
 
 
 class TokenFilter(Filter):
@@ -75,35 +78,46 @@ def _providers() -> Iterator[str]:
 
 
 def _keys_of(term: str) -> Iterator[int]:
-    """Yield the primary keys of the contacts with this address or id."""
-    address = lowered("email", Contact.objects.db)
+    """Yield the primary keys of the contacts with this address, number or id."""
+    address, spellings = lowered("email", Contact.objects.db), _spellings(term)
     contacts = Contact.objects.alias(address=address)
-    named = Q(address__in=_spellings(term)) | Q(uid=term.strip())
+    named = Q(address__in=spellings) | Q(phone__in=spellings) | Q(uid=term.strip())
     yield from contacts.filter(named).values_list("pk", flat=True)[:LISTED]
 
 
 def _spellings(term: str) -> set[str]:
-    """Return the spellings in lower case that may be stored for this address."""
+    """Return the spellings in lower case that may be stored for this recipient."""
     spellings = {term.strip().lower()}
     with suppress(ValueError):
         spellings.add(recipients.key(recipients.normalise(term)))
     return spellings
 
 
+def _recipients_of(contact: Contact) -> list[str]:
+    """Return the address and the number that were proved."""
+    return [each for each in (contact.email, contact.phone) if each]
+
+
 @admin.register(Contact)
 class ContactAdmin(ButtonAdmin):
     """
-    The admin of contacts, with a search by address and id.
+    The admin of contacts, with a search by address, number and id.
 
     The actions require the permission to change contacts. They change the tokens and
     the counts of a contact, and do not call the provider. They import the modules of
     the login when they run, so that each process starts fast.
     """
 
-    list_display = ("email", "verified_at", "token_state", "user", "uid", "provider")
+    list_display = (
+        *("email", "phone", "verified_at", "token_state", "user", "uid", "provider"),
+    )
+    list_display_links = ("email", "phone")
     list_filter = ("verified_at", ProviderFilter, TokenFilter)
-    search_fields = ("email", "uid")
-    search_help_text = _("The whole email address, or the whole id at the provider.")
+    search_fields = ("email", "phone", "uid")
+    search_help_text = _(
+        "The whole email address, the whole phone number, or the whole id at the "
+        "provider."
+    )
     ordering = ("-verified_at",)
     sortable_by = ("verified_at",)
     actions = ("forget_tokens", "unlock")
@@ -121,6 +135,7 @@ class ContactAdmin(ButtonAdmin):
                     "created_at",
                     "verified_at",
                     "token_state",
+                    "given_consents",
                 )
             },
         ),
@@ -129,7 +144,7 @@ class ContactAdmin(ButtonAdmin):
             {
                 "fields": ("limits",),
                 "description": _(
-                    "The counts of this address. Browsers that the member has logged "
+                    "The counts of this recipient. Browsers that the member has logged "
                     "in with before have their own counts."
                 ),
             },
@@ -142,12 +157,21 @@ class ContactAdmin(ButtonAdmin):
         token: AuthToken | None = getattr(contact, "auth_token", None)
         return str(cache.freshness(token.expires_at if token else None).label)
 
+    @admin.display(description=_("consents"))
+    def given_consents(self, contact: Contact) -> str:
+        """Return the consents of the contact, the newest in the first line."""
+        given = contact.consents.order_by("-given_at", "-pk")[:_SHOWN_CONSENTS]
+        return "\n".join(map(_line_of_consent, given)) or "-"
+
     @admin.display(description=pgettext_lazy("counts", "counted"))
     def limits(self, contact: Contact) -> str:
-        """Return the counts of the contact's address, one limit in each line."""
+        """Return the counts of the address and the number, a limit in each line."""
         from django_piggy_verify.login import rate_limits  # noqa: PLC0415
 
-        return "\n".join(map(_line, rate_limits.usage_of(contact.email)))
+        lines: list[str] = []
+        for each in _recipients_of(contact):
+            lines += [each, *map(_line, rate_limits.usage_of(each))]
+        return "\n".join(lines)
 
     @admin.action(permissions=["act"], description=_("Forget the auth token"))
     def forget_tokens(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
@@ -164,16 +188,17 @@ class ContactAdmin(ButtonAdmin):
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
     @admin.action(
-        permissions=["act"], description=_("Unlock: clear the limits of this address")
+        permissions=["act"], description=_("Unlock: clear the limits of this recipient")
     )
     def unlock(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         """Clear the counts, as ``manage.py piggy_verify_unlock`` does."""
         from django_piggy_verify.login import rate_limits  # noqa: PLC0415
 
-        done = gettext("Cleared the limits of the address.")
-        count = self._act(
-            request, queryset, lambda each: rate_limits.unlock(each.email), done
-        )
+        def clear(contact: Contact) -> int:
+            return sum(map(rate_limits.unlock, _recipients_of(contact)))
+
+        done = gettext("Cleared the limits of the recipient.")
+        count = self._act(request, queryset, clear, done)
         text = ngettext(
             "%(count)d limit was cleared.", "%(count)d limits were cleared.", count
         )
@@ -188,7 +213,7 @@ class ContactAdmin(ButtonAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """
-        Find an address in any case, or an id.
+        Find an address in any case, a number in any spelling, or an id.
 
         The first query finds the keys, and the second query reads the rows in the order
         of the list. With a single query, a database may read all rows in that order
@@ -219,6 +244,10 @@ class ContactAdmin(ButtonAdmin):
                 self.log_change(request, contact, done)
                 count += changed
         return count
+
+
+def _line_of_consent(consent: Consent) -> str:
+    return f"{consent}, {display_for_value(consent.given_at, '')}"
 
 
 def _line(usage: Usage) -> str:

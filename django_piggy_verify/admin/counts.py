@@ -18,7 +18,10 @@ from django_piggy_verify.db import locking, retries
 from django_piggy_verify.limits import counters, fixed_windows
 from django_piggy_verify.models import Tally
 
-NO_LIMITS: Final = ("code_use", "code_login", "send_failed", "circuit", "circuit_probe")
+NO_LIMITS: Final = (
+    *("code_use", "code_login", "send_failed", "circuit", "circuit_probe"),
+    "cap_logged",
+)
 """
 The names in keys of rows that count no attempts.
 

@@ -338,7 +338,7 @@ def test_members_who_are_not_selected_stay_locked(admin_client, member):
     ("action", "words"),
     [
         ("forget_tokens", "Forgot the auth token."),
-        ("unlock", "Cleared the limits of the address."),
+        ("unlock", "Cleared the limits of the recipient."),
     ],
 )
 def test_an_action_is_written_to_the_admin_log(
@@ -423,7 +423,7 @@ def press(browser, page, label):
 
 
 BUTTONS = {
-    "unlock": "Unlock: clear the limits of this address",
+    "unlock": "Unlock: clear the limits of this recipient",
     "forget_tokens": "Forget the auth token",
 }
 
@@ -509,8 +509,8 @@ def test_a_button_of_a_contact_who_is_gone_is_not_found(admin_client, contact_pa
 def test_a_contacts_page_tells_how_far_the_limits_are(admin_client, user, contact_page):
     page = admin_client.get(contact_page)
 
-    assert "codes sent to an address: 1 of 3, until" in page.text
-    assert "wrong codes for an address in a day: 0 of 20<" in page.text
+    assert "codes sent to a recipient: 1 of 3, until" in page.text
+    assert "wrong codes for a recipient in a day: 0 of 20<" in page.text
 
 
 def test_a_contacts_page_counts_wrong_codes(admin_client, contact_page):
@@ -520,7 +520,7 @@ def test_a_contacts_page_counts_wrong_codes(admin_client, contact_page):
 
     page = admin_client.get(contact_page)
 
-    assert "wrong codes for an address: 1 of 10, until" in page.text
+    assert "wrong codes for a recipient: 1 of 10, until" in page.text
 
 
 def test_a_contacts_page_hides_windows_that_are_over(admin_client, contact_page):
@@ -528,7 +528,7 @@ def test_a_contacts_page_hides_windows_that_are_over(admin_client, contact_page)
 
     page = admin_client.get(contact_page)
 
-    assert "codes sent to an address: 0 of 3<" in page.text
+    assert "codes sent to a recipient: 0 of 3<" in page.text
 
 
 def test_a_contacts_page_takes_one_query_for_all_limits(admin_client, contact_page):
@@ -538,7 +538,7 @@ def test_a_contacts_page_takes_one_query_for_all_limits(admin_client, contact_pa
         admin_client.get(contact_page)
 
     assert sum("piggy_verify_tally" in each["sql"] for each in captured) == 1
-    assert len(captured) == 5
+    assert len(captured) == 6
 
 
 def test_the_limits_tell_what_is_counted_of_how_many(admin_client, db):
@@ -546,7 +546,7 @@ def test_the_limits_tell_what_is_counted_of_how_many(admin_client, db):
 
     [[limit, number, allowed, *_]] = rows(admin_client.get(COUNTS))
 
-    assert limit == "codes sent to an address in a day"
+    assert limit == "codes sent to a recipient in a day"
     assert (number, allowed) == ("2", "10")
 
 

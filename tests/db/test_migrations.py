@@ -83,6 +83,18 @@ def test_rows_survive_the_downgrade(schema, name):
     assert get_auth_token(user) == "token of ann"
 
 
+@pytest.mark.parametrize("name", NAMES[NAMES.index(FIRST_RELEASE) + 1 :])
+def test_workers_of_an_older_release_write_into_the_new_tables(schema, name):
+    old = schema(name)
+    schema(HEAD)
+
+    user = settle(old, "ann")
+    old.get_model(APP, "Contact").objects.update(phone="+31612345678")
+
+    assert get_auth_token(user) == "token of ann"
+    assert Contact.objects.get().phone == "+31612345678"
+
+
 def test_all_tables_can_be_removed_and_made_again(schema):
     settle(schema(HEAD), "ann")
 
