@@ -54,12 +54,14 @@ class Conf:
         The client id of the deprecated client-credentials grant, in place of a key.
 
         It also needs ``PIGGY_VERIFY_CLIENT_SECRET`` and ``PIGGY_VERIFY_TOKEN_URL``.
+        Some providers need a client id and a client secret, but no key and no token
+        URL.
         """
         return cast("str | None", _read("CLIENT_ID"))
 
     @property
     def client_secret(self) -> str | None:
-        """The client secret of the deprecated client-credentials grant."""
+        """The client secret that belongs to ``PIGGY_VERIFY_CLIENT_ID``."""
         return cast("str | None", _read("CLIENT_SECRET"))
 
     @property
@@ -76,6 +78,7 @@ class Conf:
         """
         The URL of the API, in place of the provider's own URL.
 
+        It is required if the provider has no URL of its own. The check E013 says so.
         The paths of the API's calls are added to it. It must begin with ``https``. With
         ``DEBUG``, it may begin with ``http``, for the sandbox.
         """

@@ -61,14 +61,18 @@ def failure_of(answer: Answer, *, refusals: Collection[str]) -> ProviderError:
     """
     status, said = answer.status, errors_of(answer)
     if word := next((each for each in refusals if each in said), None):
-        return credentials.refusal("refused", status=status, api_code=word)
+        return credentials.refusal(
+            "the client is refused", status=status, api_code=word
+        )
     if calls.is_success(answer):
         return calls.unreadable("it is no success")
     if is_blocked(answer):
         return ProviderUnavailable(
             "a firewall has answered", status=status, may_depend_on_contact=False
         )
-    return calls.failure(status, refused={403})
+    if status == 403:  # noqa: PLR2004
+        return credentials.refusal("the client is refused", status=status)
+    return calls.failure(status, refused=())
 
 
 def rejection_of(

@@ -1,8 +1,10 @@
 import json
 import re
+from time import monotonic, sleep
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth import authenticate
 from django.core.checks import run_checks
 from hypothesis import (
     HealthCheck,
@@ -23,6 +25,8 @@ from django_piggy_verify.exceptions import (
     ProviderUnavailable,
     RecipientRefused,
 )
+from django_piggy_verify.login import verification
+from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import base_url, get_provider, hashes
 from django_piggy_verify.providers.base import (
     Challenge,
@@ -36,6 +40,7 @@ from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.providers.punchh import PunchhProvider
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel, traits_of
+from tests.http.faults import in_turn
 from tests.http.hostile import (
     CLIENT_SECRET,
     CODE,
@@ -518,6 +523,15 @@ def test_a_text_about_terms_is_no_missing_consent(upstream):
     assert type(error_of(check)) is CodeRejected
 
 
+@pytest.mark.parametrize("status", [404, 500])
+@pytest.mark.parametrize("function", [send, check, refresh])
+def test_what_looks_like_a_success_in_an_error_is_none(upstream, function, status):
+    for call in ("send", "verify", "refresh"):
+        upstream.answer(call, tokens(), status=status)
+
+    assert isinstance(error_of(function), (CodeRejected, ProviderUnavailable))
+
+
 VERDICTS = [400, 401, 403, 404, 409, 410, 422]
 
 
@@ -647,6 +661,7 @@ PROFILE_ERRORS = {
     "too many": (error("oeps"), 429, ProviderUnavailable),
     "token": (error("blacklisted_token"), 401, ProviderUnavailable),
     "not found": (error("oeps"), 404, ProviderUnavailable),
+    "id in an error": (PROFILE, 404, ProviderUnavailable),
 }
 
 
@@ -670,11 +685,14 @@ def test_a_deactivated_person_may_not_log_in(upstream):
 
 
 def test_both_calls_of_a_check_share_one_deadline(upstream, settings):
-    settings.PIGGY_VERIFY_TIMEOUT = 0.3
+    settings.PIGGY_VERIFY_TIMEOUT = 0.5
+    upstream.answer("verify", in_turn(lambda _: sleep(0.4), reply(tokens())))
     upstream.answer("profile", lambda peer: peer.keep_silent())
+    began = monotonic()
 
     raised = error_of(check)
 
+    assert monotonic() - began < 0.8
     assert type(raised) is ProviderUnavailable
     assert raised.spends_code
     assert upstream.names == ["verify", "profile"]
@@ -943,6 +961,40 @@ def crashes(function):
     except PiggyVerifyError:
         return False
     return False
+
+
+# A login over the sandbox, which has the rules of the vendor.
+
+
+@pytest.fixture
+def sandbox(sandbox_for, unlimited, db):
+    return sandbox_for("punchh")
+
+
+def ask(sandbox, recipient=ADDRESS):
+    verification.send_code(recipient, consents=["terms", "privacy"])
+    return sandbox.last_code(recipient)
+
+
+@pytest.mark.parametrize("recipient", [ADDRESS, NUMBER])
+def test_two_logins_in_the_same_way_are_one_person(sandbox, recipient):
+    for _ in range(2):
+        assert authenticate(recipient=recipient, secret_code=ask(sandbox, recipient))
+
+    contact = Contact.objects.get()
+    assert (contact.email or contact.phone) == recipient
+    assert contact.uid.isdecimal()
+
+
+def test_after_a_failed_profile_only_a_new_code_helps(sandbox):
+    code, sandbox.switches.failing_profiles = ask(sandbox), 2
+
+    raised = error_of(authenticate, recipient=ADDRESS, secret_code=code)
+
+    assert isinstance(raised, ProviderUnavailable)
+    assert raised.spends_code
+    assert not authenticate(recipient=ADDRESS, secret_code=code)
+    assert authenticate(recipient=ADDRESS, secret_code=ask(sandbox))
 
 
 # Any answer.
