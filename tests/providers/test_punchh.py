@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.contrib.auth import authenticate
 from django.core.checks import run_checks
+from django.test import Client
 from hypothesis import (
     HealthCheck,
     example,
@@ -53,7 +54,7 @@ from tests.http.hostile import (
     reply,
     serving,
 )
-from tests.steps import ADDRESS
+from tests.steps import ADDRESS, ask_for_code, type_code
 
 PATH = "django_piggy_verify.providers.punchh.PunchhProvider"
 NUMBER = "+31612345678"
@@ -961,6 +962,25 @@ def crashes(function):
     except PiggyVerifyError:
         return False
     return False
+
+
+@pytest.mark.django_db
+def test_the_pages_tell_the_browser_and_the_address_behind_our_proxy(
+    upstream, settings, monkeypatch
+):
+    monkeypatch.setattr("django_piggy_verify.providers.punchh._CONSENTS", {})
+    settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = 1
+    browser = Client(headers={"x-forwarded-for": "198.51.100.1, 203.0.113.9"})
+
+    ask_for_code(browser)
+    type_code(browser, CODE)
+
+    assert upstream.names == ["send", "verify", "profile"]
+    addresses = [each.headers["x_true_client_ip"] for each in upstream.requests]
+    assert addresses == ["203.0.113.9"] * 3
+    sent, checked, _ = (each.headers for each in upstream.requests)
+    assert sent["punchh-app-device-id"] == checked["punchh-app-device-id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", sent["punchh-app-device-id"])
 
 
 # A login over the sandbox, which has the rules of the vendor.
