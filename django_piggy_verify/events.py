@@ -137,6 +137,9 @@ AUTH_TOKEN_FETCHED = Event(
 AUTH_TOKEN_KEPT = Event(
     "auth_token_kept", INFO, "The old auth token is used until %(until)s"
 )
+REFRESH_REFUSED = Event(
+    "refresh_refused", INFO, "The refresh token of user %(user_id)s was refused"
+)
 CONTACT_GONE = Event(
     "contact_gone",
     WARNING,

@@ -86,7 +86,11 @@ class TooManyAttempts(PiggyVerifyError):
 
 
 class LoginRequired(PiggyVerifyError):
-    """There is no valid auth token, and only another login brings one."""
+    """
+    There is no valid auth token, and only another login brings one.
+
+    Either the provider issues tokens at logins only, or it refused the refresh token.
+    """
 
 
 class LoginRefused(PiggyVerifyError):

@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from django_piggy_verify import events
-from django_piggy_verify.auth_tokens import cache, fetching, leases
+from django_piggy_verify.auth_tokens import cache, fetching, leases, refreshing
 from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
@@ -30,7 +30,12 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.login import after_response, contacts
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Proof, Provider, TokenProvider
+from django_piggy_verify.providers.base import (
+    Proof,
+    Provider,
+    TokenProvider,
+    TokenRefresher,
+)
 from django_piggy_verify.traits import traits_of
 
 
@@ -51,9 +56,14 @@ def get_auth_token(
     Inside a transaction of the caller, only the threads of one process share a
     request. Tokens that other processes store are not seen there.
 
-    With some providers, the token comes with the code of a login, and only another
-    login brings a new one. Without a valid token, or with `refresh`, LoginRequired is
-    raised there.
+    With some providers, the token comes with the code of a login. If a refresh token
+    came with it, it is exchanged for the next token in the same way. If the provider
+    refuses the refresh token, both tokens are deleted, and LoginRequired is raised.
+    Inside a transaction of the caller, ProviderUnavailable is raised then, because
+    another process may have used the refresh token at the same time.
+
+    Without a refresh token, only another login brings a new one. Without a valid token,
+    or with `refresh`, LoginRequired is raised there.
 
     Raises ContactUnknown if the user is not a contact, or not any more. Raises
     ProviderRefused or ProviderUnavailable if there is neither a new token nor a
@@ -82,7 +92,7 @@ def get_with_expiry(
     cached = None if refresh else cache.find(user.pk, provider.name)
     if cached and not cached.is_due:
         return cached
-    if not isinstance(provider, TokenProvider):
+    if not isinstance(provider, TokenProvider | TokenRefresher):
         if cached:
             return cached
         raise _missing_token(provider, user.pk)
@@ -122,7 +132,7 @@ def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
     if proof.tokens is None:
         return _announce_nothing
     now = timezone.now()
-    served = fetching.cached(proof.tokens, now)
+    served = refreshing.cached(proof.tokens, now)
     alias = router.db_for_write(AuthToken)
     try:
         # The savepoint keeps the transaction of the login usable after most errors.

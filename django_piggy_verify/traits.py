@@ -32,7 +32,7 @@ class Traits:
     """Whether the vendor has an id for each person. Otherwise the address is the id."""
 
     issues_tokens: bool = False
-    """Whether a right code brings an auth token that only another login can replace.
+    """Whether a right code brings an auth token.
 
     A `TokenProvider` fetches tokens itself, and does not need this trait.
     """

@@ -18,7 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from django_piggy_verify import durations, encryption
 from django_piggy_verify.conf import conf
-from django_piggy_verify.db import locking
+from django_piggy_verify.db import locking, retries
 from django_piggy_verify.exceptions import ContactUnknown, ProviderError
 from django_piggy_verify.models import AuthToken, Contact, binding
 from django_piggy_verify.secret import Secret
@@ -53,6 +53,9 @@ class CachedToken:
 
     refresh: Secret | None = field(default=None, compare=False)
     """The refresh token that was issued with the token. It is only for `store`."""
+
+    used: Secret | None = field(default=None, compare=False)
+    """The refresh token that was exchanged for the token. It is only for `store`."""
 
     @property
     def is_due(self) -> bool:
@@ -126,15 +129,19 @@ def refresh_token_of(contact: Contact) -> Secret | None:
 
     Return None if there is none, or if no key of the ring decrypts it.
     """
-    row: AuthToken | None = getattr(contact, "auth_token", None)
-    if row is None or row.refresh_ciphertext is None:
-        return None
-    sealed = bytes(row.refresh_ciphertext)
-    return encryption.decrypt(sealed, bound_to=contact.refresh_binding)
+    return _open_refresh(getattr(contact, "auth_token", None), contact)
 
 
 def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> None:
-    """Store the token of `contact` and its refresh token in place of older ones."""
+    """
+    Store the token of `contact` and its refresh token in place of older ones.
+
+    If a refresh token was used for them, store nothing unless it is still stored.
+    Otherwise the user has logged out, or has new tokens of another login. The caller
+    has to open a transaction then.
+    """
+    if served.used and not _is_stored(served.used, contact):
+        return
     row = AuthToken(
         contact=contact,
         ciphertext=encryption.encrypt(served.token, bound_to=contact.binding),
@@ -153,6 +160,25 @@ def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> Non
         if features.supports_update_conflicts_with_target
         else None,
     )
+
+
+@retries.retry_on_conflict
+def drop_spent(contact: Contact, used: Secret) -> bool:
+    """
+    Delete the token that was read together with `contact`, and its refresh token.
+
+    Return False, and delete nothing, if the refresh token is not `used` any more.
+    """
+    row: AuthToken | None = getattr(contact, "auth_token", None)
+    if row is None:
+        return True
+    if refresh_token_of(contact) != used:
+        return False
+    rows = locking.primary_rows(AuthToken).filter(
+        pk=row.pk, refresh_ciphertext=row.refresh_ciphertext
+    )
+    # Django's `delete` may read the row first, and then delete another refresh token.
+    return rows._raw_delete(using=rows.db) > 0
 
 
 def drop(**lookups: Any) -> int:
@@ -174,10 +200,24 @@ def drop_if_refused(contact: Contact) -> Iterator[None]:
         raise
 
 
+def rest(life: timedelta) -> int:
+    """
+    Return for how many seconds a new token with this life is not refreshed ahead.
+
+    `is_due` does not know how long a token lives. Without this rest, it would have a
+    token that lives for less than `REFRESH_AHEAD` refreshed at each use.
+    """
+    seconds = life.total_seconds()
+    return int(0.9 * seconds) if seconds / 10 < _ahead() else 0
+
+
 def _due_until(now: datetime) -> datetime:
     """Return the time up to which expiring tokens are refreshed now."""
-    ahead = min(REFRESH_AHEAD, conf.auth_token_ttl / 10)
-    return now + timedelta(seconds=ahead)
+    return now + timedelta(seconds=_ahead())
+
+
+def _ahead() -> float:
+    return min(REFRESH_AHEAD, conf.auth_token_ttl / 10)
 
 
 @cache
@@ -190,6 +230,19 @@ def _rows() -> QuerySet[AuthToken, Any]:
     return AuthToken.objects.values_list(
         "ciphertext", "expires_at", "contact__uid", "contact__fetch_until"
     )
+
+
+def _is_stored(refresh: Secret, contact: Contact) -> bool:
+    """Return whether this is still the refresh token of the contact. Lock its row."""
+    rows = locking.primary_rows(AuthToken).select_for_update()
+    return _open_refresh(rows.filter(contact=contact).first(), contact) == refresh
+
+
+def _open_refresh(row: AuthToken | None, contact: Contact) -> Secret | None:
+    if row is None or row.refresh_ciphertext is None:
+        return None
+    sealed = bytes(row.refresh_ciphertext)
+    return encryption.decrypt(sealed, bound_to=contact.refresh_binding)
 
 
 def _seal_refresh(served: CachedToken, contact: Contact) -> bytes | None:

@@ -10,39 +10,9 @@ from django_piggy_verify.auth_tokens import cache
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.tokens import get_auth_token
 from tests.auth_tokens import renewing
-from tests.steps import ask_for_code, is_logged_in, log_out, type_code
+from tests.steps import log_out
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("unlimited"),
-]
-
-
-@pytest.fixture
-def vendor(settings):
-    """The vendor that the settings point to."""
-    settings.DEBUG = True
-    settings.PIGGY_VERIFY_PROVIDER = renewing.PROVIDER
-    with renewing.serving() as vendor:
-        settings.PIGGY_VERIFY_BASE_URL = vendor.url
-        yield vendor
-
-
-def log_in(client, code="1234"):
-    ask_for_code(client)
-    type_code(client, code)
-    assert is_logged_in(client)
-
-
-@pytest.fixture
-def user(client, vendor):
-    """A user who has just logged in."""
-    log_in(client)
-    return User.objects.get()
-
-
-def expire_in(seconds):
-    AuthToken.objects.update(expires_at=timezone.now() + timedelta(seconds=seconds))
+pytestmark = pytest.mark.django_db
 
 
 def stored_refresh_token(user):
@@ -50,17 +20,17 @@ def stored_refresh_token(user):
     return cache.refresh_token_of(contacts.get(user=user))
 
 
-def test_the_refresh_token_of_a_login_is_stored(user):
-    assert stored_refresh_token(user) == "refresh-1"
+def test_the_refresh_token_of_a_login_is_stored(holder):
+    assert stored_refresh_token(holder) == "refresh-1"
 
 
-def test_the_refresh_token_is_encrypted(user):
+def test_the_refresh_token_is_encrypted(holder):
     row = AuthToken.objects.get()
 
     assert b"refresh-1" not in bytes(row.refresh_ciphertext or b"refresh-1")
 
 
-def test_a_refresh_token_cannot_be_read_as_the_token_of_its_contact(user):
+def test_a_refresh_token_cannot_be_read_as_the_token_of_its_contact(holder):
     row = AuthToken.objects.get()
     swapped = {
         "ciphertext": row.refresh_ciphertext,
@@ -69,11 +39,11 @@ def test_a_refresh_token_cannot_be_read_as_the_token_of_its_contact(user):
 
     AuthToken.objects.update(**swapped)
 
-    assert cache.find(user.pk, "renewing") is None
-    assert stored_refresh_token(user) is None
+    assert cache.find(holder.pk, "renewing") is None
+    assert stored_refresh_token(holder) is None
 
 
-def test_a_refresh_token_cannot_be_copied_to_another_contact(user):
+def test_a_refresh_token_cannot_be_copied_to_another_contact(holder):
     other = Contact.objects.create(
         user=User.objects.create_user("bob"),
         provider="renewing",
@@ -86,40 +56,47 @@ def test_a_refresh_token_cannot_be_copied_to_another_contact(user):
     assert stored_refresh_token(other.user) is None
 
 
-def test_a_login_without_a_refresh_token_stores_none(client, user, monkeypatch):
+def test_a_login_without_a_refresh_token_stores_none(
+    client, holder, log_in, monkeypatch
+):
     monkeypatch.setattr(renewing.Vendor, "refresh_token_of", lambda *_: None)
     log_out(client)
-    log_in(client, "5678")
+    log_in("5678")
 
-    assert get_auth_token(user) == "access-2"
-    assert stored_refresh_token(user) is None
+    assert get_auth_token(holder) == "access-2"
+    assert stored_refresh_token(holder) is None
 
 
-def test_the_hot_read_does_not_read_the_refresh_token(user, django_assert_num_queries):
+def test_the_hot_read_does_not_read_the_refresh_token(
+    holder, django_assert_num_queries
+):
     with django_assert_num_queries(1) as captured:
-        assert get_auth_token(user) == "access-1"
+        assert get_auth_token(holder) == "access-1"
 
     assert "refresh_ciphertext" not in captured[0]["sql"]
 
 
 @pytest.mark.parametrize(
     ("expires_in", "seconds"),
-    [(1800, 1800), (0, 900), (-1, 900), ("1800", 900), (True, 900), (10**30, 900)],
+    [
+        *((1800, 1800), (1, 1), (0, 900), (-1, 900), (None, 900)),
+        *(("1800", 900), (True, 900), (1800.5, 900), (10**30, 900)),
+    ],
     ids=repr,
 )
 def test_the_vendor_says_how_long_the_token_is_used(
-    client, vendor, time_machine, expires_in, seconds
+    log_in, vendor, time_machine, expires_in, seconds
 ):
     time_machine.move_to("2026-11-21T12:00:00Z", tick=False)
     vendor.expires_in = expires_in
 
-    log_in(client)
+    log_in()
 
     lasting = timedelta(seconds=seconds)
     assert AuthToken.objects.get().expires_at == timezone.now() + lasting
 
 
-def test_a_log_out_deletes_both_tokens(client, user):
+def test_a_log_out_deletes_both_tokens(client, holder):
     client.logout()
 
     assert not AuthToken.objects.exists()
