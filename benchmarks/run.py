@@ -36,6 +36,7 @@ MEASUREMENTS: Final = (
     "purging",
     "admin",
     "profiles",
+    "texts",
 )
 PACKAGES: Final = (
     "Django",
