@@ -2,6 +2,7 @@
 
 from django_piggy_verify.exceptions import (
     ConsentMissing,
+    ContactUnknown,
     ProviderUnavailable,
     RecipientRefused,
 )
@@ -37,6 +38,13 @@ class Unsure(Texter):
 
     def send_code(self, challenge):
         raise ProviderUnavailable("no answer", may_depend_on_contact=True)
+
+
+class Exclusive(Texter):
+    """A provider that sends to contacts only, and has none."""
+
+    def send_code(self, challenge):
+        raise ContactUnknown
 
 
 class Picky(Texter):

@@ -60,6 +60,11 @@ def _figures() -> list[Figure]:
             "codes were requested, also by strangers, in windows that have not ended",
         ),
         Figure(
+            "texts",
+            _counted("send_sms_day"),
+            "text messages were requested, in a window that has not ended",
+        ),
+        Figure(
             "wrong_codes",
             _counted("check_recipient_day"),
             "wrong codes had no right code after them, in windows that have not ended",

@@ -22,7 +22,7 @@ from django_piggy_verify import migrations, urls
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.exceptions import ProviderRefused
 from django_piggy_verify.limits import fixed_windows
-from django_piggy_verify.login import rate_limits
+from django_piggy_verify.login import rate_limits, verification
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.providers.piggy import PiggyProvider
@@ -800,11 +800,24 @@ def test_the_figures_tell_what_happened(client, user, piggy_sandbox):
         "members_logged_in": 1,
         "members_new": 1,
         "sends": 2,
+        "texts": 0,
         "wrong_codes": 2,
         "auth_tokens": 1,
         "at_limit": 2,
         "api_seconds": None,
     }
+
+
+def test_the_figures_tell_how_near_the_cost_cap_is(settings, piggy_sandbox):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.texting.Texter"
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_sms_day": "2/1d"}
+    for number in ("+31612345678", "+31687654321"):
+        verification.send_code(number)
+
+    printed, _status = run("--stats")
+
+    assert "       2 text messages were requested" in printed
+    assert "1 send_sms_day" in printed
 
 
 def test_the_figures_are_of_the_last_day(user):

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_piggy_verify.exceptions import (
     ConsentMissing,
+    ContactUnknown,
     ProviderUnavailable,
     RecipientRefused,
     TooManyAttempts,
@@ -227,6 +228,34 @@ def test_a_text_that_another_limit_refuses_counts_nowhere(limit):
     refusal(NEIGHBOUR)
 
     assert counts()["send_sms_day"] == 1
+
+
+def test_a_text_to_a_stranger_who_is_told_so_counts(settings):
+    """Otherwise strangers' numbers would have as many sends as somebody likes."""
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+    use(settings, "Exclusive")
+
+    with pytest.raises(ContactUnknown):
+        send()
+
+    numbers = counts()
+    assert numbers["send_sms_range"] == numbers["send_sms_day"] == 1
+    assert "send_cooldown" not in numbers
+
+
+def test_a_probe_of_an_open_circuit_stays_within_the_cap(settings, limit):
+    limit("send_sms_day", "1/1d")
+    send()
+    use(settings, "Unreachable")
+    with pytest.raises(ProviderUnavailable):
+        send(ADDRESS)
+    use(settings, "Texter")
+
+    with pytest.raises(ProviderUnavailable):
+        send(OTHER)
+
+    assert counts()["send_sms_day"] == 1
+    assert send(ADDRESS)
 
 
 # All sends
