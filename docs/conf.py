@@ -55,6 +55,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(django|pytest|requests|collections|datetime|typing)\..*"),
 ]
+# A type variable has no page.
+nitpick_ignore = [("py:class", "django_piggy_verify.providers.calls._Result")]
 
 if os.environ.get("READTHEDOCS"):
     extensions.append("sphinx.ext.intersphinx")

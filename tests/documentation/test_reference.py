@@ -40,6 +40,7 @@ PUBLIC = [
     "providers.credentials",
     "providers.options",
     "providers.piggy",
+    "providers.punchh",
     "providers.verifik",
     "sandbox",
     "sandbox.server",

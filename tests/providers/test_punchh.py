@@ -26,6 +26,7 @@ from django_piggy_verify.exceptions import (
     ProviderUnavailable,
     RecipientRefused,
 )
+from django_piggy_verify.http import connections
 from django_piggy_verify.login import verification
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import base_url, get_provider, hashes
@@ -952,6 +953,21 @@ def test_no_crash_shows_a_secret(upstream, monkeypatch, place):
     for page in pages:
         assert "broken on purpose" in page
         assert [each for each in HIDDEN if each in page] == []
+
+
+@EACH_VERB
+@pytest.mark.parametrize("name", ["putheader", "send", "getresponse"])
+def test_a_worker_that_is_stopped_shows_no_secret(
+    upstream, monkeypatch, function, name
+):
+    def stop(*_args, **_kwargs):
+        raise SystemExit
+
+    monkeypatch.setattr(connections._Punctual, name, stop)
+    page = debug_page(function)
+
+    assert "SystemExit" in page
+    assert [each for each in HIDDEN if each in page] == []
 
 
 def crashes(function):
