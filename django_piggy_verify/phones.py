@@ -15,6 +15,8 @@ from django_piggy_verify.invisible import trim
 _LONGEST: Final = 32
 """Characters of a typed number: 15 digits (E.164), with something between them."""
 
+_EXAMPLE: Final = "+31 6 12345678"
+
 _NUMBER: Final = re.compile(r"\+?[0-9]+")
 
 # White space, dashes and brackets. Every other separator is named.
@@ -65,6 +67,25 @@ def parts_of(number: str) -> tuple[str, str]:
 
     parsed = parse(number)
     return str(parsed.country_code), national_significant_number(parsed)
+
+
+def example(*, countries: Collection[str], region: str | None) -> str:
+    """
+    Return a mobile number that nobody has, such as ``+31 6 12345678``.
+
+    It is a number of `region`, or of the first one of the `countries`.
+    """
+    try:
+        import phonenumbers  # noqa: PLC0415  see above
+        from phonenumbers import PhoneNumberFormat, PhoneNumberType  # noqa: PLC0415
+
+        country = region or next(iter(_served(countries)), "NL")
+    except ImportError:
+        return _EXAMPLE
+    found = phonenumbers.example_number_for_type(country, PhoneNumberType.MOBILE)
+    if found is None:
+        return _EXAMPLE
+    return phonenumbers.format_number(found, PhoneNumberFormat.INTERNATIONAL)
 
 
 def _digits(text: str) -> str:

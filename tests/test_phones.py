@@ -356,3 +356,24 @@ def test_without_the_package_addresses_work_and_numbers_are_refused():
         "the package phonenumbers is missing",
         "not a decimal",
     ]
+
+
+@pytest.mark.parametrize(
+    ("countries", "region", "number"),
+    [
+        (["NL"], "NL", "+31 6 12345678"),
+        (["US", "NL"], None, "+1 201-555-0123"),
+        (["US", "NL"], "NL", "+31 6 12345678"),
+        (["TA"], None, "+31 6 12345678"),
+        ([], None, "+31 6 12345678"),
+        ([], "XX", "+31 6 12345678"),
+    ],
+)
+def test_the_example_is_a_number_of_the_region(countries, region, number):
+    assert phones.example(countries=countries, region=region) == number
+
+
+def test_without_the_package_there_is_an_example_all_the_same(monkeypatch):
+    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+
+    assert phones.example(countries=["US"], region="US") == "+31 6 12345678"
