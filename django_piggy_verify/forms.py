@@ -1,10 +1,10 @@
 """
-The forms for the address and the code, with their error messages.
+The forms for the address, the number and the code, with their error messages.
 
 Forms do no HTTP and use no session. If a field is invalid, nothing is sent or counted.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib.auth import authenticate
@@ -12,19 +12,28 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from django_piggy_verify import recipients
+from django_piggy_verify import consent_fields, phones, recipients
+from django_piggy_verify.conf import conf
+from django_piggy_verify.consent_fields import ConsentField
 from django_piggy_verify.login import axes, codes, verification
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
+from django_piggy_verify.traits import Channel
+
+FIELDS: Final = {Channel.EMAIL: "email", Channel.SMS: "phone"}
+"""The name of the field for the recipient, by the channel of the code."""
 
 
 class RecipientField(forms.EmailField):
-    """An e-mail address, cleaned by `recipients.normalise`."""
+    """An e-mail address, cleaned by `recipients.normalise`. Numbers are invalid."""
 
     default_error_messages = {
         "required": _("Enter your email address."),
         "invalid": _("Enter an email address like name@example.com."),
         "unknown_contact": _("We know no member with this email address."),
+        "recipient_refused": _(
+            "We cannot send a code to this email address. Use a different one."
+        ),
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -39,6 +48,34 @@ class RecipientField(forms.EmailField):
             raise ValidationError(
                 self.error_messages["invalid"], code="invalid"
             ) from None
+
+
+class PhoneField(forms.CharField):
+    """A mobile number, cleaned by `recipients.normalise`. Addresses are invalid."""
+
+    default_error_messages = {
+        "required": _("Enter your mobile number."),
+        "invalid": _("Enter a mobile number like %(example)s."),
+        "unknown_contact": _("We know no member with this mobile number."),
+        "recipient_refused": _(
+            "We cannot send a code to this mobile number. Use a different one."
+        ),
+    }
+
+    def to_python(self, value: Any) -> str:
+        """Return the number in E.164 form, before the validators run."""
+        typed = super().to_python(value) or ""
+        try:
+            number = recipients.normalise(typed) if typed else typed
+        except ValueError:
+            raise self._error() from None
+        if number and recipients.channel_of(number) is not Channel.SMS:
+            raise self._error()
+        return number
+
+    def _error(self) -> ValidationError:
+        example = {"example": _example_number()}
+        return ValidationError(self.error_messages["invalid"], "invalid", example)
 
 
 class CodeField(forms.CharField):
@@ -66,6 +103,12 @@ class CodeField(forms.CharField):
             ) from None
 
 
+_OF_TEXTS: Final = {
+    "required": _("Enter the code from the text message."),
+    "invalid": _("Enter the code from the text message, and nothing else."),
+}
+
+
 class LoginField(forms.Field):
     """A hidden field that names the login in progress."""
 
@@ -81,8 +124,22 @@ class CodeInput(forms.TextInput):
         """Return None, so that no page contains a code."""
 
 
-class EmailForm(forms.Form):
-    """Asks for the address to send a code to. The form does not check `next`."""
+class _RecipientForm(forms.Form):
+    """Asks for a recipient, and for the consents that the provider wants."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, kind in consent_fields.names(verification.traits().consents).items():
+            self.fields.setdefault(name, ConsentField(kind))
+
+
+class EmailForm(_RecipientForm):
+    """
+    Asks for the address to send a code to. The form does not check `next`.
+
+    If the provider wants consents, the form has a field for each, such as
+    `consent_terms`.
+    """
 
     email = RecipientField(
         label=_("Email address"),
@@ -97,6 +154,40 @@ class EmailForm(forms.Form):
         ),
     )
     next = forms.Field(required=False, widget=forms.HiddenInput)
+
+
+class PhoneForm(_RecipientForm):
+    """Asks for the mobile number to send a code to. Apart from that, an `EmailForm`."""
+
+    phone = PhoneField(
+        label=_("Mobile number"),
+        widget=forms.TelInput(
+            attrs={
+                "autocomplete": "tel",
+                "inputmode": "tel",
+                "size": "20",
+                "dir": "ltr",
+            }
+        ),
+    )
+    next = forms.Field(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not conf.phone_region:
+            hint = _("With the country code, like %(example)s.")
+            self.fields["phone"].help_text = hint % {"example": _example_number()}
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a number that comes together with an address."""
+        if self.data.get("email"):
+            message = _("Enter an email address or a mobile number, not both.")
+            self.add_error("phone", ValidationError(message, code="invalid"))
+        return super().clean()
+
+
+FORMS: Final = {Channel.EMAIL: EmailForm, Channel.SMS: PhoneForm}
+"""The form of the first page, by the channel of the code."""
 
 
 class CodeForm(forms.Form):
@@ -130,6 +221,9 @@ class CodeForm(forms.Form):
         self._login = login
         self.initial.setdefault("login", str(login))
         self.user: Any = None
+        if login.channel is Channel.SMS:
+            self.fields["code"].label = _("Code from the text message")
+            self.fields["code"].error_messages.update(_OF_TEXTS)
 
     def clean_code(self) -> str:
         """Exchange the code for a user, with Django's `authenticate()`."""
@@ -152,6 +246,12 @@ class CodeForm(forms.Form):
         if not (self.user or self.has_error("code", "code_rejected")):
             verification.require_sent(self._login)
         return super().clean()
+
+
+def _example_number() -> str:
+    """Return a mobile number of the region in the settings, to be shown in one line."""
+    example = phones.example(countries=conf.sms_countries, region=conf.phone_region)
+    return example.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _is_blank(typed: str) -> bool:

@@ -1,11 +1,14 @@
 """Visit every page of the flow, in most of its states."""
 
+from django_piggy_verify.exceptions import ProviderUnavailable, RecipientRefused
 from django_piggy_verify.sandbox import Fault
+from tests import consenting
 from tests.steps import ADDRESS, ask_for_code, log_in, type_code
 
 
 def every_page(browser, sandbox, settings):
     """Yield one response after the other. ADDRESS must be a contact of the sandbox."""
+    yield from _pages_for_numbers(browser)
     yield browser.get("/login/?expired=1")
     yield ask_for_code(browser, "nobody")
     sandbox.switches.fault = Fault.MAINTENANCE
@@ -32,3 +35,20 @@ def every_page(browser, sandbox, settings):
     log_in(browser, sandbox, "bob@example.com")
     sandbox.switches.fault = Fault.OUTAGE
     yield browser.get("/portal/")
+
+
+def _pages_for_numbers(browser):
+    """Yield the pages of a provider that texts codes and wants consents."""
+    spent = ProviderUnavailable("no profile", spends_code=True)
+    with consenting.used(check_error=spent):
+        yield browser.get("/login/?by=phone")
+        yield consenting.ask(browser, phone="6", consent_terms="")
+        consenting.ask(browser)
+        yield browser.get("/login/code/")
+        yield type_code(browser, "")
+        yield type_code(browser, "123456")
+    with consenting.used(knows_members=True, send_error=RecipientRefused()):
+        yield browser.get("/login/?by=phone")
+        consenting.ask(browser, phone="+31687654321")
+        yield browser.get(browser.get("/login/code/").url)
+    browser.post("/login/cancel/")

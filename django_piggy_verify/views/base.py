@@ -4,7 +4,7 @@ The base of the login pages. Each outcome of a request is one method of `FlowVie
 Each of these methods returns a response in HTML or in JSON.
 """
 
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from django.conf import settings
@@ -23,15 +23,21 @@ from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify.exceptions import (
     CodeNotSent,
+    ConsentMissing,
     LoginRefused,
     ProviderError,
+    RecipientRefused,
     TooManyAttempts,
 )
+from django_piggy_verify.forms import FORMS
 from django_piggy_verify.login import axes, browsers, pending, redirects
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.views.negotiation import form_data, prefers_json
+from django_piggy_verify.traits import Channel
+from django_piggy_verify.views import refusals
+from django_piggy_verify.views.negotiation import form_data, form_errors, prefers_json
 from django_piggy_verify.views.protection import ProtectedView
+from django_piggy_verify.views.refusals import Refusal
 
 _LOOP: Final = (
     "Redirection loop for authenticated user detected. LOGIN_REDIRECT_URL, or"
@@ -53,6 +59,7 @@ class FlowView(ProtectedView):
     limited_template_name = "piggy_verify/limited.html"
     unavailable_template_name = "piggy_verify/unavailable.html"
     unsent_template_name = "piggy_verify/unsent.html"
+    spent_template_name = "piggy_verify/spent.html"
     refused_template_name = "piggy_verify/refused.html"
     interrupted_template_name = "piggy_verify/interrupted.html"
     messages = {
@@ -76,8 +83,10 @@ class FlowView(ProtectedView):
                 axes.keep_response(request)
         except CodeNotSent:
             response = self.unsent()
-        except ProviderError:
-            response = self.unavailable()
+        except ProviderError as failure:
+            response = self.spent() if failure.spends_code else self.unavailable()
+        except (RecipientRefused, ConsentMissing) as refusal:
+            response = self.sent_back(refusal)
         except LoginRefused:
             response = self.refused()
         patch_vary_headers(response, ["Accept"])
@@ -168,12 +177,23 @@ class FlowView(ProtectedView):
             f"piggy_verify:{name}", current_app=match.namespace if match else None
         )
 
-    def get_start_url(self, next_url: str, **query: str) -> str:
-        """Return the URL of the e-mail page, with `next_url` in its query."""
+    def get_channel(self) -> Channel:
+        """Return the channel of the login in progress: mail without one."""
+        login = pending.attached_to(self.request)
+        return login.channel if login else Channel.EMAIL
+
+    def get_start_url(self, next_url: str, **query: Any) -> str:
+        """Return the URL of the first page, with `next_url` in its query."""
+        return self.get_first_page_url(self.get_channel(), next_url, **query)
+
+    def get_first_page_url(self, channel: Channel, next_url: str, **query: Any) -> str:
+        """Return the URL of the page that asks for the recipient of a channel."""
+        if channel is Channel.SMS:
+            query["by"] = "phone"
         if redirects.is_safe(next_url, self.request):
             query["next"] = next_url
         url = self.get_page_url("email")
-        return f"{url}?{urlencode(query)}" if query else url
+        return f"{url}?{urlencode(query, doseq=True)}" if query else url
 
     def get_retry_url(self) -> str:
         """Return the URL of the link "Try again" after an outage."""
@@ -204,6 +224,16 @@ class FlowView(ProtectedView):
         if prefers_json(self.request):
             return self.error(409, "login_expired")
         return HttpResponseRedirect(self.get_start_url(self.get_next(), expired="1"))
+
+    def sent_back(self, refusal: Refusal) -> HttpResponse:
+        """Lead back to the first page, because the provider refuses what it got."""
+        login = cast("Login", pending.attached_to(self.request))
+        if prefers_json(self.request):
+            form = FORMS[login.channel](refusals.answers_of(login))
+            refusals.show(form, refusal)
+            return form_errors(form)
+        query = refusals.to_query(refusal)
+        return HttpResponseRedirect(self.get_start_url(self.get_next(), **query))
 
     def limited(self, refusal: TooManyAttempts) -> HttpResponse:
         """Say that a limit is reached, when to try again, and how to go on."""
@@ -244,6 +274,16 @@ class FlowView(ProtectedView):
             login=pending.attached_to(self.request),
         )
 
+    def spent(self) -> HttpResponse:
+        """Say that the code cannot be used any more, and offer another one."""
+        return self._failure(
+            503,
+            "provider_unavailable",
+            self.spent_template_name,
+            retry_after=RETRY_AFTER_OUTAGE,
+            login=pending.attached_to(self.request),
+        )
+
     def refused(self) -> HttpResponse:
         """Say that the code was right, but that this user may not log in by code."""
         response = self._failure(403, "login_refused", self.refused_template_name)
@@ -266,6 +306,7 @@ class FlowView(ProtectedView):
         if prefers_json(self.request):
             limit = context.get("limit", "")
             return self.error(status, code, retry_after=retry_after, limit=limit)
+        context["channel"] = str(self.get_channel())
         context["start_url"] = self.get_start_url(self.get_next())
         context["retry_url"] = self.get_retry_url()
         if not retry_after:
@@ -280,6 +321,7 @@ def state(login: Login) -> dict[str, Any]:
     """Return the parts of a login in progress that a page or a script may know."""
     return {
         "recipient": login.recipient,
+        "channel": str(login.channel),
         "expires_in": login.expires_in,
         "resend_in": login.resend_in,
         "sent": not login.is_held_back,

@@ -20,21 +20,23 @@ from django.http import (
 from django.middleware.csrf import get_token
 from django.views.generic import FormView
 
-from django_piggy_verify import recipients, tokens
+from django_piggy_verify import consent_fields, recipients, tokens
+from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeRepeated,
+    ConsentMissing,
     ContactUnknown,
+    RecipientRefused,
     TooManyAttempts,
 )
-from django_piggy_verify.forms import CodeForm, EmailForm
+from django_piggy_verify.forms import FIELDS, CodeForm, EmailForm, PhoneForm
 from django_piggy_verify.login import devices, pending, transactions, verification
 from django_piggy_verify.login.pending import Login
+from django_piggy_verify.traits import Channel
+from django_piggy_verify.views import refusals
 from django_piggy_verify.views.base import FlowView, state
-from django_piggy_verify.views.negotiation import (
-    cross_out,
-    error_response,
-    prefers_json,
-)
+from django_piggy_verify.views.negotiation import cross_out, form_errors, prefers_json
+from django_piggy_verify.views.refusals import Refusal
 
 
 class FormPage(FlowView, FormView):  # type: ignore[type-arg]
@@ -56,57 +58,102 @@ class FormPage(FlowView, FormView):  # type: ignore[type-arg]
         if not prefers_json(self.request):
             context = self.get_context_data(form=form)
             return self.render_to_response(context, status=self.invalid_status)
-        errors = form.errors.as_data()
-        first: ValidationError = next(iter(errors.values()))[0]
-        code = first.code if first.code in _OWN_ERROR_CODES else "invalid"
-        fields = {name: list(messages) for name, messages in form.errors.items()}
-        return error_response(400, str(code), first.messages[0], fields)
-
-
-_OWN_ERROR_CODES = {"code_rejected", "unknown_contact"}
+        return form_errors(form)
 
 
 class EmailView(FormPage):
     """
-    Asks for an address and sends a code to it.
+    Asks for an address or a mobile number, and sends a code to it.
 
-    Context of the template: `form`, `is_expired` (whether an earlier login in
-    progress has ended).
+    Context of the template: `form`, `is_expired` (whether an earlier login in progress
+    has ended), `channel` ("email" or "sms"), `other_url` (of the page that asks for the
+    other kind of recipient, or blank), `knows_members` (whether codes go to members
+    only).
     """
 
     form_class = EmailForm
+    phone_form_class = PhoneForm
     template_name = "piggy_verify/email.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form, or return the CSRF token to a script."""
         if prefers_json(request):
             return JsonResponse({"csrf_token": get_token(request)})
-        return super().get(request, *args, **kwargs)
+        login, refusal = pending.find(request), refusals.from_query(request.GET)
+        if login and refusal and login.channel is self.get_channel():
+            kwargs["form"] = self._form_of(login, refusal)
+        return self.render_to_response(self.get_context_data(**kwargs))
+
+    def _form_of(self, login: Login, refusal: Refusal) -> Form:
+        """Return the form as `login` has begun with it, with the errors of its send."""
+        answers = refusals.answers_of(login)
+        form = self.get_form_class()(**{**self.get_form_kwargs(), "data": answers})
+        refusals.show(form, refusal)
+        return form
+
+    def get_channel(self) -> Channel:
+        """
+        Return the channel of what was posted, or of what the page asks for.
+
+        A field that is not blank comes first. A script may post the other one blank.
+        """
+        names = ("phone", "email")
+        typed = [name for name in names if self.data.get(name)]
+        posted = [name for name in names if name in self.data]
+        asked, *_ = *typed, *posted, self.request.GET.get("by", "")
+        is_phone = asked == "phone" and _texts_codes()
+        return Channel.SMS if is_phone else Channel.EMAIL
+
+    def get_form_class(self) -> type[Form]:
+        """Return the form for an address or for a number."""
+        if self.get_channel() is Channel.SMS:
+            return self.phone_form_class
+        return super().get_form_class()
 
     def get_initial(self) -> dict[str, Any]:
-        """Fill in `next`. After an expired login, fill in its address too."""
+        """Fill in `next`. After an expired login, fill in its recipient too."""
         initial = {**super().get_initial(), "next": self.get_next()}
         login = pending.find(self.request) if self.request.method != "POST" else None
         if login and not login.is_open:
-            initial["email"] = login.recipient
+            initial[FIELDS[login.channel]] = login.recipient
         return initial
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add whether to say that the login in progress has ended."""
+        """Add the channel, and whether to say that the login in progress has ended."""
         is_expired = "expired" in self.request.GET and self.request.method != "POST"
-        return super().get_context_data(is_expired=is_expired, **kwargs)
+        return super().get_context_data(
+            is_expired=is_expired,
+            channel=str(self.get_channel()),
+            other_url=self.get_other_url(),
+            knows_members=verification.traits().knows_members,
+            **kwargs,
+        )
+
+    def get_other_url(self) -> str:
+        """Return the URL of the page that asks for the other kind of recipient."""
+        if not _texts_codes():
+            return ""
+        others = {Channel.EMAIL: Channel.SMS, Channel.SMS: Channel.EMAIL}
+        return self.get_first_page_url(others[self.get_channel()], self.get_next())
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Send a code and go on to the code page."""
-        recipient = form.cleaned_data["email"]
+        recipient = form.cleaned_data[FIELDS[self.get_channel()]]
+        kinds = verification.traits().consents
+        consents = consent_fields.given(kinds, form.cleaned_data)
         try:
-            result = verification.send_code(recipient, request=self.request)
+            result = verification.send_code(
+                recipient, request=self.request, consents=consents
+            )
         except ContactUnknown:
             return self.unknown(form)
+        except (RecipientRefused, ConsentMissing) as refusal:
+            refusals.show(form, refusal)
+            return self.form_invalid(form)
         except TooManyAttempts:
             login = pending.find(self.request)
             if login and recipients.key(login.recipient) == recipients.key(recipient):
-                # The code that was mailed before can still be entered.
+                # The code that was sent before can still be entered.
                 pending.attach(self.request, login)
             raise
         login = pending.begin(
@@ -116,9 +163,15 @@ class EmailView(FormPage):
 
     def unknown(self, form: Form) -> HttpResponse:
         """Say that no contact has this address, if the settings allow it."""
-        message = form.fields["email"].error_messages["unknown_contact"]
-        form.add_error("email", ValidationError(message, code="unknown_contact"))
+        name = FIELDS[self.get_channel()]
+        message = form.fields[name].error_messages["unknown_contact"]
+        form.add_error(name, ValidationError(message, code="unknown_contact"))
         return self.form_invalid(form)
+
+
+def _texts_codes() -> bool:
+    """Return whether the provider and the settings allow codes by text message."""
+    return bool(conf.sms_countries) and Channel.SMS in verification.traits().channels
 
 
 class LoginPage(FlowView):
@@ -172,7 +225,8 @@ class CodeView(LoginPage, FormPage):
     Context of the template: `form`, `recipient`, `resend_in` and `expires_in`
     (seconds), `is_resent` and `is_held_back` (the result of the last request for
     another code), `is_send_recent` (whether a script should ask if it has failed),
-    `login` (for the hidden field of this name in other forms).
+    `login` (for the hidden field of this name in other forms), `channel` ("email" or
+    "sms"), `knows_members` (whether codes go to members only).
     """
 
     form_class = CodeForm
@@ -203,6 +257,7 @@ class CodeView(LoginPage, FormPage):
             is_resent=login.is_resent and is_news,
             is_held_back=login.is_held_back and is_news,
             is_send_recent=login.is_send_recent,
+            knows_members=verification.traits().knows_members,
             login=login,
             **kwargs,
         )
@@ -270,8 +325,9 @@ class CancelView(FlowView):
     http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Redirect to the e-mail page, and keep `next`."""
-        login = pending.find(request)
+        """Redirect to the first page, and keep `next`."""
+        if login := pending.find(request):
+            pending.attach(request, login)
         response: HttpResponse
         if prefers_json(request):
             response = HttpResponse(status=204)

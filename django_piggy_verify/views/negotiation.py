@@ -7,10 +7,16 @@ The module also hides posted secrets from other code that reads the request.
 import json
 from collections.abc import Mapping
 
+from django.forms import Form
 from django.http import HttpRequest, JsonResponse
+
+from django_piggy_verify.consent_fields import PREFIX
 
 CROSSED_OUT = "*" * 20
 """The text that replaces a secret, as in Django's own reports."""
+
+OWN_ERROR_CODES = {"code_rejected", "consent_required", "unknown_contact"}
+"""The errors of a form that scripts can tell from "invalid"."""
 
 
 def prefers_json(request: HttpRequest) -> bool:
@@ -23,8 +29,9 @@ def form_data(request: HttpRequest) -> Mapping[str, str]:
     """
     Return the fields that were posted, from a form or a JSON object.
 
-    Of a JSON object, only texts and whole numbers are read. Any other JSON body counts
-    as a body without fields, so the form says which fields are missing.
+    Of a JSON object, only texts and whole numbers are read, and the true of a consent.
+    Any other JSON body counts as a body without fields, so the form says which fields
+    are missing.
     """
     if request.content_type != "application/json":
         return request.POST
@@ -33,7 +40,7 @@ def form_data(request: HttpRequest) -> Mapping[str, str]:
     except (ValueError, RecursionError):
         return {}
     fields = body.items() if isinstance(body, dict) else ()
-    return {name: _text(value) for name, value in fields if type(value) in {str, int}}
+    return {name: _text(value) for name, value in fields if _is_read(name, value)}
 
 
 def cross_out(request: HttpRequest, *names: str) -> None:
@@ -63,6 +70,24 @@ def error_response(
     return JsonResponse({"error": error}, status=status)
 
 
+def form_errors(form: Form) -> JsonResponse:
+    """Return the errors of a form as JSON. The first one gives its code and message."""
+    errors = form.errors.as_data()
+    first, *_ = next(iter(errors.values()))
+    code = first.code if first.code in OWN_ERROR_CODES else "invalid"
+    fields = {name: list(messages) for name, messages in form.errors.items()}
+    return error_response(400, str(code), first.messages[0], fields)
+
+
+def _is_read(name: str, value: object) -> bool:
+    return type(value) in {str, int} or (value is True and name.startswith(PREFIX))
+
+
 def _text(value: str | int) -> str:
-    """Return `value` as text without lone surrogates, which no response can encode."""
-    return str(value).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    """
+    Return `value` as text without lone surrogates, which no response can encode.
+
+    True becomes "true", the value of a box that is ticked.
+    """
+    text = "true" if value is True else str(value)
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

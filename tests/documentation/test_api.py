@@ -21,6 +21,7 @@ import pytest
 import requests
 from hypothesis import HealthCheck, settings, strategies as st
 
+from tests.consenting import FUSSY, RIGHT
 from tests.documentation import openapi
 from tests.documentation.openapi import DOCUMENT, Answer
 from tests.example.demo import Demo, running_demo, taken_port
@@ -32,7 +33,10 @@ if "PIGGY_VERIFY_REQUIRE_SERVICES" not in os.environ:
 
 import schemathesis
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import negative_data_rejection
+from schemathesis.specs.openapi.checks import (
+    negative_data_rejection,
+    positive_data_acceptance,
+)
 
 CONFIG = {
     # Generated requests carry a real CSRF token. Without one, all would be refused.
@@ -64,6 +68,9 @@ OPEN = {
     | {"check_login": 999999},
     "PIGGY_VERIFY_EXPOSE_AUTH_TOKEN": True,
 }
+TEXTING = {**FUSSY, "PIGGY_VERIFY_RATE_LIMITS": UNLIMITED}
+AT_ONCE = {**TEXTING, "PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS": False}
+CONSENTS = {"consent_terms": True, "consent_privacy": "on"}
 MEMBERS = [ADDRESS, "ben@example.com"]
 CALM = {"error_status": 400, "errors_as": "absent", "delay": 0}
 CLOSED = {
@@ -132,6 +139,17 @@ class Visitor:
     def type_code(self, code: str = "") -> Any:
         code = code or self.demo.last_code(self.recipient)
         return self.send("checkCode", code=code, recipient=self.recipient)
+
+    def agree(self, kind: str) -> Self:
+        """Ask for a code, with the consents. The address begins with `kind`."""
+        self.recipient = f"{kind}.{self.recipient}"
+        self.send("askForCode", email=self.recipient, **CONSENTS)
+        return self
+
+    def read_refusal(self) -> Any:
+        """Read the state of the login once the refusal of the send is known."""
+        wait_until(lambda: self.send("readLogin").status_code == 400)
+        return self.send("readLogin")
 
     def type_code_twice_at_once(self) -> Any:
         """Return the second answer. The API takes its time for the first one."""
@@ -212,6 +230,19 @@ def closed_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="module")
+def texting_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with shop(tmp_path_factory.mktemp("texting"), TEXTING) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def prompt_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A shop that sends texts and mails before its response."""
+    with shop(tmp_path_factory.mktemp("prompt"), AT_ONCE) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
 def visitor(open_shop: Demo) -> Visitor:
     """A visitor with a login in progress."""
     visitor = Visitor(open_shop)
@@ -223,8 +254,15 @@ def visitor(open_shop: Demo) -> Visitor:
 
 
 def lenient(case: Case) -> list[Any]:
-    """Return the checks to leave out: a `next` that is no text is ignored."""
+    """
+    Return the checks to leave out.
+
+    A `next` that is no text is ignored. Without text messages and consents, `phone` and
+    the consents are ignored too.
+    """
     fields = case.body if isinstance(case.body, dict) else {}
+    if {"phone", "consent_terms", "consent_privacy"} & fields.keys():
+        return [negative_data_rejection, positive_data_acceptance]
     return [] if isinstance(fields.get("next", ""), str) else [negative_data_rejection]
 
 
@@ -356,14 +394,39 @@ IN_THE_CLOSED_SHOP = {
     Answer("checkCode", 403, "login_refused"): lambda me: me.asked().type_code(),
     Answer("readAuthToken", 404, "not_found"): lambda me: me.send("readAuthToken"),
 }
-SCENES = IN_THE_OPEN_SHOP | IN_THE_CLOSED_SHOP
+IN_THE_TEXTING_SHOP = {
+    Answer("askForCode", 400, "consent_required"): lambda me: me.ask(),
+    Answer("readLogin", 400, "invalid"): lambda me: me.agree("refused").read_refusal(),
+    Answer("readLogin", 400, "consent_required"): (
+        lambda me: me.agree("unasked").read_refusal()
+    ),
+    Answer("checkCode", 400, "consent_required"): (
+        lambda me: me.agree("late").type_code(RIGHT)
+    ),
+}
+IN_THE_PROMPT_SHOP = {
+    Answer("resendCode", 400, "invalid"): lambda me: me.agree("once").resend(),
+    Answer("resendCode", 400, "consent_required"): (
+        lambda me: me.agree("twice").resend()
+    ),
+}
+SCENES = (
+    IN_THE_OPEN_SHOP | IN_THE_CLOSED_SHOP | IN_THE_TEXTING_SHOP | IN_THE_PROMPT_SHOP
+)
 numbers = count()
 
 
 @pytest.fixture
-def member(answer: Answer, open_shop: Demo, closed_shop: Demo) -> Iterator[Visitor]:
+def member(answer: Answer, request: pytest.FixtureRequest) -> Iterator[Visitor]:
     """A new member, in the shop that gives this response."""
-    shop = open_shop if answer in IN_THE_OPEN_SHOP else closed_shop
+    shops = {
+        "open_shop": IN_THE_OPEN_SHOP,
+        "closed_shop": IN_THE_CLOSED_SHOP,
+        "texting_shop": IN_THE_TEXTING_SHOP,
+        "prompt_shop": IN_THE_PROMPT_SHOP,
+    }
+    [name] = [name for name, scenes in shops.items() if answer in scenes]
+    shop = request.getfixturevalue(name)
     member = Visitor(shop, recipient=f"member{next(numbers)}@example.com")
     member.tell_sandbox("add", email=member.recipient)
     yield member
@@ -377,6 +440,24 @@ def test_every_documented_response_occurs(answer: Answer, member: Visitor) -> No
 
     error = response.json()["error"]["code"] if response.status_code >= 400 else ""
     assert (response.status_code, error) == (answer.status, answer.code)
+
+
+def test_the_whole_login_by_text_message_is_documented(texting_shop: Demo) -> None:
+    visitor = Visitor(texting_shop)
+    number = "+31612345678"
+
+    asked = visitor.send("askForCode", phone="06 12345678", **CONSENTS)
+    read = visitor.send("readLogin")
+    checked = visitor.send("checkCode", code=RIGHT, recipient=number)
+
+    assert asked.json()["recipient"] == read.json()["recipient"] == number
+    assert (read.json()["channel"], checked.status_code) == ("sms", 200)
+
+
+def test_a_spent_code_is_documented(texting_shop: Demo) -> None:
+    visitor = Visitor(texting_shop).agree("spent")
+
+    assert visitor.type_code(RIGHT).status_code == 503
 
 
 # The CSRF check, and methods that do not exist.

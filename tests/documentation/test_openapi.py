@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from django_piggy_verify import urls
-from django_piggy_verify.views import login
+from django_piggy_verify.views import negotiation
 from tests.documentation import openapi
 
 BY_THEMSELVES = {"head", "options"}
-OF_FORMS = {"invalid", *login._OWN_ERROR_CODES}
+OF_FORMS = {"invalid", *negotiation.OWN_ERROR_CODES}
 ROUTES = {
     f"/{pattern.pattern}": vars(pattern.callback)["view_class"]
     for pattern in urls.urlpatterns

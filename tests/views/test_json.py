@@ -32,6 +32,7 @@ def test_asking_for_a_code_returns_the_state_of_the_login(client, contact):
     assert response.status_code == 202
     assert response.json() == {
         "recipient": ADDRESS,
+        "channel": "email",
         "expires_in": 600,
         "resend_in": 60,
         "sent": True,
@@ -73,7 +74,8 @@ def test_the_code_page_returns_the_state_of_the_login(client, in_progress):
     response = client.get(CODE, headers=JSON)
 
     assert response.status_code == 200
-    assert set(response.json()) == {"recipient", "expires_in", "resend_in", "sent"}
+    fields = {"recipient", "channel", "expires_in", "resend_in", "sent"}
+    assert set(response.json()) == fields
 
 
 def test_a_right_code_returns_redirect_to(client, in_progress, piggy_sandbox):
