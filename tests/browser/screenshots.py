@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.browser.states import STATES
+from tests.browser.states import STATES, TEXTING
 from tests.browser.visitors import (
     SETTINGS,
     Shop,
@@ -94,18 +94,24 @@ PICTURES: dict[str, Picture] = {
     "code-dutch": (STATES["code"], {"locale": "nl"}),
     "code-rtl": (STATES["code"], {"locale": "he"}),
 }
+OF_TEXTS: dict[str, Picture] = {
+    **{name: (TEXTING[name], {}) for name in ("phone", "consent-error", "phone-code")},
+    "spent": (TEXTING["spent"], {}),
+}
+"""The pictures of a shop that also texts its codes, and wants consents."""
 
 
 def take(name: str, folder: Path, chromium: Browser, shop: Shop) -> None:
-    drive, options = PICTURES[name]
+    drive, options = (PICTURES | OF_TEXTS)[name]
     # A longer page is shown in full.
     size = {"width": WIDTH, "height": 100} | options.get("viewport", {})
-    number = [*PICTURES].index(name)
+    number = [*PICTURES, *OF_TEXTS].index(name)
     context = chromium.new_context(
         **{"locale": "en", "color_scheme": "light"} | options | {"viewport": size},
         extra_http_headers={"X-Forwarded-For": f"10.0.0.{number}"},
     )
-    drive(Visitor(context.new_page(), shop, f"{NAMES[number]}@example.com"))
+    address = f"{NAMES[number % len(NAMES)]}@example.com"
+    drive(Visitor(context.new_page(), shop, address))
     path = folder / f"{name}.png"
     context.pages[0].screenshot(path=path, full_page=True)
     context.close()
@@ -121,16 +127,31 @@ def shrink(path: Path) -> None:
 
 def main(folder: Path, *names: str) -> None:
     folder.mkdir(exist_ok=True)
-    with TemporaryDirectory() as place, running_shop(Path(place)) as shop:
-        variables = {f"DJANGO_SUPERUSER_{name}": each for name, each in STAFF.items()}
-        status, printed = manage(
-            Path(place), "createsuperuser", "--noinput", **SETTINGS, **variables
-        )
-        if status:
-            sys.exit(printed)
-        with running_chromium(*FLAGS) as chromium:
-            for name in names or PICTURES:
-                take(name, folder, chromium, shop)
+    for pictures, variables in ((PICTURES, {}), (OF_TEXTS, {"TEXTING": "yes"})):
+        wanted = [name for name in pictures if name in names or not names]
+        if wanted:
+            take_all(wanted, folder, **variables)
+
+
+def take_all(names: list[str], folder: Path, **variables: str) -> None:
+    """Take these pictures in one shop."""
+    with (
+        TemporaryDirectory() as place,
+        running_shop(Path(place), **variables) as shop,
+        running_chromium(*FLAGS) as chromium,
+    ):
+        create_staff(Path(place))
+        for name in names:
+            take(name, folder, chromium, shop)
+
+
+def create_staff(place: Path) -> None:
+    variables = {f"DJANGO_SUPERUSER_{name}": each for name, each in STAFF.items()}
+    status, printed = manage(
+        place, "createsuperuser", "--noinput", **SETTINGS, **variables
+    )
+    if status:
+        sys.exit(printed)
 
 
 if __name__ == "__main__":

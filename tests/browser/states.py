@@ -5,6 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.visitors import ERRORS, NOTICE, Visitor
+from tests.consenting import RIGHT
 
 
 def home(visitor: Visitor) -> None:
@@ -105,6 +106,52 @@ def interrupted(visitor: Visitor) -> None:
     assert visitor.status == 403
 
 
+def phone(visitor: Visitor) -> None:
+    visitor.go()
+    visitor.press("main a[href*='by=phone']")
+
+
+def consent_error(visitor: Visitor) -> None:
+    phone(visitor)
+    visitor.page.check("input[name=consent_terms]")
+    visitor.type_number("020 123 45 67")
+    visitor.page.wait_for_selector(ERRORS)
+
+
+def consents(visitor: Visitor) -> None:
+    visitor.go()
+
+
+def phone_code(visitor: Visitor) -> None:
+    phone(visitor)
+    visitor.agree()
+    visitor.type_number("06 1234 5678")
+    visitor.page.wait_for_selector("input[name=code]")
+
+
+def phone_code_error(visitor: Visitor) -> None:
+    phone_code(visitor)
+    visitor.type_code("wrong")
+    visitor.page.wait_for_selector(ERRORS)
+
+
+def send_refused(visitor: Visitor) -> None:
+    visitor.address = f"refused.{visitor.address}"
+    visitor.go()
+    visitor.agree()
+    visitor.type_address(visitor.address)
+    visitor.reload_until(ERRORS)
+
+
+def spent(visitor: Visitor) -> None:
+    visitor.address = f"spent.{visitor.address}"
+    visitor.go()
+    visitor.agree()
+    visitor.type_address(visitor.address)
+    visitor.type_code(RIGHT)
+    assert visitor.status == 503
+
+
 STATES: dict[str, Callable[[Visitor], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -125,3 +172,17 @@ STATES: dict[str, Callable[[Visitor], None]] = {
         interrupted,
     )
 }
+
+TEXTING: dict[str, Callable[[Visitor], None]] = {
+    each.__name__.replace("_", "-"): each
+    for each in (
+        phone,
+        consents,
+        consent_error,
+        phone_code,
+        phone_code_error,
+        send_refused,
+        spent,
+    )
+}
+"""The states of a shop that also texts its codes, and wants consents."""

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser import states
-from tests.browser.states import STATES
+from tests.browser.states import STATES, TEXTING
 
 MEDIA = {
     "light": {"color_scheme": "light"},
@@ -59,6 +59,11 @@ OWN_PAGES = [name for name in STATES if name not in {"home", "members"}]
 WALKS = [
     *(("bare", language, name) for language in ("nl", "he") for name in OWN_PAGES),
     *(("shop", "en", name) for name in STATES),
+    *(
+        ("texting", language, name)
+        for language in ("en", "nl", "he")
+        for name in TEXTING
+    ),
 ]
 
 
@@ -80,6 +85,14 @@ def bare(tmp_path_factory):
     """A shop whose login pages use the templates of the package."""
     folder = tmp_path_factory.mktemp("bare")
     with running_shop(folder, COOLDOWN="2s", LOOK="bare") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def texting(tmp_path_factory):
+    """A bare shop whose codes go to mobile numbers as well."""
+    folder = tmp_path_factory.mktemp("texting")
+    with running_shop(folder, TEXTING="yes", LOOK="bare") as shop:
         yield shop
 
 
@@ -123,7 +136,7 @@ def loaded(page):
 @pytest.mark.parametrize(("house", "language", "state"), WALKS, indirect=["house"])
 def test_every_page_is_accessible(chromium, house, language, state):
     with visiting(chromium, house, locale=language) as visitor:
-        STATES[state](visitor)
+        (STATES | TEXTING)[state](visitor)
         page = visitor.page
         html = page.locator("html")
 

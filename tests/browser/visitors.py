@@ -146,6 +146,15 @@ class Visitor:
         self.page.fill("input[name=email]", address)
         self.press("main button")
 
+    def type_number(self, number: str) -> None:
+        self.page.fill("input[name=phone]", number)
+        self.press("main button")
+
+    def agree(self) -> None:
+        """Tick every box."""
+        for box in self.page.locator("input[type=checkbox]").all():
+            box.check()
+
     def type_code(self, code: str) -> None:
         self.page.fill("input[name=code]", code)
         self.press(f"{CODE_FORM} button")
