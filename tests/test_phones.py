@@ -10,7 +10,9 @@ from django.contrib.auth import authenticate
 from hypothesis import event, example, given, strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from django_piggy_verify import phones, recipients
+from django_piggy_verify import events, phones, recipients
+from django_piggy_verify.login import verification
+from tests.login import stateful
 from tests.steps import calls
 
 ANN = "+31612345678"
@@ -324,6 +326,28 @@ def test_the_masked_number_shows_three_and_two_characters(recipient, masked):
 
 def test_a_text_that_is_no_number_is_masked_too():
     assert recipients.masked("+31\n6123\n4578") == "+31********78"
+
+
+@pytest.mark.parametrize(
+    "recipient", ["\n+31612345678", "+31612345678\n", "+316\r\nERROR forged", "\u2028+"]
+)
+def test_a_number_starts_no_new_line_in_the_log(caplog, recipient):
+    caplog.set_level("INFO")
+
+    events.CODE_REJECTED.log(recipient=recipient)
+
+    assert caplog.messages[0].isprintable()
+
+
+@pytest.mark.django_db
+def test_the_log_shows_a_part_of_the_number(served, settings, caplog):
+    caplog.set_level("DEBUG")
+    stateful.use(settings)
+    verification.send_code(ANN)
+
+    assert authenticate(recipient="06 12345678", secret_code="wrong") is None
+    assert "The code for +31*******78 was wrong" in caplog.messages
+    assert "12345678" not in caplog.text
 
 
 # Without the package
