@@ -7,8 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from django_piggy_verify import checks
 from django_piggy_verify.checks.provider import check_openness
-from django_piggy_verify.providers import piggy, verifik
+from django_piggy_verify.providers import piggy, punchh, verifik
 from tests.documentation import pages
 from tests.steps import log_in
 
@@ -42,11 +43,13 @@ def test_the_page_of_piggy_names_its_url():
     assert f"``{piggy.PiggyProvider.base_url}``" in guide("piggy")
 
 
-def test_the_page_of_verifik_lists_its_options():
-    page = [pages.parsed(pages.DOCS / "howto/verifik.rst")]
+@pytest.mark.parametrize("vendor", [verifik, punchh], ids=["verifik", "punchh"])
+def test_the_page_of_a_vendor_lists_its_options(vendor):
+    name = vendor.__name__.rpartition(".")[2]
+    page = [pages.parsed(pages.DOCS / f"howto/{name}.rst")]
     listed = {name: row[0] for name, row in pages.table(page, "Option").items()}
 
-    defaults = {name: each.default for name, each in verifik._OPTIONS.items()}
+    defaults = {name: each.default for name, each in vendor._OPTIONS.items()}
     required = {name for name, default in defaults.items() if default is None}
     assert {name for name, said in listed.items() if said == "required"} == required
     assert {
@@ -101,3 +104,34 @@ def test_who_has_no_user_gets_a_code_but_may_not_log_in(
     assert response.status_code == 403
     assert len(sandbox.mails) == 1
     assert [each.id for each in check_openness()] == ["piggy_verify.W005"]
+
+
+# Punchh
+
+
+@pytest.mark.parametrize("word", [*punchh._REFUSALS, *punchh._NO_RECIPIENT])
+def test_the_page_of_punchh_lists_its_words_for_errors(word):
+    assert f"``{word}``" in guide("punchh")
+
+
+@pytest.fixture
+def from_the_page(settings, monkeypatch):
+    """Use the settings of the page of Punchh, and no others of a provider."""
+    for name in {*dir(settings)}:
+        if name.startswith("PIGGY_VERIFY_"):
+            delattr(settings, name)
+    for name in ("CLIENT_ID", "CLIENT_SECRET"):
+        monkeypatch.setenv(f"PIGGY_VERIFY_{name}", "sandbox")
+    [block] = [each for each in pages.blocks("punchh") if "PunchhProvider" in each]
+    found = pages.run(block)
+    for name in found:
+        if name.startswith("PIGGY_VERIFY_"):
+            setattr(settings, name, found[name])
+
+
+def test_the_settings_of_punchh_leave_one_decision(from_the_page, settings):
+    settings.ROOT_URLCONF = "tests.public_urls"
+
+    found = checks.run(checks.ALWAYS)
+
+    assert [each.id for each in found] == ["piggy_verify.W005"]
