@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from django_piggy_verify.checks.provider import check_credentials, check_options
 from django_piggy_verify.exceptions import (
     CodeRejected,
+    ConsentMissing,
     ContactUnknown,
     LoginRefused,
     ProviderRefused,
     ProviderUnavailable,
+    RecipientRefused,
 )
-from django_piggy_verify.models import Contact, Tally
+from django_piggy_verify.models import Contact, OpenChallenge, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge
 from django_piggy_verify.tokens import get_auth_token
@@ -31,10 +34,13 @@ ENDS: dict[str, Any] = {
     "the challenge is returned": None,
     "an identity or a proof": None,
     "ContactUnknown": ContactUnknown(),
+    "RecipientRefused": RecipientRefused(),
+    "ConsentMissing": ConsentMissing(),
     "CodeRejected": CodeRejected(),
     "LoginRefused": LoginRefused("a second factor"),
     "ProviderUnavailable": ProviderUnavailable("down"),
     "ProviderUnavailable, open": ProviderUnavailable("down", **OPEN),
+    "ProviderUnavailable, spent": ProviderUnavailable("down", spends_code=True),
     "ProviderRefused": ProviderRefused("the key"),
     "ProviderRefused, open": ProviderRefused("the key", **OPEN),
     "any other exception": KeyError("a bug"),
@@ -43,6 +49,7 @@ ENDS: dict[str, Any] = {
 SEEN: dict[str, Any] = {
     "the code page": 200,
     "the next page": 302,
+    "the first page": 302,
     "a field error": 200,
     "none of this package": "",
 }
@@ -181,6 +188,44 @@ def test_a_client_address_reaches_a_provider_that_wants_it(club, client, monkeyp
     ask_for_code(client)
 
     assert [each.visitor.address for each in seen] == ["127.0.0.1"]
+
+
+# The vendor whose check needs a value of the send
+
+
+@pytest.fixture
+def slips(modules, settings, db):
+    settings.PIGGY_VERIFY_SEND_FLOOR = 0
+    settings.PIGGY_VERIFY_PROVIDER = "shop.slips.SlipProvider"
+    modules("providers")
+    return sys.modules["shop.slips"].SLIPS
+
+
+def test_the_state_of_the_guide_reaches_the_check(slips, client):
+    ask_for_code(client)
+
+    type_code(client, *slips.values())
+
+    assert is_logged_in(client)
+
+
+def test_the_state_of_the_guide_reaches_the_check_in_another_browser(slips, client):
+    ask_for_code(client)
+    other = Client()
+    ask_for_code(other)
+
+    type_code(other, *slips.values())
+
+    assert is_logged_in(other)
+
+
+def test_a_code_of_the_guide_is_wrong_without_the_answer_to_the_send(slips, client):
+    ask_for_code(client)
+    OpenChallenge.objects.all().delete()
+
+    page = type_code(client, *slips.values())
+
+    assert page.context["form"].has_error("code", "code_rejected")
 
 
 # The vendor on the network
