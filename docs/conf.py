@@ -54,8 +54,6 @@ nitpicky = True
 # The documentation of other projects. The build links to it only on Read the Docs.
 nitpick_ignore_regex = [
     ("py:.*", r"(django|pytest|requests|collections|datetime|typing)\..*"),
-    # Type variables.
-    ("py:class", r"django_piggy_verify\..*\._[A-Z]\w*"),
 ]
 # A type variable has no page.
 nitpick_ignore = [("py:class", "django_piggy_verify.providers.calls._Result")]
