@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from django_piggy_verify.db import locking
 from django_piggy_verify.management.commands import piggy_verify_purge
-from django_piggy_verify.models import AuthToken, Contact, Tally
+from django_piggy_verify.models import AuthToken, Contact, OpenChallenge, Tally
 from tests.db.between_statements import DEADLOCK, before_the_next, raising
 
 DAY = timedelta(days=1)
@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def rows(db):
-    """Seven counters and tokens that have expired, and one that has not."""
+    """Seven rows in each table that have expired, and one that has not."""
     now = timezone.now()
     for number in range(8):
         ends_at = now - number * DAY if number else now + DAY
@@ -35,6 +35,7 @@ def rows(db):
         AuthToken.objects.create(
             contact=contact, ciphertext=b"", fetched_at=now, expires_at=ends_at
         )
+        OpenChallenge.objects.create(key="any", ciphertext=b"", ends_at=ends_at)
         Tally.objects.create(key=f"key-{number}", count=1, ends_at=ends_at)
 
 
@@ -43,6 +44,7 @@ def test_expired_rows_are_deleted(rows, capsys):
 
     assert [each.contact.uid for each in AuthToken.objects.all()] == ["user-0"]
     assert [each.key for each in Tally.objects.all()] == ["key-0"]
+    assert OpenChallenge.objects.get().ends_at > timezone.now()
     assert "7 expired auth tokens deleted" in capsys.readouterr().out
 
 
@@ -51,6 +53,70 @@ def test_contacts_and_users_are_kept_and_verbosity_0_prints_nothing(rows, capsys
 
     assert capsys.readouterr().out == ""
     assert User.objects.count() == Contact.objects.count() == 8
+
+
+@pytest.fixture
+def renewable(rows, settings):
+    """The expired tokens have a refresh token. Five are five days old or older."""
+    settings.PIGGY_VERIFY_REFRESH_TOKEN_TTL = 5 * 86400
+    now = timezone.now()
+    for row in AuthToken.objects.filter(expires_at__lte=now):
+        row.refresh_ciphertext, row.fetched_at = b"any", row.expires_at - 2 * DAY
+        row.save()
+
+
+def test_a_token_that_can_be_renewed_is_kept(renewable, capsys):
+    call_command("piggy_verify_purge")
+
+    kept = {each.contact.uid for each in AuthToken.objects.all()}
+    assert kept == {"user-0", "user-1", "user-2"}
+    assert "5 expired auth tokens deleted" in capsys.readouterr().out
+
+
+def test_a_dry_run_does_not_count_a_token_that_can_be_renewed(renewable, capsys):
+    call_command("piggy_verify_purge", dry_run=True)
+
+    assert "5 expired auth tokens to be deleted" in capsys.readouterr().out
+
+
+def test_a_token_that_is_still_valid_is_kept_whatever_its_age(renewable):
+    AuthToken.objects.update(fetched_at=timezone.now() - 99 * DAY)
+
+    call_command("piggy_verify_purge")
+
+    assert [each.contact.uid for each in AuthToken.objects.all()] == ["user-0"]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 9])
+def test_rows_to_keep_do_not_stop_a_purge(renewable, chunk):
+    """Of all rows that expired at once, every second one is kept."""
+    now = timezone.now()
+    for number, row in enumerate(AuthToken.objects.order_by("pk")):
+        row.expires_at = now - DAY
+        row.fetched_at = now - (number % 2) * 99 * DAY
+        row.refresh_ciphertext = b"any"
+        row.save()
+
+    call_command("piggy_verify_purge", chunk=chunk, verbosity=0)
+
+    kept = {each.contact.uid for each in AuthToken.objects.all()}
+    assert kept == {"user-0", "user-2", "user-4", "user-6"}
+
+
+@pytest.mark.parametrize(("span", "statements"), [(3600, 3), (0, 7)])
+def test_a_chunk_has_as_many_rows_to_keep_as_the_database_is_fast(
+    renewable, monkeypatch, span, statements
+):
+    monkeypatch.setattr(piggy_verify_purge, "FIRST", 1)
+    monkeypatch.setattr(piggy_verify_purge, "SPAN", span)
+    AuthToken.objects.update(fetched_at=timezone.now(), refresh_ciphertext=b"any")
+    OpenChallenge.objects.all().delete()
+    Tally.objects.all().delete()
+
+    with deletions() as numbers:
+        call_command("piggy_verify_purge", verbosity=0)
+
+    assert numbers == [0] * statements + [0, 0]
 
 
 @contextmanager
@@ -68,8 +134,8 @@ def deletions():
         yield numbers
 
 
-def test_a_purge_of_nothing_is_four_queries(db, django_assert_num_queries):
-    with django_assert_num_queries(4):
+def test_a_purge_of_nothing_is_six_queries(db, django_assert_num_queries):
+    with django_assert_num_queries(6):
         call_command("piggy_verify_purge", verbosity=0)
 
 
@@ -77,12 +143,13 @@ def test_no_chunk_is_larger_than_wanted(rows):
     with deletions() as numbers:
         call_command("piggy_verify_purge", chunk=3, verbosity=0)
 
-    assert numbers == [3, 3, 1] * 2
+    assert numbers == [3, 3, 1] * 3
 
 
 def test_no_chunk_is_larger_when_all_rows_expire_at_once(rows):
     Tally.objects.exclude(key="key-0").update(ends_at=timezone.now() - DAY)
     AuthToken.objects.all().delete()
+    OpenChallenge.objects.all().delete()
 
     with deletions() as numbers:
         call_command("piggy_verify_purge", chunk=3, verbosity=0)
@@ -111,7 +178,7 @@ def test_a_chunk_is_as_large_as_the_database_is_fast(
     with deletions() as numbers:
         call_command("piggy_verify_purge", verbosity=0)
 
-    assert numbers == expected * 2
+    assert numbers == expected * 3
 
 
 def test_no_row_is_read_but_the_one_at_which_a_chunk_ends(rows):
@@ -129,7 +196,7 @@ def test_deleted_rows_are_not_read_again(rows):
         call_command("piggy_verify_purge", chunk=3, verbosity=0)
 
     starts = [" >= " in each["sql"] for each in captured]
-    assert starts == [False, False, True, True, True, True] * 2
+    assert starts == [False, False, True, True, True, True] * 3
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the others may choose")
@@ -145,7 +212,7 @@ def test_every_statement_goes_by_an_index(rows):
     with connection.execute_wrapper(explain):
         call_command("piggy_verify_purge", chunk=3, verbosity=0)
 
-    assert len(plans) >= 2 * 6
+    assert len(plans) >= 3 * 6
     assert all(" USING " in each and "INDEX" in each for each in plans), plans
     assert not any(each.startswith("SCAN") for each in plans), plans
 
@@ -176,7 +243,7 @@ def test_on_sqlite_others_can_write_between_two_chunks(rows, monkeypatch):
 
     call_command("piggy_verify_purge", verbosity=0, chunk=3)
 
-    assert naps == ([0.1] * 4 if connection.vendor == "sqlite" else [])
+    assert naps == ([0.1] * 6 if connection.vendor == "sqlite" else [])
 
 
 def test_a_dry_run_counts_and_deletes_nothing(rows, capsys):
@@ -186,6 +253,7 @@ def test_a_dry_run_counts_and_deletes_nothing(rows, capsys):
     assert numbers == []
     assert capsys.readouterr().out.splitlines() == [
         "7 expired auth tokens to be deleted",
+        "7 expired codes to be deleted",
         "7 expired counts to be deleted",
     ]
 
@@ -239,7 +307,9 @@ def test_a_log_file_gets_the_outcome_only(rows):
     call_command("piggy_verify_purge", chunk=3, stdout=log)
 
     assert log.getvalue() == (
-        "7 expired auth tokens deleted\n7 expired counts deleted\n"
+        "7 expired auth tokens deleted\n"
+        "7 expired codes deleted\n"
+        "7 expired counts deleted\n"
     )
 
 

@@ -1,8 +1,9 @@
-"""Delete expired auth tokens, and counters whose window has ended."""
+"""Delete expired auth tokens, codes on their way, and counters."""
 
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand
@@ -10,9 +11,10 @@ from django.db import connections
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
+from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking, retries
 from django_piggy_verify.management import chunks, interrupts, progress
-from django_piggy_verify.models import AuthToken, Tally
+from django_piggy_verify.models import AuthToken, OpenChallenge, Tally
 
 SPAN: Final = 0.15
 """Seconds that one statement should take. Other users of its rows wait for it."""
@@ -32,14 +34,28 @@ MOST: Final = 200_000
 
 _TABLES: Final[dict[str, tuple[type[Model], str]]] = {
     "auth tokens": (AuthToken, "expires_at"),
+    "codes": (OpenChallenge, "ends_at"),
     "counts": (Tally, "ends_at"),
 }
+
+
+def _of_no_use(model: type[Model], now: datetime) -> Q:
+    """
+    Return the condition for the expired rows that nobody needs.
+
+    An expired auth token is renewed with its refresh token. How long the vendor accepts
+    a refresh token is not known.
+    """
+    if model is not AuthToken:
+        return Q()
+    oldest = now - timedelta(seconds=conf.refresh_token_ttl)
+    return Q(refresh_ciphertext=None) | Q(fetched_at__lte=oldest)
 
 
 class Command(BaseCommand):
     """Each chunk is deleted in one statement. You can stop the command at any time."""
 
-    help = "Deletes expired auth tokens and old counts."
+    help = "Deletes expired auth tokens, expired codes and old counts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options for the size of a chunk and for a dry run."""
@@ -51,7 +67,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Delete from both tables, and print the number of rows."""
+        """Delete from all tables, and print the number of rows."""
         now, is_rehearsal = timezone.now(), options["dry_run"]
         line = progress.Line(self.stdout, is_wanted=options["verbosity"] > 0)
         with interrupts.first_signal() as received:
@@ -60,9 +76,10 @@ class Command(BaseCommand):
                     locking.primary_rows(model),
                     Q(**{f"{field}__lte": now}),
                 )
-                chunk = _Chunk(max(1, options["chunk"]))
+                is_useless = _of_no_use(model, now)
+                chunk = _Chunk(max(1, options["chunk"]), is_useless)
                 steps = (
-                    _count(rows.filter(is_spent))
+                    _count(rows.filter(is_spent, is_useless))
                     if is_rehearsal
                     else _delete(rows, is_spent, field, chunk)
                 )
@@ -91,18 +108,20 @@ def _add_up(
 
 
 class _Chunk:
-    """The number of rows that one statement deletes in about `SPAN` seconds."""
+    """The number of expired rows that one statement handles in about `SPAN` seconds."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, is_useless: Q) -> None:
         self.most = most
         self.size = min(FIRST, most)
+        self._is_useless = is_useless
 
     def delete(self, rows: QuerySet[Model]) -> int:
-        """Delete `rows`, and adapt the size to the duration."""
+        """Delete those of `rows` that nobody needs, and adapt the size."""
         began = time.perf_counter()
-        deleted = _delete_spent(rows)
-        if deleted:
-            fitting = int(deleted * SPAN / (time.perf_counter() - began))
+        deleted = _delete_spent(rows.filter(self._is_useless))
+        # A range with rows to keep takes its time too.
+        if deleted or self._is_useless:
+            fitting = int(self.size * SPAN / (time.perf_counter() - began))
             self.size = max(1, self.size // 2, min(fitting, self.size * 4, self.most))
         return deleted
 
@@ -118,24 +137,27 @@ def _delete(
     Delete ranges of `field`, and yield the number of deleted rows for each range.
 
     A range of an index costs a tenth of a list of keys. The value in the last row of a
-    chunk ends the range. If all rows of a chunk have the same value, these rows are
-    deleted by ranges of the primary key. Ranges only move forward, so the loop ends,
-    whatever other processes do.
+    chunk ends the range. Rows to keep count too, because the database reads them. If
+    all rows of a chunk have the same value, the range does not move. Then the rows with
+    this value are deleted by ranges of the primary key. So the loop ends, whatever
+    other processes do.
 
     A range has only one upper end. With two, SQLite may read all rows below the other
     end.
     """
-    start = Q()
+    start, last = Q(), None
     while True:
         end = _value_at(rows.filter(start, is_spent), field, chunk.size)
         if end is None:
             yield chunk.delete(rows.filter(start, is_spent))
             return
-        deleted = chunk.delete(rows.filter(start, **{f"{field}__lt": end}))
-        yield deleted
-        if not deleted and field != "pk":
+        if end == last:
             yield from _delete(rows.filter(**{field: end}), Q(), "pk", chunk)
-        start = Q(**{f"{field}__gte": end})
+            start = Q(**{f"{field}__gt": end})
+        else:
+            yield chunk.delete(rows.filter(start, **{f"{field}__lt": end}))
+            start = Q(**{f"{field}__gte": end})
+        last = end
         if connections[rows.db].vendor == "sqlite":
             time.sleep(BREATH)
 
