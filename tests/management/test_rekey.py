@@ -9,11 +9,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_piggy_verify import encryption
+from django_piggy_verify.auth_tokens import cache
+from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import get_auth_token
 from tests.db.between_statements import DEADLOCK, before_the_next, raising
 from tests.steps import calls
 
+DAY = timedelta(days=1)
 OLD, NEW = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 
 
@@ -129,6 +133,76 @@ def test_a_replica_that_lags_behind_is_not_asked(token, settings, capsys):
     rekey()
 
     assert "1 auth tokens encrypted again" in capsys.readouterr().out
+
+
+@pytest.fixture
+def contact_with_refresh_token(db, ring, settings):
+    """A contact whose tokens are encrypted with the key to remove."""
+    now = timezone.now()
+    contact = Contact.objects.create(
+        user=User.objects.create_user("ann"), provider="any", uid="ann", verified_at=now
+    )
+    served = CachedToken(
+        token=Secret("access"), expires_at=now + DAY, refresh=Secret("refresh")
+    )
+    cache.store(contact, served, fetched_at=now)
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW, OLD]
+    return contact
+
+
+def read(contact):
+    contact = Contact.objects.select_related("auth_token").get(pk=contact.pk)
+    found = cache.find_with(contact)
+    return found and found.token, cache.refresh_token_of(contact)
+
+
+def test_refresh_tokens_are_rekeyed_too(contact_with_refresh_token, settings, capsys):
+    rekey()
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW]
+
+    assert read(contact_with_refresh_token) == ("access", "refresh")
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        "1 refresh tokens encrypted again",
+        "0 refresh tokens up to date",
+        "0 refresh tokens unreadable",
+    ]
+
+
+def test_the_refresh_token_of_an_expired_token_is_rekeyed(
+    contact_with_refresh_token, settings
+):
+    AuthToken.objects.update(expires_at=timezone.now())
+
+    rekey()
+
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW]
+    assert read(contact_with_refresh_token) == (None, "refresh")
+
+
+def test_a_refresh_token_is_rekeyed_although_its_auth_token_is_unreadable(
+    contact_with_refresh_token, settings, capsys
+):
+    AuthToken.objects.update(ciphertext=b"of a lost key")
+
+    rekey()
+
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW]
+    assert read(contact_with_refresh_token) == (None, "refresh")
+    assert "1 auth tokens unreadable" in capsys.readouterr().out
+
+
+def test_a_refresh_token_that_comes_meanwhile_is_kept(contact_with_refresh_token):
+    contact, now = contact_with_refresh_token, timezone.now()
+    served = CachedToken(
+        token=Secret("next"), expires_at=now + DAY, refresh=Secret("next refresh")
+    )
+
+    with before_the_next(
+        "UPDATE", lambda: cache.store(contact, served, fetched_at=now)
+    ):
+        rekey()
+
+    assert read(contact) == ("next", "next refresh")
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""Encrypt the stored auth tokens with the newest key."""
+"""Encrypt the stored auth tokens and refresh tokens with the newest key."""
 
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db.models import Q
 from django.utils import timezone
 
 from django_piggy_verify import encryption
@@ -19,7 +21,7 @@ class Command(BaseCommand):
 
     The command keeps a token that no key can decrypt, because its key may only be
     missing from the settings. It skips expired tokens, which `piggy_verify_purge`
-    deletes.
+    deletes, unless they can be renewed.
     """
 
     help = "Encrypts the stored auth tokens again, with the newest key."
@@ -30,26 +32,43 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Encrypt the tokens in chunks, and print the results."""
-        rows = locking.primary_rows(AuthToken).filter(expires_at__gt=timezone.now())
+        is_valid = Q(expires_at__gt=timezone.now())
+        can_be_renewed = Q(refresh_ciphertext__isnull=False)
+        rows = locking.primary_rows(AuthToken).filter(is_valid | can_be_renewed)
         rows = rows.select_related("contact")
-        done: Counter[str] = Counter()
+        auth, refresh = Counter[str](), Counter[str]()
         for chunk in chunks.in_chunks(rows, options["chunk"]):
-            done.update(map(_rekey, chunk))
+            auth.update(map(_rekey_token, chunk))
+            renewable = (row for row in chunk if row.refresh_ciphertext is not None)
+            refresh.update(map(_rekey_refresh_token, renewable))
         if options["verbosity"]:
-            for outcome in ("encrypted again", "up to date", "unreadable"):
-                self.stdout.write(f"{done[outcome]} auth tokens {outcome}")
+            self._print("auth tokens", auth)
+            if refresh:
+                self._print("refresh tokens", refresh)
+
+    def _print(self, what: str, done: Mapping[str, int]) -> None:
+        for outcome in ("encrypted again", "up to date", "unreadable"):
+            self.stdout.write(f"{done[outcome]} {what} {outcome}")
+
+
+def _rekey_token(row: AuthToken) -> str:
+    return _rekey(row, "ciphertext", row.contact.binding)
+
+
+def _rekey_refresh_token(row: AuthToken) -> str:
+    return _rekey(row, "refresh_ciphertext", row.contact.refresh_binding)
 
 
 @retries.retry_on_conflict
-def _rekey(row: AuthToken) -> str:
-    """Return the result for the token of this row."""
-    sealed, binding = bytes(row.ciphertext), row.contact.binding
-    if encryption.is_current(sealed, bound_to=binding):
+def _rekey(row: AuthToken, field: str, binding: str) -> str:
+    """Return the result for the text in this field of the row."""
+    old = getattr(row, field)
+    if encryption.is_current(bytes(old), bound_to=binding):
         return "up to date"
-    token = encryption.decrypt(sealed, bound_to=binding)
-    if token is None:
+    text = encryption.decrypt(bytes(old), bound_to=binding)
+    if text is None:
         return "unreadable"
     # A token that was fetched meanwhile is encrypted with the newest key already.
-    unchanged = AuthToken.objects.filter(pk=row.pk, ciphertext=row.ciphertext)
-    is_ours = unchanged.update(ciphertext=encryption.encrypt(token, bound_to=binding))
-    return "encrypted again" if is_ours else "up to date"
+    unchanged = AuthToken.objects.filter(**{"pk": row.pk, field: old})
+    new = encryption.encrypt(text, bound_to=binding)
+    return "encrypted again" if unchanged.update(**{field: new}) else "up to date"
