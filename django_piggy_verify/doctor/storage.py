@@ -26,6 +26,7 @@ from django_piggy_verify.doctor.findings import (
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Rate
 from django_piggy_verify.models import AuthToken, Contact, Tally
+from django_piggy_verify.secret import Secret
 
 TOLERANCE: Final = 2.0
 """The clocks may differ by this number of seconds."""
@@ -82,20 +83,22 @@ def counting() -> Iterator[Finding]:
 
 
 def tokens() -> Iterator[Finding]:
-    """Encrypt and decrypt auth tokens."""
+    """Encrypt and decrypt auth tokens and refresh tokens."""
     sealed = encryption.encrypt("doctor", bound_to="doctor")
     if encryption.decrypt(sealed, bound_to="doctor") != "doctor":
         yield problem("An encrypted text cannot be decrypted.")
         return
     rows = locking.primary_rows(AuthToken).select_related("contact")
-    rows = rows.filter(expires_at__gt=timezone.now()).order_by("-expires_at")[:SAMPLE]
-    lost = sum(not _can_be_decrypted(each) for each in rows)
+    newest = rows.order_by("-expires_at")[:SAMPLE]
+    opened = [list(_opened(row)) for row in newest]
+    needed = [each for each in opened if each]
+    lost = sum(None in each for each in needed)
     if lost:
         yield warning(
-            f"{lost} of the {len(rows)} newest auth tokens cannot be decrypted.",
-            "The package fetches them again when they are needed. Keep old keys in "
-            "PIGGY_VERIFY_ENCRYPTION_KEYS or SECRET_KEY_FALLBACKS until "
-            "piggy_verify_rekey has run.",
+            f"{lost} of the {len(needed)} newest auth tokens cannot be decrypted.",
+            "The package fetches them again when they are needed, or the members have "
+            "to log in again. Keep old keys in PIGGY_VERIFY_ENCRYPTION_KEYS or "
+            "SECRET_KEY_FALLBACKS until piggy_verify_rekey has run.",
         )
     else:
         yield good("Auth tokens can be encrypted and decrypted.")
@@ -139,6 +142,11 @@ def _missing_migrations(connection: BaseDatabaseWrapper) -> Counter[str]:
     return Counter(each for each in labels if each in needed)
 
 
-def _can_be_decrypted(row: AuthToken) -> bool:
-    sealed = bytes(row.ciphertext)
-    return encryption.decrypt(sealed, bound_to=row.contact.binding) is not None
+def _opened(row: AuthToken) -> Iterator[Secret | None]:
+    """Yield the tokens of the row that are still used, or None for a lost one."""
+    contact = row.contact
+    if row.expires_at > timezone.now():
+        yield encryption.decrypt(bytes(row.ciphertext), bound_to=contact.binding)
+    if row.refresh_ciphertext is not None:
+        sealed = bytes(row.refresh_ciphertext)
+        yield encryption.decrypt(sealed, bound_to=contact.refresh_binding)

@@ -19,6 +19,8 @@ from django.urls import include, path
 from django.utils import timezone
 
 from django_piggy_verify import migrations, urls
+from django_piggy_verify.auth_tokens import cache
+from django_piggy_verify.auth_tokens.cache import CachedToken
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.exceptions import ProviderRefused
 from django_piggy_verify.limits import fixed_windows
@@ -27,6 +29,7 @@ from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.secret import Secret
 from django_piggy_verify.testing import login_contact
 from tests.checks.test_checks import Shops
 from tests.secrecy.evidence import SECRET_KEY, SECRETS, found_in
@@ -546,6 +549,26 @@ def test_tokens_that_no_key_opens_are_counted(user, settings):
     warnings = found("warning")
 
     assert any("1 of the 1 newest auth tokens" in each for each in warnings)
+
+
+def test_a_refresh_token_that_no_key_opens_is_counted(user):
+    AuthToken.objects.update(
+        expires_at=timezone.now(), refresh_ciphertext=b"of a lost key"
+    )
+
+    warnings = found("warning")
+
+    assert any("1 of the 1 newest auth tokens" in each for each in warnings)
+
+
+def test_a_refresh_token_is_opened_after_the_expiry_of_its_auth_token(user):
+    contact, now = user.piggy_contacts.get(), timezone.now()
+    served = CachedToken(
+        token=Secret("access"), expires_at=now, refresh=Secret("refresh")
+    )
+    cache.store(contact, served, fetched_at=now)
+
+    assert "Auth tokens can be encrypted and decrypted." in found("good")
 
 
 def test_a_clock_that_is_wrong_is_a_warning():
