@@ -91,7 +91,7 @@ class Attacker:
 ATTACKERS: Final = (
     Attacker(
         name="1,000 client addresses, all numbers of a country",
-        numbers=10**8,
+        numbers=6 * 10**7,
         daily=500,
         patience=DAY - 5 * MINUTE,
         worst=2 * 500,
@@ -118,7 +118,7 @@ ATTACKERS: Final = (
     ),
     Attacker(
         name="one client address, all numbers of a country",
-        numbers=10**8,
+        numbers=6 * 10**7,
         visitors=1,
         daily=24 * 5,
         patience=HOUR - 5 * MINUTE,
@@ -165,7 +165,9 @@ def _ask(attacker: Attacker, cookies: Sequence[dict[str, str]]) -> bool:
 
 
 def _number(place: int) -> str:
-    return f"+316{place:08}"
+    """Return a Dutch mobile number. They begin with +31 6 and one of six digits."""
+    first, rest = divmod(place, 10**7)
+    return f"+316{'123458'[first]}{rest:07}"
 
 
 def _device_cookies(attacker: Attacker) -> list[dict[str, str]]:
@@ -228,6 +230,7 @@ def main() -> None:
         PIGGY_VERIFY_PROVIDER="benchmarks.texts.Texter",
         PIGGY_VERIFY_BACKGROUND=False,
         PIGGY_VERIFY_RATE_LIMITS={},
+        PIGGY_VERIFY_SMS_COUNTRIES=["NL"],
     )
     try:
         with settings:

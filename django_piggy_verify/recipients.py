@@ -68,6 +68,21 @@ def channel_of(recipient: str) -> Channel:
     return Channel.EMAIL if "@" in recipient else Channel.SMS
 
 
+def is_served(recipient: str) -> bool:
+    """
+    Return whether codes may be sent to `recipient`.
+
+    Codes may be sent to every address, and to mobile numbers in the one spelling of
+    `normalise`. Its countries are those of now, not those of an earlier send.
+    """
+    if channel_of(recipient) is Channel.EMAIL:
+        return True
+    try:
+        return _number(recipient) == recipient
+    except ValueError:
+        return False
+
+
 def masked(recipient: str) -> str:
     """
     Return a part of `recipient`, for log lines.

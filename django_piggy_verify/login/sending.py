@@ -115,6 +115,9 @@ def _require_sendable(
     traits = traits_of(provider)
     if recipients.channel_of(recipient) not in traits.channels:
         raise RecipientRefused("the provider sends no codes on this way")
+    if not recipients.is_served(recipient):
+        # A resend of a login that began before the settings were changed.
+        raise RecipientRefused("the country of the number is not served")
     require(traits, given)
 
 

@@ -14,6 +14,7 @@ EVERY_NUMBER, ONE_RANGE, ONE_NUMBER, *_ = ATTACKERS
 def texter(settings):
     settings.PIGGY_VERIFY_PROVIDER = "benchmarks.texts.Texter"
     settings.PIGGY_VERIFY_BACKGROUND = False
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["NL"]
 
 
 @pytest.mark.parametrize(

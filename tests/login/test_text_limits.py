@@ -16,11 +16,12 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.login import devices, verification
 from django_piggy_verify.models import Tally
-from tests.steps import ADDRESS, ask_for_code, is_logged_in, type_code
+from tests.steps import ADDRESS, JSON, ask_for_code, is_logged_in, type_code
 from tests.texting import CODE, NUMBER
 
 pytestmark = pytest.mark.django_db
 
+START = 1_800_000_000
 HOUR = 3600
 DAY = 86400
 NEIGHBOUR = "+31612340000"
@@ -176,6 +177,39 @@ def test_with_an_exhausted_cap_an_address_still_logs_in(client, limit):
     assert is_logged_in(client)
 
 
+def test_the_page_says_when_the_window_of_the_cap_ends(client, limit, time_machine):
+    time_machine.move_to(START, tick=False)
+    limit("send_sms_day", "1/1d")
+    send(OTHER)
+    time_machine.shift(HOUR)
+
+    page = client.post("/login/", {"phone": NUMBER})
+
+    assert page.status_code == 429
+    assert page.headers["Retry-After"] == str(DAY - HOUR)
+
+
+def test_a_script_reads_when_the_window_of_the_cap_ends(client, limit, time_machine):
+    time_machine.move_to(START, tick=False)
+    limit("send_sms_day", "1/1d")
+    send(OTHER)
+
+    answer = client.post("/login/", {"phone": NUMBER}, headers=JSON)
+
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == str(DAY)
+    assert answer.json()["error"]["retry_after"] == DAY
+
+
+def test_a_resend_stays_within_the_cap(client, limit):
+    limit("send_sms_day", "2/1d")
+    client.post("/login/", {"phone": NUMBER})
+    pages = [client.post("/login/code/resend/") for _ in range(2)]
+
+    assert [page.status_code for page in pages] == [302, 429]
+    assert counts()["send_sms_day"] == 2
+
+
 # What does not count
 
 
@@ -256,6 +290,44 @@ def test_a_probe_of_an_open_circuit_stays_within_the_cap(settings, limit):
 
     assert counts()["send_sms_day"] == 1
     assert send(ADDRESS)
+
+
+# Which numbers get texts
+
+
+@pytest.mark.parametrize("countries", [[], ["BE"]], ids=["none", "another"])
+def test_a_number_whose_country_is_served_no_more_gets_no_text(settings, countries):
+    """The login in progress began before the setting was changed."""
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = countries
+
+    with pytest.raises(RecipientRefused):
+        send()
+
+    assert counts() == {}
+
+
+@pytest.mark.parametrize("countries", [[], ["BE"]], ids=["none", "another"])
+def test_a_resend_to_a_country_that_is_served_no_more_sends_nothing(
+    client, settings, unlimited, countries
+):
+    client.post("/login/", {"phone": NUMBER})
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = countries
+    before = counts()
+
+    page = client.post("/login/code/resend/", follow=True)
+
+    assert page.redirect_chain[0][0].startswith("/login/?refused")
+    assert page.status_code == 200
+    assert counts() == before
+
+
+@pytest.mark.parametrize("spelling", ["+31 6 12345678", "0031612345678", "+3161234"])
+def test_only_the_one_spelling_of_a_number_gets_a_text(spelling):
+    """Another spelling would have counts of its own."""
+    with pytest.raises(RecipientRefused):
+        send(spelling)
+
+    assert counts() == {}
 
 
 # All sends
