@@ -22,7 +22,7 @@ from tests.steps import (
     type_code,
 )
 
-SAID = [Fault.MAINTENANCE, Fault.RATE_LIMITED, Fault.UNAUTHORIZED]
+SAID = [Fault.MAINTENANCE, Fault.RATE_LIMITED, Fault.UNAUTHORIZED, Fault.BLOCKED]
 HIDDEN = [each for each in Fault if each not in SAID]
 EMAIL, CODE, RESEND = "/login/", "/login/code/", "/login/code/resend/"
 UNSENT = "<h1>We could not send a code</h1>"

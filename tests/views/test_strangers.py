@@ -26,7 +26,7 @@ CODES = [
     if call in called
 ]
 # Failures that cannot depend on the contact are shown to everybody, on the code page.
-SAID = [Fault.MAINTENANCE, Fault.RATE_LIMITED, Fault.UNAUTHORIZED]
+SAID = [Fault.MAINTENANCE, Fault.RATE_LIMITED, Fault.UNAUTHORIZED, Fault.BLOCKED]
 HIDDEN = [each for each in Fault if each not in SAID]
 
 
