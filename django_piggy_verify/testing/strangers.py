@@ -21,8 +21,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from django_piggy_verify import consent_fields
 from django_piggy_verify.exceptions import PiggyVerifyError
-from django_piggy_verify.login import rate_limits
+from django_piggy_verify.login import rate_limits, verification
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.sandbox import Sandbox, Switches
@@ -88,7 +89,8 @@ def assert_strangers_look_like_contacts(
     a code, type a wrong code, ask again, reach limits, come too late and cancel. They
     do so in HTML and in JSON. The status, headers, cookies, body and API calls of both
     must be equal. Only the following may differ: the address in any spelling, CSRF
-    tokens, nonces, and the ids of sessions, of logins in progress and of sends.
+    tokens, nonces, PKCE challenges and verifiers, and the ids of browsers, of sessions,
+    of logins in progress and of sends.
 
     Django's test client sends the code in the request's own thread, when it closes the
     request. Each request that sends a code must last for ``PIGGY_VERIFY_SEND_FLOOR``.
@@ -154,7 +156,9 @@ class _Visitor:
     def _answer_to(self, step: _Step) -> HttpResponse:
         name, mark, query = step.page.partition("?")
         url = f"{reverse(f'piggy_verify:{name}')}{mark}{query}"
+        boxes = consent_fields.names(verification.traits().consents)
         fields = {"next": "/next/", "email": self.address, "code": self.code}
+        fields |= dict.fromkeys(boxes, "on")
         request = getattr(self.client, step.method)
         floor = FLOOR if step.call == "send" else 0
         with override_settings(PIGGY_VERIFY_SEND_FLOOR=floor):
@@ -182,9 +186,14 @@ def _judge(step: str, call: str, contact: _Seen, stranger: _Seen) -> None:
 def _make_a_member_of(contact: str, sandbox: Sandbox) -> None:
     """Give the contact a user, if the project creates users."""
     sandbox.add_contact(contact)
-    code = sandbox.send(contact).code
+    rate_limits.unlock(contact)
+    Circuit(get_provider().name).forget()
+    switches, sandbox.switches = sandbox.switches, Switches()
     with suppress(PiggyVerifyError):
+        verification.send_code(contact, consents=verification.traits().consents)
+        code = sandbox.last_code(contact)
         authenticate(RequestFactory().get("/"), recipient=contact, secret_code=code)
+    sandbox.switches = switches
 
 
 class _Clock:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from django.conf import settings
 from django.http import HttpResponse
 
-from django_piggy_verify.login import pending
+from django_piggy_verify.login import browsers, pending
 from django_piggy_verify.sandbox import Call
 
 
@@ -26,11 +26,15 @@ def masked(text: str, *, address: str, ignore: str) -> str:
     """
     Return a transcript without the parts that differ between any two visitors.
 
-    These parts are `address` in any spelling, CSRF tokens, nonces, the ids of sessions,
-    of logins in progress and of sends, and all matches of the pattern `ignore`.
+    These parts are `address` in any spelling, CSRF tokens, nonces, PKCE challenges and
+    verifiers, the ids of browsers, of sessions, of logins in progress and of sends, and
+    all matches of the pattern `ignore`.
     """
     text = re.sub(r"[\w-]+:[\w-]{6}:[\w-]{43}", _read_login, text)
-    for name in (settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME):
+    # Each PKCE verifier is random, and so is its challenge (RFC 7636 section 4).
+    text = re.sub(r'(?<=")[\w-]{43}(?=")', "PKCE", text)
+    cookies = (settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME, browsers.COOKIE)
+    for name in cookies:
         text = re.sub(rf"(?m)^(Set-Cookie: {re.escape(name)}=)[^;]+", r"\1ID", text)
     text = re.sub(r"\b[A-Za-z0-9]{64}\b", "CSRF-TOKEN", text)
     text = re.sub(r"""(?<=\bnonce[-=])["']?[\w+/=-]+["']?""", "NONCE", text)

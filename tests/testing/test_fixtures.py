@@ -24,10 +24,11 @@ from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge
 from django_piggy_verify.sandbox import Fault
+from django_piggy_verify.sandbox.api import VENDORS
 from django_piggy_verify.testing import assert_strangers_look_like_contacts
 from django_piggy_verify.views import CodeView, EmailView, ResendView
 from django_piggy_verify.views.negotiation import prefers_json
-from tests.steps import ADDRESS, ask_for_code, is_logged_in, log_in
+from tests.steps import ADDRESS, ask_for_code, is_logged_in, log_in, type_code
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 ROUTES = {"email": "", "code": "code/", "resend": "code/resend/"}
@@ -214,7 +215,7 @@ def test_a_view_that_asks_the_api_for_members_only_is_found(complaint, views):
 
 
 def test_a_send_that_keeps_no_floor_is_found(complaint, monkeypatch):
-    def send_at_once(recipient, request):
+    def send_at_once(recipient, request=None, consents=()):
         with suppress(ContactUnknown):
             get_provider().send_code(Challenge(recipient=recipient))
         return SendResult(is_sent=True, resend_in=60)
@@ -430,17 +431,34 @@ def test_a_name_that_does_not_exist_cannot_be_imported():
         from django_piggy_verify.testing import anything  # noqa: F401, PLC0415
 
 
-@pytest.mark.parametrize("vendor", ["piggy", "verifik"])
+CONSENTS = {"consent_terms": "on", "consent_privacy": "on"}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_the_sandbox_of_each_vendor_logs_in(client, db, sandbox_for, vendor):
     sandbox = sandbox_for(vendor)
     sandbox.add_contact(ADDRESS)
 
-    log_in(client, sandbox)
+    log_in(client, sandbox, **CONSENTS)
 
     assert is_logged_in(client)
     assert {each.vendor for each in sandbox.calls} == {vendor}
     assert Contact.objects.get().provider == vendor
 
 
-def test_strangers_look_like_contacts_where_everybody_gets_a_code(db, sandbox_for):
-    assert_strangers_look_like_contacts(sandbox_for("verifik"))
+def test_the_sandbox_texts_a_code_to_a_number(client, db, sandbox_for):
+    sandbox = sandbox_for("punchh")
+    client.post("/login/", {"phone": "06 12345678", **CONSENTS})
+
+    type_code(client, sandbox.last_code("+31612345678"))
+
+    assert is_logged_in(client)
+    assert sandbox.mails[0].channel == "sms"
+    assert sandbox.contacts[0].phone == Contact.objects.get().phone == "+31612345678"
+
+
+@pytest.mark.parametrize("vendor", ["verifik", "punchh"])
+def test_strangers_look_like_contacts_where_everybody_gets_a_code(
+    db, sandbox_for, vendor
+):
+    assert_strangers_look_like_contacts(sandbox_for(vendor))
