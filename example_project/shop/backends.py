@@ -14,5 +14,11 @@ class ShopBackend(PiggyBackend):
     def update_user(
         self, request: HttpRequest | None, user: AbstractBaseUser, identity: Identity
     ) -> None:
-        """Copy the new address. Safe here, as no password is reset by e-mail."""
-        get_user_model().objects.filter(pk=user.pk).update(email=identity.email)
+        """
+        Copy the new address. Safe here, as no password is reset by e-mail.
+
+        With a code by text message, the identity has a number and no address.
+        """
+        if identity.email:
+            users = get_user_model().objects.filter(pk=user.pk)
+            users.update(email=identity.email)

@@ -84,17 +84,31 @@ LOGIN_URL = "piggy_verify:email"
 LOGIN_REDIRECT_URL = "members"
 LOGOUT_REDIRECT_URL = "home"
 
-# "piggy" or "verifik"
+# "piggy", "verifik" or "punchh"
 VENDOR = env("PIGGY_VERIFY_VENDOR", default="piggy")
 SANDBOX_PATH = {
     "piggy": "sandbox/api/v3/oauth/clients",
     "verifik": "sandbox/verifik/v2",
+    "punchh": "sandbox/punchh",
 }[VENDOR]
 if VENDOR == "verifik":
     PIGGY_VERIFY_PROVIDER = "django_piggy_verify.providers.verifik.VerifikProvider"
     PIGGY_VERIFY_PROVIDER_OPTIONS = {
         "project": env("VERIFIK_PROJECT", default="sandbox-project"),
         "flow": env("VERIFIK_FLOW", default="sandbox-flow"),
+    }
+if VENDOR == "punchh":
+    PIGGY_VERIFY_PROVIDER = "django_piggy_verify.providers.punchh.PunchhProvider"
+    # The client of the sandbox. A public server has a client of its own.
+    _CLIENT = "sandbox" if DEBUG else ""
+    PIGGY_VERIFY_CLIENT_ID = env("PIGGY_VERIFY_CLIENT_ID", default=_CLIENT)
+    PIGGY_VERIFY_CLIENT_SECRET = env("PIGGY_VERIFY_CLIENT_SECRET", default=_CLIENT)
+    # Mobile numbers of these countries get text messages.
+    PIGGY_VERIFY_SMS_COUNTRIES = ("NL", "DE", "BE", "US")
+    PIGGY_VERIFY_PHONE_REGION = "NL"
+    PIGGY_VERIFY_CONSENTS = {
+        "terms": {"url": "/terms/", "version": "2026-01"},
+        "privacy": {"url": "/privacy/", "version": "2026-01"},
     }
 PIGGY_VERIFY_API_KEY = env("PIGGY_VERIFY_API_KEY", default="")
 # None is the live API of the vendor.

@@ -12,6 +12,13 @@ from shop import views
 urlpatterns = [
     path("", TemplateView.as_view(template_name="shop/home.html"), name="home"),
     path("members/", views.members, name="members"),
+    # The texts of PIGGY_VERIFY_CONSENTS.
+    path("terms/", TemplateView.as_view(template_name="shop/terms.html"), name="terms"),
+    path(
+        "privacy/",
+        TemplateView.as_view(template_name="shop/privacy.html"),
+        name="privacy",
+    ),
     path("portal/", PortalView.as_view(), name="portal"),
     path("login/", include("django_piggy_verify.urls")),
     path("logout/", LogoutView.as_view(), name="logout"),

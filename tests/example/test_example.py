@@ -139,6 +139,66 @@ def test_with_another_vendor_anybody_logs_in(tmp_path: Path) -> None:
     assert "Members:" not in printed
 
 
+@pytest.fixture(scope="module")
+def punchh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("punchh")
+    vendor = {"PIGGY_VERIFY_VENDOR": "punchh"}
+    with running_demo(folder, "--port", free_port(), **vendor) as demo:
+        yield demo
+
+
+@pytest.mark.parametrize(
+    ("first_page", "typed", "recipient"),
+    [
+        pytest.param(
+            "login/?next=/members/",
+            {"email": "anybody@example.com"},
+            "anybody@example.com",
+            id="email",
+        ),
+        pytest.param(
+            "login/?by=phone&next=/members/",
+            {"phone": "06 12345678"},
+            "+31612345678",
+            id="phone",
+        ),
+    ],
+)
+def test_anybody_who_agrees_logs_in(
+    punchh: Demo, first_page: str, typed: dict[str, str], recipient: str
+) -> None:
+    consents = {"consent_terms": "on", "consent_privacy": "on"}
+    with new_browser() as browser:
+        page = get(browser, f"{punchh.url()}{first_page}")
+        page = submit(browser, page, **typed, **consents)
+        page = submit(browser, page, code=punchh.last_code(recipient))
+
+    assert page.url == f"{punchh.url()}members/"
+    assert recipient in page.text
+    assert "None" not in page.text
+    assert re.search(r"cached \d seconds? ago", page.text)
+
+
+@pytest.mark.parametrize("name", ["terms", "privacy"])
+def test_the_texts_of_the_consents_can_be_read(punchh: Demo, name: str) -> None:
+    with new_browser() as browser:
+        first = get(browser, f"{punchh.url()}login/")
+        text = get(browser, f"{punchh.url()}{name}/")
+
+    assert f'href="/{name}/"' in first.text
+    assert text.ok
+    assert "<h1>" in text.text
+
+
+def test_the_other_vendor_is_told_about_on_the_console(punchh: Demo) -> None:
+    punchh.url()
+
+    printed = punchh.console.read_text()
+    assert "any mobile number of these countries: NL, DE, BE, US" in printed
+    assert "piggy_verify.W005" in printed
+    assert "piggy_verify.E" not in printed
+
+
 def test_a_used_port_is_skipped(tmp_path: Path) -> None:
     with taken_port() as port, running_demo(tmp_path, PORT=str(port)) as demo:
         url = demo.url()

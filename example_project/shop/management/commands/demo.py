@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
+from django_piggy_verify.conf import conf
 from django_piggy_verify.models import Tally
 from django_piggy_verify.providers import base_url
 from django_piggy_verify.sandbox import sandbox
@@ -41,15 +42,27 @@ Mailbox:  {url}sandbox/
 Log in with any address: this vendor mails codes to anybody. The code appears
 here and in the mailbox. No data leaves this machine.
 """
+SANDBOX_WITH_TEXTS = """\
+Shop:     {url}
+Mailbox:  {url}sandbox/
+
+Log in with any address, or with any mobile number of these countries: {countries}.
+This vendor sends codes to anybody. The code appears here and in the mailbox. No
+data leaves this machine, and nobody gets a text message.
+"""
 LIVE = """\
 Shop:     {url}
 API:      {api}
 
-PIGGY_VERIFY_API_KEY is set, so this is the live API. Log in with the address of
-a contact of that account. The vendor mails the code to that address. There is no
-sandbox, and there are no demo members.
+PIGGY_VERIFY_API_KEY or PIGGY_VERIFY_BASE_URL is set, so this is the live API. Log
+in with the address of a contact of that account. The vendor mails the code to that
+address. There is no sandbox, and there are no demo members.
 """
-_OF_VENDOR = {"piggy": SANDBOX, "verifik": SANDBOX_FOR_ANYBODY}
+_OF_VENDOR = {
+    "piggy": SANDBOX,
+    "verifik": SANDBOX_FOR_ANYBODY,
+    "punchh": SANDBOX_WITH_TEXTS,
+}
 
 
 class Command(BaseCommand):
@@ -90,7 +103,11 @@ def _open_shop(port: int) -> str:
     Tally.objects.all().delete()
     for email, uid in MEMBERS.items():
         sandbox.add_contact(email, uid)
-    return _OF_VENDOR[VENDOR].format(url=url, members=", ".join(MEMBERS))
+    return _OF_VENDOR[VENDOR].format(
+        url=url,
+        members=", ".join(MEMBERS),
+        countries=", ".join(conf.sms_countries),
+    )
 
 
 def _first_free(first: int, last: int | None = None) -> int:
