@@ -4,12 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.conformance.adapters import Adapter, Outcome
-from tests.conformance.vendor import BOB
 from tests.conformance.visit import Visit
 from tests.http import faults
 from tests.http.faults import FAULTS, Fault
 from tests.http.hostile import CODE, TOKEN, reply
-from tests.steps import ADDRESS, STRANGER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +21,7 @@ class Case:
     """How the visit ends with a vendor. None if the vendor has no such case."""
 
     call: str = ""
-    """The call that fails: "send", "check", or a blank text if no call fails."""
+    """The call that fails: "send", "check", the second call, or a blank text."""
 
     is_received: bool = True
     """Whether the vendor can read the request."""
@@ -35,8 +33,8 @@ class Case:
     """
 
 
-def right(visit, address=ADDRESS):
-    visit.ask(address)
+def right(visit, recipient=""):
+    visit.ask(recipient)
     visit.begin()
     visit.type(visit.vendor.code)
 
@@ -109,7 +107,7 @@ def other_tab(visit):
     """Type the code in a tab, although another tab has begun a newer login."""
     visit.ask()
     tab, code = visit.tab, visit.vendor.code
-    visit.ask(BOB)
+    visit.ask(visit.people.bob)
     visit.begin()
     visit.type(code, **tab)
 
@@ -125,12 +123,12 @@ def other_browser(visit):
 
 def stranger(visit):
     visit.begin()
-    visit.ask(STRANGER)
+    visit.ask(visit.people.stranger)
     visit.look()
 
 
 def code_of_a_stranger(visit):
-    visit.ask(STRANGER)
+    visit.ask(visit.people.stranger)
     visit.begin()
     visit.type(visit.vendor.wrong_code)
 
@@ -139,6 +137,24 @@ def sent(visit):
     visit.begin()
     visit.ask()
     visit.look()
+
+
+def without_consent(visit):
+    visit.begin()
+    visit.post_first_page(consents=visit.adapter.consents[1:])
+
+
+def second_call_fails_once(visit):
+    """Break off the first of the calls that say who the person is."""
+    name = visit.adapter.second_call
+    good = visit.vendor.answers[name]
+
+    def fail_once(peer):
+        visit.vendor.answers[name] = good
+        peer.reset()
+
+    visit.vendor.answers[name] = fail_once
+    right(visit)
 
 
 def always(outcome):
@@ -166,6 +182,14 @@ FLOWS = {
     "double click": Case(steps=double_click, outcome=always(Outcome.REPEATED)),
     "other tab": Case(steps=other_tab, outcome=always(Outcome.LOGGED_IN)),
     "other browser": Case(steps=other_browser, outcome=always(Outcome.LOGGED_IN)),
+    "consent not given": Case(
+        steps=without_consent,
+        outcome=lambda a: Outcome.CONSENT_REQUIRED if a.consents else None,
+    ),
+    "person: connection reset once": Case(
+        steps=second_call_fails_once,
+        outcome=lambda a: Outcome.LOGGED_IN if a.second_call else None,
+    ),
     "stranger": Case(steps=stranger, outcome=if_strangers(Outcome.STRANGER)),
     "code of a stranger": Case(
         steps=code_of_a_stranger, outcome=if_strangers(Outcome.REJECTED)
@@ -177,16 +201,16 @@ def failing(call, make_fault):
     """Return the steps of a visitor while a call fails."""
 
     def steps(visit):
-        if call == "check":
+        if call != "send":
             visit.ask()
         visit.begin()
         fault = make_fault(visit.vendor)
         faults.begin(visit.vendor, visit.settings, call, fault)
-        if call == "check":
-            visit.type(visit.vendor.code)
-        else:
+        if call == "send":
             visit.ask()
             visit.look()
+        else:
+            visit.type(visit.vendor.code)
 
     return steps
 
@@ -201,7 +225,7 @@ def status_case(call, status, *, has_body):
 
     def outcome(adapter):
         if call == "send":
-            return adapter.send_outcome(status)
+            return adapter.send_outcome(status, has_body=has_body)
         return adapter.check_outcome(status, has_body=has_body)
 
     return Case(
@@ -212,14 +236,14 @@ def status_case(call, status, *, has_body):
     )
 
 
-def answer_case(call, answer, outcome):
+def answer_case(call, answer, outcome, styles=("html", "json")):
     status, content = answer
     fault = Fault(answer=reply(content, status), cause="")
     return Case(
         steps=failing(call, always(fault)),
         outcome=always(outcome),
         call=call,
-        styles=("html",),
+        styles=styles,
     )
 
 
@@ -276,13 +300,31 @@ FAILURES = ERRORS | {
 }
 
 
+def second_call_cases(adapter):
+    """Return the cases in which a code was right, but nobody knows whose."""
+    answers = {
+        f"{status} {name}": (status, adapter.error_body if has_body else b"")
+        for status in (401, 404, 429, 500)
+        for name, has_body in BODIES.items()
+    }
+    answers |= {name: (200, body) for name, body in adapter.nobody.items()}
+    return {
+        f"person: {name}": answer_case(adapter.second_call, answer, Outcome.CODE_SPENT)
+        for name, answer in answers.items()
+    }
+
+
 def cases_of(adapter):
     """Return the cases of a vendor by name."""
     cases = FLOWS | FAILURES
+    if adapter.second_call:
+        cases |= second_call_cases(adapter)
     if answer := adapter.second_factor:
         cases["second factor"] = answer_case("check", answer, Outcome.LOGIN_REFUSED)
     cases |= {
-        f"check: {name}": answer_case("check", (200, body), Outcome.CHECK_UNAVAILABLE)
+        f"check: {name}": answer_case(
+            "check", (200, body), Outcome.CHECK_UNAVAILABLE, ("html",)
+        )
         for name, body in adapter.misshapen.items()
     }
     cases |= {name: answer_case(*each) for name, each in adapter.extra.items()}

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 from tests.conformance.adapters import Outcome
 from tests.conformance.visit import Seen
-from tests.steps import ADDRESS
 
 SEND = dict.fromkeys(
     ["send_cooldown", "send_recipient", "send_recipient_day", "send_ip"], 1
 )
+# Counted beside the others if the code goes to a number.
+SMS = dict.fromkeys(["send_sms_ip", "send_sms_range", "send_sms_day"], 1)
 CHECK = dict.fromkeys(
     ["check_login", "check_recipient", "check_recipient_day", "check_ip"], 1
 )
@@ -19,7 +20,7 @@ class Expectation:
     """What an outcome means."""
 
     html: tuple[int, str]
-    """The status and the page, as in `Seen`."""
+    """The status and the page, as in `Seen`. "{by}" names the form for numbers."""
     json: tuple[int, str]
     """The same for a script."""
     events: list[str] = field(default_factory=list)
@@ -27,11 +28,14 @@ class Expectation:
     calls: list[str] = field(default_factory=list)
     user: str = ""
 
-    def seen(self, *, is_script, is_received=True):
+    def seen(self, adapter, *, is_script, is_received=True):
         """Return what must be seen. A lost request is in no record of the vendor."""
         status, page = self.json if is_script else self.html
+        page = page.format(by="&by=phone" if adapter.is_by_phone else "")
         calls = self.calls if is_received else []
-        return Seen(status, page, self.events, self.counted, calls, self.user)
+        is_text = adapter.is_by_phone and self.counted == SEND
+        counted = SEND | SMS if is_text else self.counted
+        return Seen(status, page, self.events, counted, calls, self.user)
 
 
 def _sent(event):
@@ -52,6 +56,26 @@ def _unsent(event):
         # The send itself is not counted.
         counted={"circuit": 1, "send_failed": 1},
         calls=["send"],
+    )
+
+
+def _led_back(query, code, **more):
+    """The first page shows the form again, with the error at the field."""
+    return Expectation(
+        html=(302, f"/login/?{query}{{by}}"),
+        json=(400, code),
+        events=[f"INFO {more['event']}"],
+        counted=more["counted"],
+        calls=[more["call"]],
+    )
+
+
+def _spent(event):
+    return Expectation(
+        html=(503, "spent.html"),
+        json=(503, "provider_unavailable"),
+        events=[event],
+        calls=["check"],
     )
 
 
@@ -80,6 +104,25 @@ EXPECTATIONS = {
     Outcome.STRANGER: _sent("INFO contact_unknown"),
     Outcome.SEND_UNAVAILABLE: _unsent("WARNING provider_unavailable"),
     Outcome.SEND_REFUSED: _unsent("ERROR provider_refused"),
+    # The send is not counted. One row says how it has failed.
+    Outcome.RECIPIENT_REFUSED: _led_back(
+        "refused=1",
+        "invalid",
+        event="recipient_refused",
+        counted={"send_failed": 2},
+        call="send",
+    ),
+    # Nobody remembers which consent the vendor has missed. So the page asks for all.
+    Outcome.CONSENT_MISSING: _led_back(
+        "missing=privacy&missing=terms",
+        "consent_required",
+        event="consent_missing",
+        counted={"send_failed": 3},
+        call="send",
+    ),
+    Outcome.CONSENT_REQUIRED: Expectation(
+        html=(200, "email.html consent_required"), json=(400, "consent_required")
+    ),
     Outcome.LOGGED_IN: Expectation(
         html=(302, "/members/"),
         json=(200, "/members/"),
@@ -87,12 +130,21 @@ EXPECTATIONS = {
         # The code is used, and this login in progress knows that it was right.
         counted={"code_use": 1, "code_login": 2},
         calls=["check"],
-        user=ADDRESS,
+        user="ann",
     ),
     Outcome.REJECTED: _rejected("check"),
     Outcome.REJECTED_HERE: _rejected(),
     Outcome.CHECK_UNAVAILABLE: _unchecked("WARNING provider_unavailable"),
     Outcome.CHECK_REFUSED: _unchecked("ERROR provider_refused"),
+    Outcome.CHECK_LACKS_CONSENT: _led_back(
+        "missing=terms",
+        "consent_required",
+        event="consent_missing",
+        counted={},
+        call="check",
+    ),
+    Outcome.CODE_SPENT: _spent("WARNING provider_unavailable"),
+    Outcome.CODE_SPENT_REFUSED: _spent("ERROR provider_refused"),
     Outcome.LOGIN_REFUSED: Expectation(
         html=(403, "refused.html"),
         json=(403, "login_refused"),

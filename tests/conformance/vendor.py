@@ -4,10 +4,6 @@ import json
 from urllib.parse import urlsplit
 
 from tests.http.hostile import Hostile, reply
-from tests.steps import ADDRESS, STRANGER
-
-BOB = "bob@example.com"
-PEOPLE = {ADDRESS, BOB, STRANGER}
 
 
 class Vendor(Hostile):
@@ -27,7 +23,7 @@ class Vendor(Hostile):
         self.answers = {
             "send": self._send,
             "check": self._check,
-            **{path: reply(content) for path, content in adapter.more.items()},
+            **{path: _answering(make) for path, make in adapter.more.items()},
             "unknown": reply(b"", 404),
         }
         self.codes = []
@@ -56,6 +52,13 @@ class Vendor(Hostile):
             for name in self._lacking(each)
         }
 
+    @property
+    def hidden(self):
+        """The values that the vendor got, but that no log may have, by their names."""
+        bodies = [json.loads(each.body) for each in self.requests if each.body]
+        names = self.adapter.hidden
+        return {(name, body[name]) for body in bodies for name in names if name in body}
+
     def begin(self):
         """Let `calls` show only what is called from now on."""
         self.seen_before = len(self.requests)
@@ -66,25 +69,26 @@ class Vendor(Hostile):
         others = (each for each in self.adapter.more if path.startswith(each))
         return names.get(path) or next(others, "unknown")
 
-    def void(self, refusal, address=ADDRESS):
-        """Refuse the code of an address from now on, with this answer."""
-        self.refusals[self.valid.pop(address)] = refusal
+    def void(self, refusal, recipient=None):
+        """Refuse the code of a recipient from now on, with this answer."""
+        recipient = recipient or self.adapter.people.ann
+        self.refusals[self.valid.pop(recipient)] = refusal
 
     def _send(self, peer):
-        address = self._member(peer, self.adapter.address_field)
-        if self.adapter.stranger and address == STRANGER:
+        recipient = self.adapter.recipient_of(json.loads(peer.request.body))
+        if self.adapter.stranger and recipient == self.adapter.people.stranger:
             _answer(peer, self.adapter.stranger)
             return
         self.codes.append(self.adapter.make_code(len(self.codes)))
-        self.valid[address] = self.code
+        self.valid[recipient] = self.code
         _answer(peer, self.adapter.sent(self.code))
 
     def _check(self, peer):
-        address = self._member(peer, self.adapter.address_field)
-        code = self._member(peer, self.adapter.code_field)
-        if self.valid.get(address) == code:
-            self.void(self.adapter.used, address)
-            _answer(peer, self.adapter.proved(address))
+        body = json.loads(peer.request.body)
+        recipient, code = self.adapter.recipient_of(body), body[self.adapter.code_field]
+        if self.valid.get(recipient) == code:
+            self.void(self.adapter.used, recipient)
+            _answer(peer, self.adapter.proved(recipient))
         else:
             _answer(peer, self.refusals.get(code, self.adapter.wrong))
 
@@ -97,11 +101,15 @@ class Vendor(Hostile):
             for name, value in self.adapter.required.items():
                 if body.get(name) != value:
                     yield name
-            if body[self.adapter.address_field] not in PEOPLE:
-                yield self.adapter.address_field
+            if (
+                self.adapter.recipient_of(body)
+                not in vars(self.adapter.people).values()
+            ):
+                yield "recipient"
 
-    def _member(self, peer, name):
-        return json.loads(peer.request.body)[name]
+
+def _answering(make):
+    return lambda peer: _answer(peer, make(peer.request))
 
 
 def _answer(peer, answer):

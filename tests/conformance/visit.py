@@ -3,16 +3,18 @@
 import logging
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from django_piggy_verify.exceptions import PiggyVerifyError
 from django_piggy_verify.limits.fixed_windows import limit_of
 from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge
+from django_piggy_verify.providers.base import Challenge, Stateful
 from django_piggy_verify.secret import Secret
-from tests.secrecy.evidence import Browser
-from tests.steps import ADDRESS, ask_for_code, is_logged_in, type_code
+from tests.http.hostile import reply
+from tests.secrecy.evidence import Browser, shapes
+from tests.steps import is_logged_in, type_code
 
 
 class Seen(NamedTuple):
@@ -30,7 +32,7 @@ class Seen(NamedTuple):
     calls: list[str]
     """The calls that the vendor received."""
     user: str
-    """The address of the contact who is logged in, or a blank text."""
+    """The name of the person who is logged in, or a blank text."""
 
 
 class Visit:
@@ -41,6 +43,8 @@ class Visit:
         self.vendor = vendor
         self.settings = settings
         self.is_script = is_script
+        self.adapter = vendor.adapter
+        self.people = vendor.adapter.people
         self.events = EventLog()
         self.browser = self.new_browser()
 
@@ -55,10 +59,19 @@ class Visit:
         self.vendor.begin()
         self.counted_before = counts()
 
-    def ask(self, address=ADDRESS):
+    def ask(self, recipient=""):
         """Ask for a code. The response never says whether the code was sent."""
-        asked = ask_for_code(self.browser, address)
-        assert (asked.status_code, page_of(asked)) in {(302, "/login/code/"), (202, "")}
+        self.post_first_page(recipient, self.adapter.consents)
+        seen = self.response.status_code, page_of(self.response)
+        assert seen in {(302, "/login/code/"), (202, "")}
+
+    def post_first_page(self, recipient="", consents=()):
+        """Fill in the first page, and agree to these consents."""
+        name = "phone" if self.adapter.is_by_phone else "email"
+        boxes = [f"consent_{kind}" for kind in consents]
+        ticks = dict.fromkeys(boxes, True if self.is_script else "on")
+        fields = {name: recipient or self.people.ann, **ticks}
+        self.response = self.browser.post("/login/", fields)
 
     def look(self):
         """Look at the code page."""
@@ -75,7 +88,10 @@ class Visit:
 
     def call_directly(self, verb):
         """Make a call without a page, and record the frames of its error."""
-        provider, challenge = get_provider(), Challenge(recipient=ADDRESS)
+        provider, challenge = get_provider(), self._new_challenge()
+        if verb not in self.vendor.flow:
+            status, content = self.adapter.proved(self.people.ann)
+            self.vendor.answers["check"] = reply(content, status)
         try:
             if verb == "send":
                 provider.send_code(challenge)
@@ -83,6 +99,26 @@ class Visit:
                 provider.check_code(challenge, Secret(self.vendor.wrong_code))
         except PiggyVerifyError as error:
             self.evidence.error(error)
+
+    def _new_challenge(self):
+        consents = frozenset(self.adapter.consents)
+        challenge = Challenge(recipient=self.people.ann, consents=consents)
+        provider = get_provider()
+        if isinstance(provider, Stateful):
+            return replace(challenge, state=provider.new_state(challenge))
+        return challenge
+
+    @property
+    def leaks(self):
+        """Pairs of a sink and a secret in its texts."""
+        found = self.evidence.leaks
+        sinks = [(each, self.evidence.of(each)) for each in self.evidence.sinks]
+        return found | {
+            (sink, name)
+            for name, secret in self.vendor.hidden
+            for sink, text in sinks
+            if any(shape in text for shape in shapes(secret))
+        }
 
     @property
     def seen(self):
@@ -94,8 +130,14 @@ class Visit:
             events=[*self.events.names],
             counted={limit: number for limit, number in counted.items() if number},
             calls=self.vendor.calls,
-            user=user_of(self.browser),
+            user=self._user(),
         )
+
+    def _user(self):
+        if not is_logged_in(self.browser):
+            return ""
+        contact = Contact.objects.get(user_id=self.browser.session["_auth_user_id"])
+        return self.people.name_of(contact.email or contact.phone)
 
 
 class EventLog(logging.Handler):
@@ -130,10 +172,3 @@ def page_of(response):
         codes = [error.code for many in errors.values() for error in many]
         return " ".join([template, *codes])
     return template
-
-
-def user_of(browser):
-    """Return the address of who is logged in, or a blank text."""
-    if not is_logged_in(browser):
-        return ""
-    return Contact.objects.get(user_id=browser.session["_auth_user_id"]).email
