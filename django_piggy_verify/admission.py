@@ -119,7 +119,7 @@ class Admission:
             contacts.add(user, identity, columns)
         hooks.update_user(request, user, identity)
         if self.given:
-            consents.record(contacts.stored(identity), self.given)
+            consents.record(contacts.stored(user, identity), self.given)
         return _Admitted(user, is_new, tokens.keep(user, self.proof))
 
     def _user_to_adopt(self) -> AbstractBaseUser | None:

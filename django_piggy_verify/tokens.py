@@ -137,7 +137,7 @@ def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
     try:
         # The savepoint keeps the transaction of the login usable after most errors.
         with transaction.atomic(using=alias):
-            contact = contacts.stored(proof.identity)
+            contact = contacts.stored(user, proof.identity)
             cache.store(contact, served, fetched_at=now)
     except Exception:
         # After a deadlock, MariaDB has undone the savepoint and the user, too.

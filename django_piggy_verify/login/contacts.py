@@ -96,8 +96,11 @@ def _proved(identity: Identity) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def stored(identity: Identity) -> Contact:
-    """Return the row of a contact that was stored."""
+def stored(user: AbstractBaseUser, identity: Identity) -> Contact:
+    """Return the row of the contact that was stored for `user`."""
+    contact = read_with(user, identity.provider)
+    if contact and contact.uid == identity.uid:
+        return contact
     rows = locking.primary_rows(Contact)
     return rows.get(provider=identity.provider, uid=identity.uid)
 

@@ -170,3 +170,65 @@ def test_a_login_takes_five_write_transactions(user, piggy_sandbox):
     browser = Client()
 
     assert write_transactions(log_in_from_the_first_page, browser, piggy_sandbox) == 5
+
+
+NUMBER = "+31612345678"
+
+
+@pytest.fixture
+def punchh(sandbox_for, cooldown, db):
+    """A vendor with a state, consents, and tokens that come with the code."""
+    return sandbox_for("punchh")
+
+
+def ask_by_phone(browser):
+    Tally.objects.filter(key__endswith=":send_cooldown").update(count=0)
+    consents = {"consent_terms": "on", "consent_privacy": "on"}
+    browser.post("/login/", {"phone": NUMBER, **consents})
+
+
+def log_in_by_phone(browser, sandbox):
+    ask_by_phone(browser)
+    type_code(browser, sandbox.last_code(NUMBER))
+
+
+@pytest.mark.usefixtures("marked")
+def test_a_send_with_a_state_takes_one_statement_more_after_the_response(punchh):
+    """The row of the challenge is stored. One statement is of `ask_by_phone`."""
+    ask_by_phone(Client())
+
+    assert statements_until_sent(ask_by_phone, Client()) == (3, 1)
+
+
+@pytest.mark.usefixtures("marked")
+def test_a_resend_with_a_state_takes_one_statement_more_after_the_response(
+    client, punchh
+):
+    ask_by_phone(client)
+    Tally.objects.filter(key__endswith=":send_cooldown").update(count=0)
+
+    resend = "/login/code/resend/"
+    assert statements_until_sent(client.post, resend) == (3, 1)
+
+
+def test_a_wrong_code_with_a_state_takes_one_statement_more(client, contact, punchh):
+    ask_by_phone(client)
+    type_code(client, "wrong")
+
+    assert statements(type_code, client, "wrong again") == 6
+
+
+@pytest.mark.usefixtures("marked")
+@pytest.mark.django_db(transaction=True)
+def test_a_further_login_with_a_state_stays_within_its_budget(punchh):
+    """
+    Without a state, consents and tokens that come with the code, there are 10.
+
+    Four more read and delete the challenge, and store the consents and the tokens.
+    """
+    log_in_by_phone(Client(), punchh)
+    browser = Client()
+    ask_by_phone(browser)
+    code = punchh.last_code(NUMBER)
+
+    assert statements_until_sent(type_code, browser, code) == (14, 0)
