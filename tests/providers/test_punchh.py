@@ -904,7 +904,8 @@ def test_an_answer_about_the_person_is_no_failure_in_the_log(caplog, error):
     assert (record.event_name, record.levelname) == ("provider_answered", "DEBUG")
 
 
-HIDDEN = [*SECRETS, REFRESH, VERIFIER, DIGEST]
+CHALLENGE = hashes.challenge_of(Secret(VERIFIER))
+HIDDEN = [*SECRETS, REFRESH, VERIFIER, CHALLENGE, DIGEST]
 LEAKY = {
     "send": (send, "send", error("oeps", CODE), 500),
     "rejection": (check, "verify", error("oeps", f"{CODE} {TOKEN}"), 422),
@@ -937,6 +938,7 @@ CRASHES = [
     *("hashes.challenge_of", "hashes.request_digest", "hashes.hmac.digest"),
     *("hashes.urlsafe_b64encode", "answers.errors_of", "answers.data_of"),
     *("base.Identity", "punchh.Proof", "options.Options.require", "options._is_text"),
+    *("punchh._failure", "punchh.exceptions.ConsentMissing"),
 ]
 
 
@@ -945,6 +947,7 @@ def test_no_crash_shows_a_secret(upstream, monkeypatch, place):
     def crash(*args, **kwargs):
         raise ArithmeticError("broken on purpose")
 
+    upstream.answer("send", error("a", f"Please agree on given {TOKEN}"), status=422)
     upstream.answer("refresh", error("oeps", TOKEN), status=500)
     monkeypatch.setattr(f"django_piggy_verify.providers.{place}", crash)
     pages = [debug_page(each) for each in (send, check, refresh) if crashes(each)]
