@@ -657,6 +657,7 @@ def test_after_two_failures_of_the_profile_the_code_is_spent(upstream, outage):
 
 PROFILE_ERRORS = {
     "signature": (error("invalid_signature"), 412, ProviderRefused),
+    "signature, 500": (error("invalid_signature"), 500, ProviderRefused),
     "client": (error("unknown_client"), 401, ProviderRefused),
     "forbidden": (error("oeps"), 403, ProviderRefused),
     "firewall": (b"<h1>", 403, ProviderUnavailable),
@@ -686,10 +687,11 @@ def test_a_deactivated_person_may_not_log_in(upstream):
     assert type(error_of(check)) is LoginRefused
 
 
-def test_both_calls_of_a_check_share_one_deadline(upstream, settings):
-    settings.PIGGY_VERIFY_TIMEOUT = 0.5
-    upstream.answer("verify", in_turn(lambda _: sleep(0.4), reply(tokens())))
-    upstream.answer("profile", lambda peer: peer.keep_silent())
+def test_all_calls_of_a_check_share_one_deadline(upstream, settings):
+    settings.PIGGY_VERIFY_TIMEOUT = 0.6
+    late = in_turn(lambda _: sleep(0.25), reply({}, 500))
+    upstream.answer("verify", in_turn(lambda _: sleep(0.25), reply(tokens())))
+    upstream.answer("profile", late, lambda peer: peer.keep_silent())
     began = monotonic()
 
     raised = error_of(check)
@@ -697,7 +699,7 @@ def test_both_calls_of_a_check_share_one_deadline(upstream, settings):
     assert monotonic() - began < 0.8
     assert type(raised) is ProviderUnavailable
     assert raised.spends_code
-    assert upstream.names == ["verify", "profile"]
+    assert upstream.names == ["verify", "profile", "profile"]
 
 
 def test_an_access_token_goes_to_the_configured_server_only(upstream):
@@ -846,6 +848,7 @@ BAD_OPTIONS = {
     "path of dots": {"profile_path": f"a/../{MARK}"},
     "path with a query": {"refresh_path": f"{MARK}?a=b"},
     "path in two lines": {"refresh_path": f"{MARK}\n"},
+    "path with a letter": {"send_path": f"{MARK}\u00e4"},
     "path none": {"send_path": None},
     "path list": {"send_path": [MARK]},
     "path blank": {"send_path": ""},
@@ -971,6 +974,19 @@ def test_a_worker_that_is_stopped_shows_no_secret(
 
     assert "SystemExit" in page
     assert [each for each in HIDDEN if each in page] == []
+
+
+def test_a_crash_at_the_client_secret_does_not_show_it(upstream, monkeypatch):
+    def crash(value, *_):
+        if value == CLIENT_SECRET:
+            raise ArithmeticError("broken on purpose")
+        return True
+
+    monkeypatch.setattr("django_piggy_verify.providers.options._is_text", crash)
+    page = debug_page(send)
+
+    assert "broken on purpose" in page
+    assert CLIENT_SECRET not in page
 
 
 def crashes(function):
