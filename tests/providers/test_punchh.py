@@ -1,5 +1,6 @@
 import json
 import re
+from hashlib import sha256
 from time import monotonic, sleep
 from urllib.parse import urlsplit
 
@@ -53,6 +54,7 @@ from tests.http.hostile import (
     answers,
     debug_page,
     reply,
+    secrets_in,
     serving,
 )
 from tests.steps import ADDRESS, ask_for_code, type_code
@@ -908,7 +910,8 @@ def test_an_answer_about_the_person_is_no_failure_in_the_log(caplog, error):
 
 
 CHALLENGE = hashes.challenge_of(Secret(VERIFIER))
-HIDDEN = [*SECRETS, REFRESH, VERIFIER, CHALLENGE, DIGEST]
+HASHED = repr(sha256(VERIFIER.encode()).digest())[2:20]
+HIDDEN = [*SECRETS, REFRESH, VERIFIER, CHALLENGE, HASHED, DIGEST]
 LEAKY = {
     "send": (send, "send", error("oeps", CODE), 500),
     "rejection": (check, "verify", error("oeps", f"{CODE} {TOKEN}"), 422),
@@ -974,6 +977,16 @@ def test_a_worker_that_is_stopped_shows_no_secret(
 
     assert "SystemExit" in page
     assert [each for each in HIDDEN if each in page] == []
+
+
+def test_a_crash_at_a_digest_shows_neither_the_key_nor_the_body(monkeypatch):
+    monkeypatch.setattr(hashes.hmac, "digest", None)
+    content = {"code": Secret(CODE)}
+
+    page = debug_page(hashes.request_digest, Secret(KEY), "/", content)
+
+    assert "request_digest" in page
+    assert secrets_in(page) == []
 
 
 def test_a_crash_at_the_client_secret_does_not_show_it(upstream, monkeypatch):
