@@ -980,7 +980,7 @@ def test_a_worker_that_is_stopped_shows_no_secret(
 
 
 def test_a_crash_at_a_digest_shows_neither_the_key_nor_the_body(monkeypatch):
-    monkeypatch.setattr(hashes.hmac, "digest", None)
+    monkeypatch.setattr("django_piggy_verify.providers.hashes.hmac.digest", None)
     content = {"code": Secret(CODE)}
 
     page = debug_page(hashes.request_digest, Secret(KEY), "/", content)
