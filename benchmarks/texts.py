@@ -1,7 +1,7 @@
 """
 Count the text messages that leave while an attacker asks for them.
 
-Run ``python benchmarks/texts.py``, which takes two minutes, or add ``--quick``. The
+Run ``python benchmarks/texts.py``, which takes a minute, or add ``--quick``. The
 limits have their defaults, and the clock jumps. The provider calls no API.
 
 The attacker asks for texts until many requests in a row are refused, and does so again

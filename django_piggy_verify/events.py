@@ -100,7 +100,8 @@ LIMIT_REACHED = Event(
 COST_CAP_REACHED = Event(
     "cost_cap_reached",
     ERROR,
-    "The limit %(limit)s of all sends is reached. None are made for %(retry_after)s s",
+    "The limit %(limit)s, which all visitors share, is reached. It refuses every send"
+    " that it counts, for another %(retry_after)s s",
 )
 RECIPIENT_REFUSED = Event(
     "recipient_refused", INFO, "The provider sends no code to %(recipient)s"
