@@ -9,9 +9,10 @@ from django.test import Client
 
 from django_piggy_verify import checks
 from django_piggy_verify.checks.provider import check_openness
+from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import piggy, punchh, verifik
 from tests.documentation import pages
-from tests.steps import log_in
+from tests.steps import ask_for_code, calls, is_logged_in, log_in, type_code
 
 NUMBERS = {
     value
@@ -108,6 +109,9 @@ def test_who_has_no_user_gets_a_code_but_may_not_log_in(
 
 # Punchh
 
+CONSENTS = {"consent_terms": "on", "consent_privacy": "on"}
+BOB = "bob@example.com"
+
 
 @pytest.mark.parametrize("word", [*punchh._REFUSALS, *punchh._NO_RECIPIENT])
 def test_the_page_of_punchh_lists_its_words_for_errors(word):
@@ -129,9 +133,90 @@ def from_the_page(settings, monkeypatch):
             setattr(settings, name, found[name])
 
 
+@pytest.fixture
+def sandbox(sandbox_for, settings, request, db):
+    """The sandbox of Punchh, with the settings of the page."""
+    sandbox = sandbox_for("punchh")
+    url = settings.PIGGY_VERIFY_BASE_URL
+    request.getfixturevalue("from_the_page")
+    settings.PIGGY_VERIFY_BASE_URL = url
+    settings.PIGGY_VERIFY_SEND_FLOOR = 0
+    return sandbox
+
+
+@pytest.fixture
+def visitor():
+    return Client(headers={"x-forwarded-for": "203.0.113.7"})
+
+
 def test_the_settings_of_punchh_leave_one_decision(from_the_page, settings):
     settings.ROOT_URLCONF = "tests.public_urls"
 
     found = checks.run(checks.ALWAYS)
 
     assert [each.id for each in found] == ["piggy_verify.W005"]
+
+
+def test_a_person_logs_in_with_the_settings_of_punchh(sandbox, visitor):
+    log_in(visitor, sandbox, **CONSENTS)
+
+    assert is_logged_in(visitor)
+
+
+def test_punchh_learns_what_its_page_says_and_no_more(sandbox, visitor):
+    log_in(visitor, sandbox, **CONSENTS)
+
+    sent = {name: each.headers for each in sandbox.calls for name in [each.name]}
+    usual = {"accept", "content-length", "content-type", "host", "user-agent"}
+    usual |= {"connection", "x_true_client_ip"}
+    assert set(sent["send"]) - usual == {"punchh-app-device-id"}
+    assert set(sent["verify"]) - usual == {"punchh-app-device-id", "client-type"}
+    assert set(sent["profile"]) - usual == {"authorization", "x-pch-digest"}
+    assert {each["x_true_client_ip"] for each in sent.values()} == {"203.0.113.7"}
+
+
+def test_the_client_address_can_be_switched_off(sandbox, visitor, settings):
+    [options] = re.findall(r"PROVIDER_OPTIONS = (\{.*\})``", guide("punchh"))
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = ast.literal_eval(options)
+
+    log_in(visitor, sandbox, **CONSENTS)
+
+    assert is_logged_in(visitor)
+    assert not any("203.0.113.7" in str(each.headers) for each in sandbox.calls)
+
+
+def test_nine_wrong_codes_of_an_address_reach_punchh_and_no_tenth(sandbox, visitor):
+    for address in ("ann@example.com", BOB):
+        ask_for_code(visitor, address, **CONSENTS)
+        for number in range(5):
+            page = type_code(visitor, f"wrong-{number}")
+
+    assert page.status_code == 429
+    assert calls(sandbox).count("verify") == 9
+
+
+def test_who_has_no_user_gets_a_code_of_punchh_but_may_not_log_in(
+    sandbox, visitor, settings
+):
+    settings.PIGGY_VERIFY_CREATE_USERS = False
+
+    response = log_in(visitor, sandbox, **CONSENTS)
+
+    assert response.status_code == 403
+    assert len(sandbox.mails) == 1
+
+
+def test_a_merged_account_keeps_its_user(sandbox, visitor, settings, monkeypatch):
+    [block] = [each for each in pages.blocks("punchh") if "MergingBackend" in each]
+    found = pages.run(block)
+    monkeypatch.setattr(f"{__name__}.Merging", found["MergingBackend"], raising=False)
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Merging"]
+    log_in(visitor, sandbox, **CONSENTS)
+    found["MERGED"][Contact.objects.get().uid] = "gone"
+    Contact.objects.update(uid="gone")
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_cooldown": "9/1s"}
+
+    log_in(Client(), sandbox, **CONSENTS)
+
+    assert User.objects.count() == 1
+    assert Contact.objects.get().uid in found["MERGED"]
