@@ -41,6 +41,7 @@ from django_piggy_verify.providers.base import (
 )
 from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.providers.punchh import PunchhProvider
+from django_piggy_verify.sandbox.vendors.punchh import SETTINGS as SANDBOX
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel, traits_of
 from tests.http.faults import in_turn
@@ -1014,13 +1015,13 @@ def crashes(function):
 
 @pytest.mark.django_db
 def test_the_pages_tell_the_browser_and_the_address_behind_our_proxy(
-    upstream, settings, monkeypatch
+    upstream, settings
 ):
-    monkeypatch.setattr("django_piggy_verify.providers.punchh._CONSENTS", {})
+    settings.PIGGY_VERIFY_CONSENTS = SANDBOX["PIGGY_VERIFY_CONSENTS"]
     settings.PIGGY_VERIFY_TRUSTED_PROXY_COUNT = 1
     browser = Client(headers={"x-forwarded-for": "198.51.100.1, 203.0.113.9"})
 
-    ask_for_code(browser)
+    ask_for_code(browser, consent_terms="on", consent_privacy="on")
     type_code(browser, CODE)
 
     assert upstream.names == ["send", "verify", "profile"]
