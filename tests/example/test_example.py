@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import requests
+from django.contrib.auth.models import User
 
+from django_piggy_verify.providers.base import Identity
 from tests.example.demo import (
     EXAMPLE,
     Demo,
@@ -197,6 +200,20 @@ def test_the_other_vendor_is_told_about_on_the_console(punchh: Demo) -> None:
     assert "any mobile number of these countries: NL, DE, BE, US" in printed
     assert "piggy_verify.W005" in printed
     assert "piggy_verify.E" not in printed
+
+
+def test_a_login_by_number_keeps_the_address(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLE)
+    backend = import_module("shop.backends").ShopBackend()
+    user = User.objects.create(email="ann@example.com")
+
+    proved = Identity(provider="punchh", uid="1", phone="+31612345678")
+    backend.update_user(None, user, proved)
+
+    user.refresh_from_db()
+    assert user.email == "ann@example.com"
 
 
 def test_a_used_port_is_skipped(tmp_path: Path) -> None:

@@ -304,6 +304,16 @@ def test_an_outage_during_the_run_stops_no_sends_after_it(
     assert ask_for_code(client).status_code == 302
 
 
+def test_the_run_does_not_change_the_switches(
+    strangers_look_like_contacts, piggy_sandbox
+):
+    piggy_sandbox.switches.fault = Fault.OUTAGE
+
+    strangers_look_like_contacts()
+
+    assert piggy_sandbox.switches.fault is Fault.OUTAGE
+
+
 def test_the_templates_of_the_example_pass(
     strangers_look_like_contacts, settings, monkeypatch
 ):
