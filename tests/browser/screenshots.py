@@ -14,8 +14,9 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.browser.states import STATES, TEXTING
+from tests.browser.states import OF_PUNCHH, STATES
 from tests.browser.visitors import (
+    PUNCHH,
     SETTINGS,
     Shop,
     Visitor,
@@ -48,6 +49,7 @@ NAMES = (
 )
 # Grey edges of letters need fewer colours than coloured edges.
 FLAGS = ["--disable-lcd-text", "--hide-scrollbars"]
+NUMBER = "+31612345678"  # the example of the package phonenumbers: nobody's
 STAFF = {"USERNAME": "staff", "EMAIL": "staff@example.com", "PASSWORD": "for a picture"}
 
 
@@ -94,24 +96,26 @@ PICTURES: dict[str, Picture] = {
     "code-dutch": (STATES["code"], {"locale": "nl"}),
     "code-rtl": (STATES["code"], {"locale": "he"}),
 }
-OF_TEXTS: dict[str, Picture] = {
-    **{name: (TEXTING[name], {}) for name in ("phone", "consent-error", "phone-code")},
-    "spent": (TEXTING["spent"], {}),
+WITH_PUNCHH: dict[str, Picture] = {
+    name: (OF_PUNCHH[name], {})
+    for name in ("phone", "consent-error", "phone-code", "spent")
 }
-"""The pictures of a shop that also texts its codes, and wants consents."""
+"""The pictures of a shop with Punchh, which texts codes too and wants consents."""
 
 
 def take(name: str, folder: Path, chromium: Browser, shop: Shop) -> None:
-    drive, options = (PICTURES | OF_TEXTS)[name]
+    drive, options = (PICTURES | WITH_PUNCHH)[name]
     # A longer page is shown in full.
     size = {"width": WIDTH, "height": 100} | options.get("viewport", {})
-    number = [*PICTURES, *OF_TEXTS].index(name)
+    number = [*PICTURES, *WITH_PUNCHH].index(name)
     context = chromium.new_context(
         **{"locale": "en", "color_scheme": "light"} | options | {"viewport": size},
         extra_http_headers={"X-Forwarded-For": f"10.0.0.{number}"},
     )
     address = f"{NAMES[number % len(NAMES)]}@example.com"
-    drive(Visitor(context.new_page(), shop, address))
+    visitor = Visitor(context.new_page(), shop, address)
+    visitor.number = NUMBER
+    drive(visitor)
     path = folder / f"{name}.png"
     context.pages[0].screenshot(path=path, full_page=True)
     context.close()
@@ -127,7 +131,7 @@ def shrink(path: Path) -> None:
 
 def main(folder: Path, *names: str) -> None:
     folder.mkdir(exist_ok=True)
-    for pictures, variables in ((PICTURES, {}), (OF_TEXTS, {"TEXTING": "yes"})):
+    for pictures, variables in ((PICTURES, {}), (WITH_PUNCHH, PUNCHH)):
         wanted = [name for name in pictures if name in names or not names]
         if wanted:
             take_all(wanted, folder, **variables)

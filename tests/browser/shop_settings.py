@@ -3,8 +3,6 @@
 from shop.settings import *  # noqa: F403
 from shop.settings import INSTALLED_APPS, LANGUAGES, MIDDLEWARE, env
 
-from tests.consenting import FUSSY
-
 # Hebrew is written from right to left.
 LANGUAGES = [*LANGUAGES, ("he", "Hebrew")]
 MIDDLEWARE = ["tests.browser.shop_additions.strict_policy", *MIDDLEWARE]
@@ -15,10 +13,6 @@ AUTHENTICATION_BACKENDS = [
 if env("LOOK", default="shop") == "bare":
     # The login pages look as they do without the project's own base.html.
     INSTALLED_APPS = ["django_piggy_verify", "shop", *INSTALLED_APPS[2:]]
-
-if env("TEXTING", default=""):
-    # Codes go to mobile numbers as well, and consents are wanted.
-    globals().update(FUSSY)
 
 PIGGY_VERIFY_SEND_FLOOR = 0
 PIGGY_VERIFY_LOGIN_TTL = env.int("LOGIN_TTL", default=600)

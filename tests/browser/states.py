@@ -5,7 +5,6 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.visitors import ERRORS, NOTICE, Visitor
-from tests.consenting import RIGHT
 
 
 def home(visitor: Visitor) -> None:
@@ -111,6 +110,11 @@ def phone(visitor: Visitor) -> None:
     visitor.press("main a[href*='by=phone']")
 
 
+def consent(visitor: Visitor) -> None:
+    visitor.go()
+    visitor.page.wait_for_selector("input[name=consent_terms]")
+
+
 def consent_error(visitor: Visitor) -> None:
     phone(visitor)
     visitor.page.check("input[name=consent_terms]")
@@ -118,15 +122,12 @@ def consent_error(visitor: Visitor) -> None:
     visitor.page.wait_for_selector(ERRORS)
 
 
-def consents(visitor: Visitor) -> None:
-    visitor.go()
-
-
 def phone_code(visitor: Visitor) -> None:
     phone(visitor)
     visitor.agree()
-    visitor.type_number("06 1234 5678")
+    visitor.type_number(visitor.number)
     visitor.page.wait_for_selector("input[name=code]")
+    visitor.right_code(visitor.number)
 
 
 def phone_code_error(visitor: Visitor) -> None:
@@ -135,20 +136,19 @@ def phone_code_error(visitor: Visitor) -> None:
     visitor.page.wait_for_selector(ERRORS)
 
 
-def send_refused(visitor: Visitor) -> None:
-    visitor.address = f"refused.{visitor.address}"
-    visitor.go()
+def number_refused(visitor: Visitor) -> None:
+    phone(visitor)
     visitor.agree()
-    visitor.type_address(visitor.address)
-    visitor.reload_until(ERRORS)
+    with visitor.shop.misbehaving(error_code="invalid_phone_format", fault_on="send"):
+        visitor.type_number(visitor.number)
+        # The script of the code page leads back by itself.
+        visitor.page.wait_for_selector(ERRORS)
 
 
 def spent(visitor: Visitor) -> None:
-    visitor.address = f"spent.{visitor.address}"
-    visitor.go()
-    visitor.agree()
-    visitor.type_address(visitor.address)
-    visitor.type_code(RIGHT)
+    phone_code(visitor)
+    with visitor.shop.misbehaving(failing_profiles="2"):
+        visitor.type_code(visitor.right_code(visitor.number))
     assert visitor.status == 503
 
 
@@ -173,16 +173,16 @@ STATES: dict[str, Callable[[Visitor], None]] = {
     )
 }
 
-TEXTING: dict[str, Callable[[Visitor], None]] = {
+OF_PUNCHH: dict[str, Callable[[Visitor], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
         phone,
-        consents,
+        consent,
         consent_error,
         phone_code,
         phone_code_error,
-        send_refused,
+        number_refused,
         spent,
     )
 }
-"""The states of a shop that also texts its codes, and wants consents."""
+"""The states of a shop with Punchh, which texts codes too and wants consents."""

@@ -1,6 +1,7 @@
 """Check that every page in every state is accessible."""
 
 from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
+    PUNCHH,
     running_chromium,
     running_shop,
     visiting,
@@ -13,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser import states
-from tests.browser.states import STATES, TEXTING
+from tests.browser.states import OF_PUNCHH, STATES
 
 MEDIA = {
     "light": {"color_scheme": "light"},
@@ -60,9 +61,9 @@ WALKS = [
     *(("bare", language, name) for language in ("nl", "he") for name in OWN_PAGES),
     *(("shop", "en", name) for name in STATES),
     *(
-        ("texting", language, name)
+        ("punchh", language, name)
         for language in ("en", "nl", "he")
-        for name in TEXTING
+        for name in OF_PUNCHH
     ),
 ]
 
@@ -89,10 +90,10 @@ def bare(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def texting(tmp_path_factory):
+def punchh(tmp_path_factory):
     """A bare shop whose codes go to mobile numbers as well."""
-    folder = tmp_path_factory.mktemp("texting")
-    with running_shop(folder, TEXTING="yes", LOOK="bare") as shop:
+    folder = tmp_path_factory.mktemp("punchh")
+    with running_shop(folder, **PUNCHH, LOOK="bare") as shop:
         yield shop
 
 
@@ -136,7 +137,7 @@ def loaded(page):
 @pytest.mark.parametrize(("house", "language", "state"), WALKS, indirect=["house"])
 def test_every_page_is_accessible(chromium, house, language, state):
     with visiting(chromium, house, locale=language) as visitor:
-        (STATES | TEXTING)[state](visitor)
+        (STATES | OF_PUNCHH)[state](visitor)
         page = visitor.page
         html = page.locator("html")
 
@@ -162,6 +163,19 @@ def test_typed_text_runs_from_left_to_right_in_every_language(chromium, bare, st
 
         expect(page.locator("body")).to_have_css("direction", "rtl")
         expect(page.locator(f"input[name={state}]")).to_have_css("direction", "ltr")
+
+
+def test_a_number_runs_from_left_to_right_in_every_language(chromium, punchh):
+    with visiting(chromium, punchh, locale="he") as visitor:
+        states.phone(visitor)
+        expect(visitor.page.locator("input[name=phone]")).to_have_css(
+            "direction", "ltr"
+        )
+
+        states.phone_code(visitor)
+
+        expect(visitor.page.locator("bdi")).to_have_css("direction", "ltr")
+        expect(visitor.page.locator("bdi")).to_have_text(visitor.number)
 
 
 @pytest.mark.parametrize("has_script", [True, False])

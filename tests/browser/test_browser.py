@@ -6,6 +6,7 @@ from tests.browser.visitors import (  # isort: skip  first: it skips where there
     ERRORS,
     LAUNCH,
     NOTICE,
+    PUNCHH,
     RESEND_FORM,
     Visitor,
     running_chromium,
@@ -58,6 +59,20 @@ def forgetful_shop(tmp_path_factory):
     """A shop where a login in progress is too old after one second."""
     with running_shop(tmp_path_factory.mktemp("forgetful"), LOGIN_TTL="1") as shop:
         yield shop
+
+
+@pytest.fixture(scope="module")
+def punchh_shop(tmp_path_factory):
+    with running_shop(tmp_path_factory.mktemp("punchh"), **PUNCHH) as shop:
+        yield shop
+
+
+@pytest.fixture
+def guest(request, chromium, punchh_shop):
+    """A visitor of a shop that also texts its codes, and wants consents."""
+    has_script = getattr(request, "param", True)
+    with visiting(chromium, punchh_shop, java_script_enabled=has_script) as visitor:
+        yield visitor
 
 
 @pytest.fixture
@@ -505,3 +520,86 @@ def test_the_front_end_of_the_docs_logs_in(visitor):
 
     expect(visitor.page).to_have_url(f"{visitor.shop.url}?kept")
     assert [each["status"] for each in (sent, known, again)] == [202, 200, 202]
+
+
+BOTH_GUESTS = pytest.mark.parametrize(
+    "guest", [True, False], indirect=True, ids=["js", "no-js"]
+)
+
+
+@BOTH_GUESTS
+def test_a_guest_logs_in_with_a_number_and_is_led_where_they_wanted(guest):
+    guest.go(KEPT)
+    guest.press("main a[href*='by=phone']")
+    guest.agree()
+    guest.type_number(guest.number)
+    expect(guest.page).to_have_title(re.compile("^Check your phone"))
+
+    guest.type_code(guest.right_code(guest.number))
+
+    expect(guest.page).to_have_url(f"{guest.shop.url}?kept")
+    assert guest.complaints == []
+
+
+def test_a_text_to_agree_to_opens_beside_the_page(guest):
+    states.phone(guest)
+    guest.page.fill("input[name=phone]", guest.number)
+
+    with guest.page.context.expect_page() as opened:
+        guest.page.click("label[for=id_consent_terms] a")
+
+    expect(opened.value).to_have_url(f"{guest.shop.url}terms/")
+    expect(guest.page.locator("input[name=phone]")).to_have_value(guest.number)
+    expect(guest.page.locator("input[name=consent_terms]")).not_to_be_checked()
+
+
+def test_the_page_for_numbers_can_be_filled_in_with_the_keyboard_alone(guest):
+    states.phone(guest)
+
+    assert tab_through(guest, "Send me a code")[-6:] == [
+        "phone",
+        "consent_terms",
+        "terms and conditions, version 2026-01 (opens in a new tab)",
+        "consent_privacy",
+        "privacy policy, version 2026-01 (opens in a new tab)",
+        "Send me a code",
+    ]
+
+
+@BOTH_GUESTS
+def test_an_error_leads_to_the_box_that_is_not_ticked(guest):
+    states.consent_error(guest)
+
+    guest.page.click(f"{ERRORS} a[href='#id_consent_privacy']")
+
+    assert focused(guest) == "consent_privacy"
+    expect(guest.page.locator("input[name=consent_terms]")).to_be_checked()
+
+
+def test_with_the_script_a_refusal_leads_back_by_itself(guest):
+    states.number_refused(guest)
+
+    expect(guest.page.locator(ERRORS)).to_contain_text("We cannot send a code to this")
+    expect(guest.page.locator("input[name=phone]")).to_have_value(guest.number)
+    assert len(guest.posts) == 1
+    assert guest.complaints == []
+
+
+def test_after_a_refusal_another_number_can_be_used(guest):
+    states.number_refused(guest)
+    another = guest.number.replace("5678", "5679")
+
+    guest.type_number(another)
+    guest.type_code(guest.right_code(another))
+
+    expect(guest.page).to_have_url(f"{guest.shop.url}members/")
+
+
+@BOTH_GUESTS
+def test_after_a_spent_code_a_new_one_can_be_asked_for(guest):
+    states.spent(guest)
+
+    guest.press(f"{RESEND_FORM} button")
+
+    expect(guest.page).to_have_title(re.compile("^Check your phone"))
+    expect(guest.page.locator(NOTICE)).to_contain_text("not sent another code yet")

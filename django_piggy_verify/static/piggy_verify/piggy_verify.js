@@ -1,8 +1,9 @@
 // Optional: counts down the wait for a new code, keeps a form from being sent twice, and
-// shows that a code could not be sent.
+// shows that a code could not be sent, or that the provider refuses to send one.
 "use strict";
 {
   const PATIENCE = 30_000; // Milliseconds: two calls of the API take less.
+  const FAILURES = [400, 503]; // Statuses of the code page, for scripts.
   const ASK_AFTER = [4_000, 12_000]; // Milliseconds: most failures are known by then.
 
   const inWords = (number, unit) =>
@@ -39,7 +40,7 @@
       const { status } = await fetch(form.action, { headers });
       // The answer to a form that is under way shows the failure too.
       const isBusy = document.querySelector("[aria-disabled]");
-      if (status === 503 && !isBusy) location.assign(form.action);
+      if (FAILURES.includes(status) && !isBusy) location.assign(form.action);
     };
     for (const wait of ASK_AFTER) {
       // Without an answer, the next press of a button shows the failure.
