@@ -58,13 +58,13 @@ def _untick(form: Form, names: Collection[str]) -> None:
     Validate the form again, without the ticks in these boxes.
 
     If there are no such boxes, the provider has not said which consents are missing.
-    Then no box is ticked.
+    Then no box is ticked. A form of a project may lack the boxes.
     """
     fields: Mapping[str, Any] = form.fields
     boxes = [name for name, each in fields.items() if isinstance(each, ConsentField)]
     unticked = [name for name in boxes if name in names] or boxes
     form.data = {name: each for name, each in form.data.items() if name not in unticked}
     form.full_clean()
-    if not unticked:
+    if not form.errors:
         message = _("We cannot send a code, because a consent is missing.")
         form.add_error(None, ValidationError(message, code="consent_required"))

@@ -3,11 +3,12 @@
 import re
 
 import pytest
-from django.forms import BooleanField
+from django.forms import BooleanField, Form
 
 from django_piggy_verify.consent_fields import ConsentField
-from django_piggy_verify.forms import EmailForm
+from django_piggy_verify.forms import EmailForm, RecipientField
 from django_piggy_verify.models import Consent
+from django_piggy_verify.views import EmailView
 from tests import consenting
 from tests.consenting import CONSENTS, RIGHT, ask, ask_by_mail
 from tests.steps import ADDRESS, JSON, ask_for_code, type_code
@@ -212,6 +213,29 @@ def test_a_project_can_ask_with_a_field_of_its_own(sent):
 
     assert form.fields["consent_terms"].label == "Yes to everything"
     assert form.is_valid()
+
+
+class FormWithoutBoxes(Form):
+    email = RecipientField()
+
+
+class FormWithALooseBox(EmailForm):
+    consent_terms = BooleanField(required=False)
+
+
+@pytest.mark.parametrize("form_class", [FormWithoutBoxes, FormWithALooseBox])
+@pytest.mark.parametrize("headers", [{}, JSON], ids=["html", "json"])
+def test_a_form_of_a_project_gives_no_consent_that_is_not_ticked(
+    client, sent, monkeypatch, form_class, headers
+):
+    monkeypatch.setattr(EmailView, "form_class", form_class)
+    fields = {"email": ADDRESS, "consent_privacy": "on"}
+
+    response = client.post("/login/", fields, headers=headers)
+
+    assert response.status_code == (400 if headers else 200)
+    assert "a consent is missing" in response.text or PRIVACY in response.text
+    assert sent == []
 
 
 def test_without_consents_the_fields_are_ignored(client, contact):
