@@ -3,7 +3,11 @@
 import pytest
 from django.test import Client
 
-from django_piggy_verify.exceptions import ContactUnknown
+from django_piggy_verify.exceptions import (
+    ContactUnknown,
+    LoginRefused,
+    ProviderUnavailable,
+)
 from django_piggy_verify.traits import Channel
 from tests import consenting
 from tests.consenting import CONSENTS, PHONE, RIGHT, ask, ask_by_mail
@@ -313,6 +317,28 @@ def test_a_limit_of_sends_offers_the_code_of_the_newest_text(client, sent, setti
     assert page.status_code == 429
     assert "Enter the code from the newest text message" in page.text
     assert page.context["start_url"] == "/login/?by=phone"
+
+
+OUTAGE = ProviderUnavailable("maintenance", may_depend_on_contact=False)
+FAILURES = {
+    "unsent": {"send_error": OUTAGE},
+    "refused": {"check_error": LoginRefused("a second factor is wanted")},
+}
+
+
+@pytest.mark.parametrize(("page_name", "errors"), FAILURES.items(), ids=FAILURES)
+@pytest.mark.parametrize("begin", [ask, ask_by_mail])
+def test_a_page_about_a_failure_offers_another_recipient_of_the_same_kind(
+    client, settings, page_name, errors, begin
+):
+    consenting.use(settings, **errors)
+    begin(client)
+
+    page = type_code(client, RIGHT)
+
+    assert page.templates[0].name == f"piggy_verify/{page_name}.html"
+    kind = "phone number" if begin is ask else "email address"
+    assert f"Use a different {kind}" in page.text
 
 
 def test_a_forged_post_of_a_number_leads_to_the_page_for_numbers(sent):
