@@ -75,8 +75,8 @@ def take(contact: Contact) -> Lease | None:
     """
     Return the lease, or None if the row has changed since `contact` was read.
 
-    Storing a token ends a lease. So with the lease, a token that was read
-    together with the contact has not changed either.
+    Storing a fetched token ends a lease. So with the lease, a token that was read
+    together with the contact has not changed either, unless a login has brought one.
     """
     until = timezone.now() + timedelta(seconds=conf.timeout)
     is_ours = _change(

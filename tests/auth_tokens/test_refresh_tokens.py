@@ -7,10 +7,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from django_piggy_verify.auth_tokens import cache
+from django_piggy_verify.exceptions import PiggyVerifyError
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.tokens import get_auth_token
 from tests.auth_tokens import renewing
-from tests.steps import log_out
+from tests.http.hostile import TOKEN
+from tests.secrecy.evidence import Browser, watching
+from tests.steps import ask_for_code, log_out, type_code
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +103,41 @@ def test_a_log_out_deletes_both_tokens(client, holder):
     client.logout()
 
     assert not AuthToken.objects.exists()
+
+
+def fails_with_a_lost_answer(vendor):
+    vendor.loses_answers = True
+
+
+def fails_with_an_outage(vendor):
+    vendor.status = 503
+
+
+def is_refused(vendor):
+    vendor.end_login()
+
+
+@pytest.mark.parametrize(
+    "trouble", [fails_with_a_lost_answer, fails_with_an_outage, is_refused, None]
+)
+def test_a_refresh_token_is_told_to_nobody(
+    vendor, unlimited, capsys, monkeypatch, trouble
+):
+    monkeypatch.setattr(vendor, "refresh_token_of", lambda number: f"{TOKEN}-{number}")
+    with watching(capsys) as evidence:
+        browser = Browser(evidence)
+        ask_for_code(browser)
+        type_code(browser, "1234")
+        user = User.objects.get()
+        if trouble:
+            AuthToken.objects.update(expires_at=timezone.now())
+            trouble(vendor)
+        try:
+            get_auth_token(user, refresh=True)
+        except PiggyVerifyError as error:
+            evidence.error(error)
+        browser.get("/login/token/")
+
+    assert vendor.refreshes == 1
+    assert evidence.leaks == set()
+    assert bool(evidence.of("errors")) == bool(trouble)
