@@ -22,6 +22,7 @@ LIMITS: Final = {
     "send_sms_range": _("text messages to similar numbers"),
     "send_sms_day": _("text messages to all numbers"),
     "send_day": _("codes sent to anybody"),
+    "send_refused_ip": _("codes that the vendor refused for a client address"),
 }
 """The text that the admin shows for each limit."""
 

@@ -30,16 +30,18 @@ class Circuit:
     provider: str
     """The provider's `name`. Another account may work while this one does not."""
 
-    def take(self, claims: Sequence[Claim]) -> tuple[Windows, bool]:
+    def take(
+        self, claims: Sequence[Claim], *, unless: Sequence[Claim] = ()
+    ) -> tuple[Windows, bool]:
         """
-        Count a send like `fixed_windows.take`, unless the circuit is open.
+        Count a send like `fixed_windows.take`, also unless the circuit is open.
 
         Return the windows, and whether this send is the probe of an open circuit.
         Raises Exhausted if a limit is reached. Raises ProviderUnavailable if the
         circuit is open. Nothing is counted then.
         """
         try:
-            return fixed_windows.take(claims, unless=[self._state]), False
+            return fixed_windows.take(claims, unless=[self._state, *unless]), False
         except Exhausted as refusal:
             wait = refusal.waits.get(self._state.limit)
             if wait is None:
@@ -48,7 +50,7 @@ class Circuit:
         is_stuck = wait > 2 * OPEN_FOR
         probe = [] if is_stuck else [self._probe]
         try:
-            return fixed_windows.take([*claims, *probe]), True
+            return fixed_windows.take([*claims, *probe], unless=unless), True
         except Exhausted:
             # It is too early for a probe, or a limit would refuse the send anyway.
             raise ProviderUnavailable(

@@ -19,10 +19,13 @@ from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Rate, Usa
 from django_piggy_verify.login import client_address, devices, pending
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.traits import Channel
+from django_piggy_verify.traits import Channel, Traits
 
 _DAY: Final = 86400
 _EVERYBODY: Final = "everybody"
+_REFUSED: Final = Rate(20, 3600)
+"""How many sends the vendor may refuse for one client address."""
+
 _RANGE_DIGITS: Final = 4
 """How many last digits differ between the numbers of one range."""
 
@@ -35,6 +38,21 @@ def of_send(recipient: str, request: HttpRequest | None) -> list[Claim]:
         *_of_text(recipient, request),
         *_of_all_sends(),
     ]
+
+
+def of_refused_send(
+    recipient: str, request: HttpRequest | None, traits: Traits
+) -> list[Claim]:
+    """
+    Return the claim of one send that the vendor refuses.
+
+    Such a send is uncounted everywhere else, so that a visitor can correct the address.
+    Without this claim, a visitor could cause calls without end. Only a provider that
+    sends to anybody says that it refuses a recipient.
+    """
+    if traits.knows_members:
+        return []
+    return _by_client_address("send_refused_ip", recipient, request, rate=_REFUSED)
 
 
 def of_check_by_recipient(recipient: str, request: HttpRequest | None) -> list[Claim]:
@@ -192,7 +210,11 @@ def _by_recipient(
 
 
 def _by_client_address(
-    name: str, recipient: str, request: HttpRequest | None
+    name: str,
+    recipient: str,
+    request: HttpRequest | None,
+    *,
+    rate: Rate | None = None,
 ) -> list[Claim]:
     """
     Return the claim of the client address, unless the member has used the browser.
@@ -201,4 +223,4 @@ def _by_client_address(
     """
     if request is None or devices.known(request, recipient):
         return []
-    return [fixed_windows.claim(name, client_address.of(request))]
+    return [fixed_windows.claim(name, client_address.of(request), rate=rate)]

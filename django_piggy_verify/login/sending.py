@@ -82,11 +82,13 @@ def _send_or_hold_back(
 ) -> SendResult:
     provider = get_provider()
     _require_sendable(provider, recipient, given)
-    if request and traits_of(provider).wants_device:
+    traits = traits_of(provider)
+    if request and traits.wants_device:
         browsers.begin(request)
     cooldown, *_ = claims = rate_limits.of_send(recipient, request)
+    refused = rate_limits.of_refused_send(recipient, request, traits)
     try:
-        windows, is_probe = Circuit(provider.name).take(claims)
+        windows, is_probe = Circuit(provider.name).take(claims, unless=refused)
     except Exhausted as refusal:
         wait = refusal.waits.get(cooldown.limit)
         if wait is None:
@@ -159,7 +161,17 @@ class _CountedSend:
             fixed_windows.settle(windows, give_back=claims[:1])
         else:
             fixed_windows.exhaust([failed], windows=windows, give_back=claims)
+            self._count_refusal()
         self._close_circuit()
+
+    def _count_refusal(self) -> None:
+        """Count a send that the vendor has refused, for the client address only."""
+        refused = rate_limits.of_refused_send(
+            self.challenge.recipient, self.request, traits_of(self.provider)
+        )
+        if refused:
+            with suppress(Exhausted):
+                fixed_windows.take(refused)
 
     def make_as_job(self) -> None:
         """Send. The log has the failure already, and the code page will show it."""
