@@ -75,7 +75,7 @@ def check_options() -> Iterator[CheckMessage]:
 
 def check_openness() -> Iterator[CheckMessage]:
     """
-    W005: With some providers, anybody with a mailbox can log in.
+    W005: With some providers, anybody can log in.
 
     They mail codes to every address, not only to members. If the vendor has no id for a
     person, the address is the identity.
@@ -84,8 +84,8 @@ def check_openness() -> Iterator[CheckMessage]:
         traits = traits_of(provider)
         if not traits.knows_members:
             yield Caution(
-                f"The provider mails codes to anybody{_by_address(traits)}.",
-                hint="So anybody can log in, and can have mails sent. To log in "
+                f"The provider sends codes to anybody{_by_address(traits)}.",
+                hint="So anybody can log in, and can have codes sent. To log in "
                 "existing users only, set PIGGY_VERIFY_CREATE_USERS = False. If "
                 "anybody may log in, add 'piggy_verify.W005' to "
                 "SILENCED_SYSTEM_CHECKS.",

@@ -427,7 +427,7 @@ def test_a_provider_that_mails_anybody_is_named(settings, provider, end):
 
     [message] = check_openness()
     assert message.id == "piggy_verify.W005"
-    assert message.msg == f"The provider mails codes {end}"
+    assert message.msg == f"The provider sends codes {end}"
     assert "PIGGY_VERIFY_CREATE_USERS = False" in str(message.hint)
 
 

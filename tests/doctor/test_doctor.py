@@ -918,7 +918,7 @@ def test_the_doctor_mails_nobody_unasked(verifik):
     assert status == 0
     assert [each.name for each in verifik.calls] == ["verify"]
     assert verifik.mails == ()
-    assert "No code was sent, because the provider mails to anybody." in printed
+    assert "No code was sent, because the provider sends to anybody." in printed
     assert "The API accepts the key." in printed
     assert "The API rejects a wrong code." in printed
     assert printed.endswith(
@@ -954,7 +954,7 @@ def test_the_hint_about_a_refused_key_is_that_of_the_vendor(verifik):
 def test_the_doctor_warns_of_a_vendor_that_mails_anybody(verifik):
     [text] = [each for each in found("warning") if "W005" in each]
 
-    assert text.startswith("The provider mails codes to anybody")
+    assert text.startswith("The provider sends codes to anybody")
 
 
 def test_options_that_cannot_be_used_are_a_problem(verifik, settings):
