@@ -1,6 +1,7 @@
 """
 Hold every provider to the same promises, whatever its vendor answers.
 
-`cases` is the table of cases. `adapters` has what the suite must know of each vendor.
+`cases` is the table of cases. `adapters` lists what the suite must know of a vendor.
+The modules `piggy`, `verifik` and `punchh` say it for their vendors.
 ``python -m tests.conformance`` runs the suite and prints a table: vendor by case.
 """

@@ -2,19 +2,15 @@
 What the conformance suite has to know of each vendor.
 
 To hold your own provider to the suite, write an `Adapter` for its vendor. Either add it
-to `ADAPTERS`, or name it in the environment variable ``CONFORMANCE_ADAPTER``, such as
-``shop.conformance.ADAPTER``.
+to the list in `test_vendors`, or name it in the environment variable
+``CONFORMANCE_ADAPTER``, such as ``shop.conformance.ADAPTER``.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import count
 
-from django.utils.module_loading import import_string
-
-from tests.http.hostile import CLIENT_SECRET, CODE, KEY, TOKEN, Request
+from tests.http.hostile import CODE, KEY, TOKEN, Request
 from tests.steps import ADDRESS, BOB, STRANGER
 
 Reply = tuple[int, object]
@@ -71,6 +67,9 @@ def each(outcome: Outcome, *statuses: int) -> dict[int, Outcome]:
 
 OVERLOADED = each(Outcome.SEND_UNAVAILABLE, 429, 502, 503, 504)
 """Failures of a send that can be shown, because they affect every address alike."""
+
+REFUSED = {"send": Outcome.SEND_REFUSED, "check": Outcome.CHECK_REFUSED}
+"""The outcome of each call if our key is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,259 +258,3 @@ class Adapter:
         if has_body and self.check_errors_with_body is not None:
             errors = self.check_errors_with_body
         return errors.get(status, Outcome.CHECK_UNAVAILABLE)
-
-
-def _piggy_error(number: int) -> Reply:
-    return 400, {"message": f"Oeps {CODE}", "code": number}
-
-
-_PIGGY_REFUSALS = (1053, 3000, 7002, 7011, 55032)
-_REFUSED = {"send": Outcome.SEND_REFUSED, "check": Outcome.CHECK_REFUSED}
-PIGGY = Adapter(
-    name="piggy",
-    provider="django_piggy_verify.providers.piggy.PiggyProvider",
-    options={"name": "other-piggy"},
-    send_path="contact-verification/send",
-    check_path="contact-verification/verify",
-    code_field="code",
-    sent=lambda _: (200, {"data": {"type": "Success", "message": "Sent."}, "meta": []}),
-    proved=lambda address: (200, {"data": {"uuid": address.partition("@")[0]}}),
-    wrong=_piggy_error(13010),
-    used=_piggy_error(13010),
-    expired=_piggy_error(13010),
-    stranger=_piggy_error(55031),
-    misshapen={
-        "no uuid": {"data": {}},
-        **{
-            f"uuid {name}": {"data": {"uuid": value}}
-            for name, value in {
-                "a number": 17,
-                "blank": "",
-                "too long": "a" * 65,
-                "of dots": "..",
-                "with a slash": "a/b",
-            }.items()
-        },
-    },
-    extra={
-        f"{call}: error {number}": (call, _piggy_error(number), outcome)
-        for call, outcome in _REFUSED.items()
-        for number in _PIGGY_REFUSALS
-    },
-    more={
-        "contact-verification/auth-token": lambda _: (
-            200,
-            {"data": {"auth_token": TOKEN}},
-        )
-    },
-    send_errors={**each(Outcome.SEND_REFUSED, 401, 403), **OVERLOADED},
-    check_errors=each(Outcome.CHECK_REFUSED, 401, 403),
-)
-
-
-_LOGINS = count()
-_VERIFIK_WORDS = (
-    *("otp_does_not_match", "email_validation_not_found"),
-    *("emailValidation_has_expired", "EMAIL_VALIDATION_NOT_FOUND"),
-    *("INVALID_CODE", "CODE_EXPIRED", "MAX_ATTEMPTS_EXCEEDED"),
-)
-_VERIFIK_MISSHAPEN: Mapping[str, Mapping[str, object]] = {
-    "email of somebody else": {"email": STRANGER},
-    "type of no login": {"type": "validation"},
-    "appLogin pending": {"appLogin": {"status": "pending"}},
-    "appLogin a list": {"appLogin": [{"status": "validated"}]},
-    "no appLogin": {"appLogin": None},
-    "no token": {"token": None},
-    "token a number": {"token": 17},
-}
-_MISSING = (409, {"code": "MissingParameter", "message": f"missing {CODE}"})
-
-
-def _verifik_login(address: str, **changes: object) -> Reply:
-    content = {"email": address, "type": "login", "token": TOKEN}
-    login = {"_id": str(next(_LOGINS)), "status": "validated"}
-    data = {**content, "appLogin": login, **changes}
-    return 200, {"data": {name: value for name, value in data.items() if value}}
-
-
-_PROJECT, _FLOW = "674de8df1c1ba80a3b8dc5a1", "674de8df1c1ba80a3b8dc5a2"
-VERIFIK = Adapter(
-    name="verifik",
-    provider="django_piggy_verify.providers.verifik.VerifikProvider",
-    options={"name": "other-verifik", "project": _PROJECT, "flow": _FLOW},
-    send_path="email-validations",
-    check_path="email-validations/validate",
-    code_field="otp",
-    required={
-        "project": _PROJECT,
-        "projectFlow": _FLOW,
-        "validationMethod": "verificationCode",
-        "type": "login",
-    },
-    make_code=lambda number: f"04207{number:03}",
-    sent=lambda code: (201, {"data": {"status": "sent", "otp": code}}),
-    proved=_verifik_login,
-    token_seconds=3600,
-    hint=(
-        "face_liveness",
-        _verifik_login(ADDRESS, showFaceLivenessRecommendation=True),
-    ),
-    wrong=(403, {"code": "otp_does_not_match", "message": "403:otp_does_not_match"}),
-    used=(404, {"code": "email_validation_not_found", "message": "404"}),
-    expired=(412, {"code": "emailValidation_has_expired", "message": "412"}),
-    misshapen={
-        name: _verifik_login(ADDRESS, **changes)[1]
-        for name, changes in _VERIFIK_MISSHAPEN.items()
-    },
-    second_factor=(200, {"data": {"message": f"Authenticator {TOKEN}"}}),
-    extra={
-        "send: MissingParameter": ("send", _MISSING, Outcome.LOOKS_SENT),
-        "check: MissingParameter": ("check", _MISSING, Outcome.CHECK_REFUSED),
-        **{
-            f"check: {word}, 401": ("check", (401, {"code": word}), Outcome.REJECTED)
-            for word in _VERIFIK_WORDS
-        },
-    },
-    send_errors={**each(Outcome.SEND_REFUSED, 401), **OVERLOADED},
-    check_errors=each(Outcome.CHECK_REFUSED, 401),
-    check_errors_with_body={
-        **each(Outcome.CHECK_REFUSED, 401),
-        **each(Outcome.REJECTED, 400, 403, 404, 409, 410, 412),
-    },
-)
-
-
-def _punchh_error(status: int, word: str, text: str = CODE) -> Reply:
-    return status, {"errors": {word: [text]}}
-
-
-def _punchh_tokens(recipient: str) -> Reply:
-    """Answer with a token that names the person. The second call has only the token."""
-    access = f"{TOKEN}-{recipient.removeprefix('+').partition('@')[0]}"
-    tokens = {"access_token": access, "refresh_token": f"{TOKEN}-refresh"}
-    return 200, {"data": {**tokens, "token_type": "Bearer", "expires_in": 1800}}
-
-
-def _punchh_profile(request: Request) -> Reply:
-    """Return an id that is made of the token."""
-    bearer = request.headers["authorization"].removeprefix("Bearer ")
-    return 200, {"user": {"user_id": int.from_bytes(bearer.encode()[-6:])}}
-
-
-_PROFILE = "api2/mobile/users/profile"
-_NAMES = {_PROFILE: "person"}
-_VERDICTS = each(Outcome.REJECTED, 400, 401, 403, 404, 409, 410, 422)
-_TERMS = _punchh_error(422, "terms", "Please agree on given terms and conditions")
-_OURS = {
-    word: _punchh_error(status, word)
-    for word, status in {
-        "unknown_client": 401,
-        "invalid_signature": 412,
-        "missing_required_param": 400,
-    }.items()
-}
-_BLOCKED = (403, b"<!DOCTYPE html><title>Attention required</title>")
-PUNCHH_BY_EMAIL = Adapter(
-    name="punchh-email",
-    provider="django_piggy_verify.providers.punchh.PunchhProvider",
-    options={"name": "other-punchh"},
-    settings={
-        "PIGGY_VERIFY_CLIENT_ID": "shop",
-        "PIGGY_VERIFY_CLIENT_SECRET": CLIENT_SECRET,
-        "PIGGY_VERIFY_SMS_COUNTRIES": ("NL", "BE", "DE"),
-        "PIGGY_VERIFY_CONSENTS": {
-            "terms": {"url": "/terms/", "version": "1"},
-            "privacy": {"url": "/privacy/", "version": "1"},
-        },
-    },
-    consents=("terms", "privacy"),
-    send_path="api2/password_less/token",
-    check_path="api2/password_less/verify",
-    code_field="token",
-    headers={"user-agent": "Punchh/OnlineOrder/1.0/Web/Server/Python"},
-    required={
-        "client": "shop",
-        "terms_and_conditions": True,
-        "privacy_policy": True,
-    },
-    hidden=("code_verifier", "code_challenge"),
-    sent=lambda _: (200, {"data": {"message": ["Sent."]}}),
-    proved=_punchh_tokens,
-    token_seconds=1800,
-    more={_PROFILE: _punchh_profile},
-    second_call=_PROFILE,
-    wrong=_punchh_error(422, "invalid_otp"),
-    used=_punchh_error(422, "invalid_otp"),
-    expired=_punchh_error(422, "invalid_otp"),
-    misshapen={
-        "no data": {"access_token": TOKEN},
-        "data a list": {"data": [{"access_token": TOKEN}]},
-        "no token": {"data": {"refresh_token": TOKEN}},
-        "token a number": {"data": {"access_token": 17}},
-        "token blank": {"data": {"access_token": ""}},
-        "tokens of another grant": {"data": {"oauth_token": TOKEN}},
-    },
-    nobody={
-        "no user": {"user_id": 17},
-        "no id": {"user": {"email": ADDRESS}},
-        "id a text": {"user": {"user_id": "17"}},
-        "id true": {"user": {"user_id": True}},
-        "id zero": {"user": {"user_id": 0}},
-        "id negative": {"user": {"user_id": -17}},
-        "id a fraction": {"user": {"user_id": 17.0}},
-    },
-    extra={
-        "send: no such address": (
-            "send",
-            _punchh_error(422, "invalid_email_format"),
-            Outcome.RECIPIENT_REFUSED,
-        ),
-        "send: no such number": (
-            "send",
-            _punchh_error(422, "invalid_phone_format"),
-            Outcome.RECIPIENT_REFUSED,
-        ),
-        "send: consent": ("send", _TERMS, Outcome.CONSENT_MISSING),
-        "check: consent": ("check", _TERMS, Outcome.CHECK_LACKS_CONSENT),
-        "send: blocked": ("send", _BLOCKED, Outcome.SEND_UNAVAILABLE),
-        "check: blocked": ("check", _BLOCKED, Outcome.CHECK_UNAVAILABLE),
-        "check: success with an error": (
-            "check",
-            _punchh_error(200, "invalid_otp"),
-            Outcome.REJECTED,
-        ),
-        # Some errors of the vendor are a list of texts. So this may be a wrong code.
-        "check: list": ("check", (200, [{"code": CODE}, TOKEN]), Outcome.REJECTED),
-        "person: deactivated": (
-            _PROFILE,
-            _punchh_error(403, "deactivated_user"),
-            Outcome.LOGIN_REFUSED,
-        ),
-        **{
-            f"{_NAMES.get(call, call)}: {word}": (call, reply, outcome)
-            for call, outcome in {
-                **_REFUSED,
-                _PROFILE: Outcome.CODE_SPENT_REFUSED,
-            }.items()
-            for word, reply in _OURS.items()
-        },
-    },
-    error_body={"errors": {"other": [f"Oeps {CODE} {TOKEN}"]}},
-    send_errors=OVERLOADED | each(Outcome.SEND_UNAVAILABLE, 403),
-    send_errors_with_body=OVERLOADED | each(Outcome.SEND_REFUSED, 403),
-    check_errors={},
-    check_errors_with_body=_VERDICTS,
-)
-
-
-def _number_of(body: Mapping[str, str]) -> str:
-    return body["phone_ext"] + body["phone_number"]
-
-
-PUNCHH_BY_PHONE = replace(
-    PUNCHH_BY_EMAIL, name="punchh-phone", people=BY_PHONE, recipient_of=_number_of
-)
-
-ADAPTERS: list[Adapter] = [PIGGY, VERIFIK, PUNCHH_BY_EMAIL, PUNCHH_BY_PHONE]
-if _path := os.environ.get("CONFORMANCE_ADAPTER"):
-    ADAPTERS.append(import_string(_path))

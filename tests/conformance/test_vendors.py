@@ -1,22 +1,31 @@
 """Every provider is held to the same table of cases, over real HTTP."""
 
+import os
 from datetime import timedelta
 
 import pytest
+from django.utils.module_loading import import_string
 
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.signals import step_up_recommended
 from django_piggy_verify.tokens import get_auth_token
-from tests.conformance.adapters import ADAPTERS
+from tests.conformance.adapters import Adapter
 from tests.conformance.cases import cases_of, right
 from tests.conformance.expectations import EXPECTATIONS
+from tests.conformance.piggy import PIGGY
+from tests.conformance.punchh import PUNCHH_BY_EMAIL, PUNCHH_BY_PHONE
 from tests.conformance.vendor import Vendor
+from tests.conformance.verifik import VERIFIK
 from tests.conformance.visit import Visit
 from tests.http.hostile import TOKEN, reply, serving
 from tests.secrecy import evidence as sinks
 from tests.steps import is_logged_in, type_code
 from tests.threads import at_once
+
+ADAPTERS: list[Adapter] = [PIGGY, VERIFIK, PUNCHH_BY_EMAIL, PUNCHH_BY_PHONE]
+if _path := os.environ.get("CONFORMANCE_ADAPTER"):
+    ADAPTERS.append(import_string(_path))
 
 EACH_CASE = [
     pytest.param(adapter, name, case, style, id=f"{adapter.name}-{name}-{style}")

@@ -28,8 +28,8 @@ from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, Proof, Visitor
 from django_piggy_verify.providers.verifik import VerifikProvider
 from django_piggy_verify.secret import Secret
-from tests.conformance.adapters import VERIFIK
 from tests.conformance.vendor import Vendor
+from tests.conformance.verifik import VERIFIK
 from tests.http.hostile import (
     ANYTHING,
     CODE,
