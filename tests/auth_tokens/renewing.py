@@ -79,10 +79,11 @@ class Vendor(ThreadingHTTPServer):
 
     def _issue(self, login):
         number = len(self.calls)
-        self._logins[f"refresh-{number}"] = login
+        refresh = self.refresh_token_of(number)
+        self._logins[refresh] = login
         return {
             "access_token": f"access-{number}",
-            "refresh_token": self.refresh_token_of(number),
+            "refresh_token": refresh,
             "expires_in": self.expires_in,
         }
 

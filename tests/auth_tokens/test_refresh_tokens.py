@@ -117,6 +117,7 @@ def is_refused(vendor):
     vendor.end_login()
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "trouble", [fails_with_a_lost_answer, fails_with_an_outage, is_refused, None]
 )
@@ -141,3 +142,4 @@ def test_a_refresh_token_is_told_to_nobody(
     assert vendor.refreshes == 1
     assert evidence.leaks == set()
     assert bool(evidence.of("errors")) == bool(trouble)
+    assert trouble or get_auth_token(user) == "access-2"
