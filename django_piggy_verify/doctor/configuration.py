@@ -74,7 +74,7 @@ def credentials() -> Iterator[Finding]:
     if callable(key):
         if not list(check_credentials()):
             yield good("The key comes from a callable.")
-    elif not key and conf.client_id:
+    elif not key and conf.client_id and conf.token_url:
         yield note("Client credentials are in use, in place of a key.")
     elif not key or is_sandbox:
         return

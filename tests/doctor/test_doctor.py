@@ -968,3 +968,41 @@ def test_the_doctor_names_the_host_of_the_api_if_there_is_one(settings):
 
     settings.PIGGY_VERIFY_PROVIDER = "tests.doctor.test_doctor.Plain"
     assert not any("Calls to the API" in each for each in found("note"))
+
+
+@pytest.fixture
+def punchh(sandbox_for):
+    """The sandbox of a vendor with a state, and with text messages."""
+    return sandbox_for("punchh")
+
+
+def test_a_vendor_with_a_state_is_asked_about_a_wrong_code(punchh):
+    printed, status = run("--live")
+
+    assert status == 0
+    assert [each.name for each in punchh.calls] == ["verify"]
+    assert "The API rejects a wrong code." in printed
+    assert "in place of a key" not in printed
+
+
+@pytest.mark.parametrize(
+    ("recipient", "inbox"),
+    [(ADDRESS, "the mailbox"), ("06 12345678", "the text messages")],
+    ids=["mail", "text"],
+)
+def test_a_vendor_with_a_state_sends_to_whom_it_is_told(punchh, recipient, inbox):
+    printed, status = run("--send", recipient)
+
+    assert status == 0
+    assert len(punchh.mails) == 1
+    assert f"The API says that it sent a code. Look into {inbox}." in printed
+
+
+def test_a_recipient_that_the_vendor_refuses_is_a_problem(punchh):
+    punchh.switches.error_code = "invalid_email_format"
+    punchh.switches.fault_on = frozenset({"send"})
+
+    printed, status = run("--send", ADDRESS)
+
+    assert status == 1
+    assert "The API sends no code there: RecipientRefused." in printed

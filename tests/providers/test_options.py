@@ -32,7 +32,7 @@ def test_the_first_page_says_that_nobody_can_log_in_now(client, piggy_sandbox, c
 def test_the_code_page_says_so_too(client, code, settings):
     settings.PIGGY_VERIFY_PROVIDER_OPTIONS = {"nmae": "south"}
 
-    assert client.get("/login/code/").status_code == 200
+    assert client.get("/login/code/").status_code == 503
     assert type_code(client, code).status_code == 503
     assert not is_logged_in(client)
 
