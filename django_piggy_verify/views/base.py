@@ -247,6 +247,7 @@ class FlowView(ProtectedView):
             retry_after=refusal.retry_after,
             limit=refusal.limit,
             code_url=self.get_page_url("code") if can_go_on else "",
+            email_url=self._email_url_after(refusal),
         )
         if login and can_go_on:
             # The link is for this login. Another tab may have begun another one.
@@ -254,6 +255,12 @@ class FlowView(ProtectedView):
         elif login and refusal.limit == "check_login":
             pending.close(self.request, response, login)
         return response
+
+    def _email_url_after(self, refusal: TooManyAttempts) -> str:
+        """Return the URL of the page for addresses if the limit is one of texts."""
+        if not refusal.limit.startswith("send_sms_"):
+            return ""
+        return self.get_first_page_url(Channel.EMAIL, self.get_next())
 
     def unavailable(self) -> HttpResponse:
         """Say that nobody can log in right now. The login stays in progress."""

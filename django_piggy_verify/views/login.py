@@ -6,6 +6,7 @@ response of a method of `FlowView`. Template authors can change the class attrib
 Programmers can also override the methods.
 """
 
+from contextlib import suppress
 from typing import Any, cast
 
 from django.contrib.auth import SESSION_KEY, login as log_in
@@ -26,6 +27,7 @@ from django_piggy_verify.exceptions import (
     CodeRepeated,
     ConsentMissing,
     ContactUnknown,
+    ProviderError,
     RecipientRefused,
     TooManyAttempts,
 )
@@ -170,8 +172,16 @@ class EmailView(FormPage):
 
 
 def _texts_codes() -> bool:
-    """Return whether the provider and the settings allow codes by text message."""
-    return bool(conf.sms_countries) and Channel.SMS in verification.traits().channels
+    """
+    Return whether the provider and the settings allow codes by text message.
+
+    A provider that cannot be created sends none. The form of the page says so.
+    """
+    if not conf.sms_countries:
+        return False
+    with suppress(ProviderError):
+        return Channel.SMS in verification.traits().channels
+    return False
 
 
 class LoginPage(FlowView):

@@ -276,6 +276,19 @@ def test_every_response_is_documented(case: Case, visitor: Visitor) -> None:
     visitor.session.cookies = before
 
 
+@schema.parametrize()
+@settings(BOUNDED, max_examples=10)
+def test_every_response_of_a_shop_with_texts_is_documented(
+    case: Case, texting_shop: Demo
+) -> None:
+    visitor = Visitor(texting_shop)
+    visitor.agree("somebody")
+
+    # The document does not know which consents the provider wants.
+    excluded: list[Any] = [negative_data_rejection, positive_data_acceptance]
+    case.call_and_validate(excluded_checks=excluded, **visitor.how())
+
+
 @guarded.parametrize()
 @settings(BOUNDED, max_examples=10)
 def test_invented_cookies_and_tokens_give_no_access(

@@ -319,6 +319,40 @@ def test_a_limit_of_sends_offers_the_code_of_the_newest_text(client, sent, setti
     assert page.context["start_url"] == "/login/?by=phone"
 
 
+@pytest.mark.parametrize("limit", ["send_sms_ip", "send_sms_range", "send_sms_day"])
+def test_a_limit_of_texts_leads_to_the_page_for_addresses(
+    client, sent, settings, limit
+):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {limit: "1/1h"}
+    ask(client)
+
+    page = ask(client, phone="+31612345679", next="/there/")
+
+    assert (page.status_code, page.context["limit"]) == (429, limit)
+    assert page.context["email_url"] == "/login/?next=%2Fthere%2F"
+    assert "Use your email address instead" in page.text
+    assert ask_by_mail(client).status_code == 302
+
+
+def test_another_limit_leads_to_no_other_page(client, sent, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
+    ask(client)
+
+    page = ask(client, phone="+31612345679")
+
+    assert page.status_code == 429
+    assert "Use your email address instead" not in page.text
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_provider_that_cannot_be_created_is_an_outage(client, sent, settings, method):
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = {"unheard_of": 1}
+
+    page = getattr(client, method)("/login/?by=phone")
+
+    assert page.status_code == 503
+
+
 OUTAGE = ProviderUnavailable("maintenance", may_depend_on_contact=False)
 FAILURES = {
     "unsent": {"send_error": OUTAGE},
