@@ -104,12 +104,13 @@ EXPECTATIONS = {
     Outcome.STRANGER: _sent("INFO contact_unknown"),
     Outcome.SEND_UNAVAILABLE: _unsent("WARNING provider_unavailable"),
     Outcome.SEND_REFUSED: _unsent("ERROR provider_refused"),
-    # The send is not counted. One row says how it has failed.
+    # The send is not counted. One row says how it has failed. Another one counts the
+    # refusals, because each of them costs a call.
     Outcome.RECIPIENT_REFUSED: _led_back(
         "refused=1",
         "invalid",
         event="recipient_refused",
-        counted={"send_failed": 2},
+        counted={"send_failed": 2, "send_refused_ip": 1},
         call="send",
     ),
     # Nobody remembers which consent the vendor has missed. So the page asks for all.
@@ -117,7 +118,7 @@ EXPECTATIONS = {
         "missing=privacy&missing=terms",
         "consent_required",
         event="consent_missing",
-        counted={"send_failed": 3},
+        counted={"send_failed": 3, "send_refused_ip": 1},
         call="send",
     ),
     Outcome.CONSENT_REQUIRED: Expectation(
