@@ -1,109 +1,37 @@
 """A refresh token is exchanged for the next tokens: once, and by one caller."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
-from django.db import connection, connections, transaction
-from django.db.models.signals import post_delete
-from django.test import Client
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_piggy_verify import events, tokens
-from django_piggy_verify.auth_tokens import cache, leases
-from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify import tokens
+from django_piggy_verify.auth_tokens import leases
 from django_piggy_verify.exceptions import (
     ContactUnknown,
     LoginRequired,
-    PiggyVerifyError,
     ProviderUnavailable,
 )
 from django_piggy_verify.models import AuthToken, Contact, FetchState
-from django_piggy_verify.secret import Secret
 from django_piggy_verify.signals import auth_token_fetched
 from django_piggy_verify.tokens import get_auth_token
-from tests.db.between_statements import DEADLOCK, before_the_next, raising
+from tests.auth_tokens.refreshes import (
+    CROWD,
+    SLOW,
+    at_once,
+    expire_in,
+    forget_failure,
+    outcome,
+    store_elsewhere,
+    stored_refresh_token,
+)
 from tests.secrecy.evidence import receiving
-from tests.steps import JSON
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-CROWD = 12
-SLOW = 1.0
-"""Seconds of one call. All threads start within it, even on a busy machine."""
-
-no_transactions_side_by_side = pytest.mark.skipif(
-    connection.vendor == "sqlite",
-    reason="SQLite locks the whole file while a transaction is open",
-)
-
-
-def expire_in(seconds):
-    AuthToken.objects.update(expires_at=timezone.now() + timedelta(seconds=seconds))
-
-
-def stored():
-    """Return the stored contact with its token."""
-    return Contact.objects.select_related("auth_token").get()
-
-
-def stored_refresh_token():
-    return cache.refresh_token_of(stored())
-
-
-def forget_failure():
-    Contact.objects.update(fetch_until=timezone.now())
-
-
-def elsewhere(act):
-    """Return a function that acts on the database connection of another thread."""
-
-    def acting():
-        try:
-            act()
-        finally:
-            connections.close_all()
-
-    return acting
-
-
-def outcome(user, **options):
-    try:
-        return get_auth_token(user, **options)
-    except PiggyVerifyError as error:
-        return type(error)
-
-
-def at_once(act):
-    """Call `act` in many threads at the same moment, and return all results."""
-    barrier = threading.Barrier(CROWD)
-
-    def one():
-        connection.ensure_connection()
-        barrier.wait()
-        try:
-            return act()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(CROWD) as pool:
-        return [each.result() for each in [pool.submit(one) for _ in range(CROWD)]]
-
-
-def store_elsewhere(token="faster", refresh="refresh-of-faster", seconds=900):
-    """Store tokens as a faster process does."""
-    now = timezone.now()
-    served = CachedToken(
-        token=Secret(token),
-        expires_at=now + timedelta(seconds=seconds),
-        refresh=Secret(refresh),
-    )
-    cache.store(Contact.objects.get(), served, fetched_at=now)
 
 
 def test_an_expired_token_is_exchanged(holder, vendor, django_assert_num_queries):
@@ -287,189 +215,6 @@ def test_a_later_caller_gets_the_token_if_the_vendor_was_down(holder, vendor):
     assert get_auth_token(holder) == "access-3"
 
 
-def test_after_a_refusal_a_login_is_required(holder, vendor, caplog):
-    caplog.set_level("INFO", logger="django_piggy_verify")
-    expire_in(0)
-    vendor.end_login()
-
-    assert [outcome(holder) for _ in range(3)] == [LoginRequired] * 3
-    assert vendor.refreshes == 1
-    assert not AuthToken.objects.exists()
-    names = [getattr(each, "event_name", "") for each in caplog.records]
-    assert names.count(events.REFRESH_REFUSED.name) == 1
-
-
-@pytest.mark.parametrize("seconds", [5, 500])
-def test_a_refusal_deletes_a_token_that_is_still_valid(holder, vendor, seconds):
-    expire_in(seconds)
-    vendor.end_login()
-
-    assert outcome(holder, refresh=seconds > 5) is LoginRequired
-    assert not AuthToken.objects.exists()
-
-
-def test_after_a_refusal_the_page_says_that_a_login_is_required(
-    client, holder, vendor, settings
-):
-    settings.PIGGY_VERIFY_EXPOSE_AUTH_TOKEN = True
-    vendor.end_login()
-    expire_in(0)
-
-    for _ in range(2):
-        response = client.get("/login/token/", headers=JSON)
-        assert response.status_code == 403
-        assert response.json()["error"]["code"] == "login_required"
-
-
-def test_concurrent_callers_share_a_refusal(holder, vendor):
-    expire_in(0)
-    vendor.end_login()
-    vendor.delay = SLOW
-
-    assert set(at_once(lambda: outcome(holder))) == {LoginRequired}
-    assert vendor.refreshes == 1
-
-
-def test_another_login_mends_a_refusal(holder, vendor, log_in):
-    expire_in(0)
-    vendor.end_login()
-    outcome(holder)
-
-    log_in("5678", Client())
-
-    assert get_auth_token(holder) == "access-3"
-    expire_in(0)
-    assert get_auth_token(holder) == "access-4"
-
-
-def test_a_refused_caller_uses_the_token_of_a_faster_process(holder, vendor):
-    expire_in(0)
-    vendor.end_login()
-    vendor.during = elsewhere(store_elsewhere)
-
-    assert get_auth_token(holder) == "faster"
-    assert stored_refresh_token() == "refresh-of-faster"
-    assert Contact.objects.get().fetch_state == FetchState.IDLE
-
-
-def test_a_refused_caller_keeps_a_refresh_token_that_it_has_not_used(holder, vendor):
-    expire_in(0)
-    vendor.end_login()
-    vendor.during = elsewhere(lambda: store_elsewhere(seconds=-1))
-
-    assert outcome(holder) is ProviderUnavailable
-    assert stored_refresh_token() == "refresh-of-faster"
-
-
-@pytest.fixture
-def listener():
-    """A receiver for which Django's `delete` reads the rows, and deletes by key."""
-
-    def listen(**_kwargs):
-        """Do nothing."""
-
-    post_delete.connect(listen, sender=AuthToken)
-    yield
-    post_delete.disconnect(listen, sender=AuthToken)
-
-
-def test_a_refused_caller_does_not_delete_tokens_that_come_meanwhile(
-    holder, vendor, listener
-):
-    expire_in(0)
-    vendor.end_login()
-
-    with before_the_next("DELETE", store_elsewhere):
-        assert get_auth_token(holder) == "faster"
-
-    assert stored_refresh_token() == "refresh-of-faster"
-
-
-def test_a_conflict_does_not_keep_a_refused_refresh_token(holder, vendor):
-    expire_in(0)
-    vendor.end_login()
-
-    with before_the_next("DELETE", raising(DEADLOCK)):
-        assert outcome(holder) is LoginRequired
-
-    assert not AuthToken.objects.exists()
-
-
-def test_a_conflict_does_not_lose_the_new_refresh_token(holder, vendor):
-    expire_in(0)
-
-    with before_the_next("INSERT", raising(DEADLOCK)):
-        assert get_auth_token(holder) == "access-2"
-
-    assert stored_refresh_token() == "refresh-2"
-    assert vendor.refreshes == 1
-
-
-def test_a_refused_caller_who_has_logged_out_meanwhile_is_told_to_log_in(
-    client, holder, vendor
-):
-    expire_in(0)
-    vendor.end_login()
-    vendor.during = elsewhere(client.logout)
-
-    assert outcome(holder) is LoginRequired
-
-
-def test_a_log_out_during_a_refresh_leaves_no_token(client, holder, vendor):
-    expire_in(0)
-    vendor.during = elsewhere(client.logout)
-
-    get_auth_token(holder)
-
-    assert not AuthToken.objects.exists()
-
-
-def test_a_log_out_is_not_undone_although_the_lease_is_still_there(holder, vendor):
-    expire_in(0)
-    vendor.during = elsewhere(AuthToken.objects.all().delete)
-
-    get_auth_token(holder)
-
-    assert not AuthToken.objects.exists()
-
-
-def test_the_tokens_of_a_login_during_a_refresh_are_kept(holder, vendor, log_in):
-    def log_in_meanwhile():
-        vendor.during = lambda: None
-        log_in("5678", Client())
-
-    expire_in(0)
-    vendor.during = elsewhere(log_in_meanwhile)
-
-    get_auth_token(holder)
-
-    assert get_auth_token(holder) == "access-3"
-    assert stored_refresh_token() == "refresh-3"
-
-
-def test_a_caller_whose_lease_has_expired_stores_the_new_refresh_token(holder, vendor):
-    expire_in(0)
-    vendor.during = elsewhere(lambda: leases.take(Contact.objects.get()))
-
-    get_auth_token(holder)
-
-    assert stored_refresh_token() == "refresh-2"
-
-
-def test_a_rekey_during_a_refresh_loses_no_token(holder, vendor, settings):
-    def rekey():
-        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
-        settings.SECRET_KEY = "a new secret key, which is just as long as the old one"
-        call_command("piggy_verify_rekey", verbosity=0)
-
-    expire_in(5)
-    vendor.during = elsewhere(rekey)
-
-    get_auth_token(holder, refresh=True)
-
-    assert stored_refresh_token() == "refresh-2"
-
-
 def test_a_refresh_of_another_process_is_waited_for(holder, vendor, monkeypatch):
     expire_in(0)
     lease = leases.take(Contact.objects.get())
@@ -483,84 +228,6 @@ def test_a_refresh_of_another_process_is_waited_for(holder, vendor, monkeypatch)
 
     assert get_auth_token(holder) == "faster"
     assert vendor.refreshes == 0
-
-
-def test_a_refusal_that_another_process_gets_is_waited_for(
-    holder, vendor, monkeypatch, caplog
-):
-    caplog.set_level("INFO", logger="django_piggy_verify")
-    expire_in(0)
-    lease = leases.take(Contact.objects.get())
-    assert lease
-
-    def be_refused(_seconds):
-        AuthToken.objects.all().delete()
-        lease.end()
-
-    monkeypatch.setattr("time.sleep", be_refused)
-
-    assert outcome(holder) is LoginRequired
-    assert vendor.refreshes == 0
-    assert "was refused" not in caplog.text
-
-
-def test_in_a_transaction_an_expired_token_is_exchanged(holder, vendor):
-    expire_in(0)
-
-    with transaction.atomic():
-        assert get_auth_token(holder) == "access-2"
-
-    assert stored_refresh_token() == "refresh-2"
-    assert vendor.refreshes == 1
-
-
-def test_in_a_transaction_a_refusal_deletes_nothing(holder, vendor, caplog):
-    caplog.set_level("INFO", logger="django_piggy_verify")
-    expire_in(0)
-    vendor.end_login()
-
-    with transaction.atomic():
-        assert outcome(holder) is ProviderUnavailable
-
-    assert stored_refresh_token() == "refresh-1"
-    assert "The refresh token of user" in caplog.text
-
-
-@no_transactions_side_by_side
-def test_in_a_transaction_a_lost_race_keeps_the_tokens_of_the_winner(holder, vendor):
-    expire_in(0)
-    vendor.end_login()
-    vendor.during = elsewhere(store_elsewhere)
-
-    with transaction.atomic():
-        assert outcome(holder) in {"faster", ProviderUnavailable}
-
-    assert get_auth_token(holder) == "faster"
-
-
-@no_transactions_side_by_side
-def test_in_a_transaction_a_log_out_during_a_refresh_leaves_no_token(
-    client, holder, vendor
-):
-    expire_in(0)
-    vendor.during = elsewhere(client.logout)
-
-    with transaction.atomic():
-        get_auth_token(holder)
-
-    assert not AuthToken.objects.exists()
-
-
-@no_transactions_side_by_side
-def test_threads_in_transactions_of_their_own_share_a_refresh(holder, vendor):
-    expire_in(0)
-    vendor.delay = SLOW
-
-    with_transaction = transaction.atomic(outcome)
-
-    assert set(at_once(lambda: with_transaction(holder))) == {"access-2"}
-    assert vendor.refreshes == 1
-    assert stored_refresh_token() == "refresh-2"
 
 
 @pytest.fixture
@@ -601,14 +268,6 @@ def test_a_refresh_token_that_no_key_decrypts_is_kept(holder, vendor, settings):
 
 def test_a_user_who_is_no_contact_is_told_so(vendor):
     assert outcome(User.objects.create_user("bob")) is ContactUnknown
-
-
-def test_a_contact_that_is_deleted_during_a_refresh_is_unknown(holder, vendor):
-    expire_in(0)
-    vendor.end_login()
-    vendor.during = elsewhere(Contact.objects.all().delete)
-
-    assert outcome(holder) is ContactUnknown
 
 
 def test_forgetting_a_token_forgets_its_refresh_token(holder):
