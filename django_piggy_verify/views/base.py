@@ -89,6 +89,8 @@ class FlowView(ProtectedView):
             response = self.sent_back(refusal)
         except LoginRefused:
             response = self.refused()
+        # After a send that has failed too, since the vendor may know the browser now.
+        browsers.remember(request, response)
         patch_vary_headers(response, ["Accept"])
         return response
 
@@ -210,7 +212,6 @@ class FlowView(ProtectedView):
         """Redirect to the code page, and store the login in progress."""
         response = self.lead_to_code_page(login)
         pending.remember(self.request, response, login)
-        browsers.remember(self.request, response)
         return response
 
     def lead_to_code_page(self, login: Login) -> HttpResponse:

@@ -64,6 +64,16 @@ def test_a_refused_recipient_leads_back_to_its_field(client, refused, begin, vis
     assert boxes(page) == dict.fromkeys(CONSENTS, True)
 
 
+def test_a_consent_to_an_older_version_is_not_kept(client, refused, settings):
+    refused(RecipientRefused())
+    ask(client)
+    settings.PIGGY_VERIFY_CONSENTS = {"terms": {"url": "/", "version": "newer"}}
+
+    page = client.get(client.get("/login/code/").url)
+
+    assert boxes(page)["consent_terms"] is False
+
+
 @every_page
 def test_a_missing_consent_leads_back_to_its_box(client, refused, visit):
     refused(ConsentMissing({"terms"}))
@@ -181,6 +191,17 @@ def test_a_send_that_is_made_at_once_shows_its_refusal(client, refused, error, n
     assert list(page.context["form"].errors) == list(names)
     assert page.context["form"]["phone"].value() == PHONE
     assert [boxes(page)["consent_terms"]] == list(names.values())
+
+
+@at_once
+@pytest.mark.usefixtures("sent_at_once")
+def test_the_browser_of_a_refused_send_keeps_its_id(client, refused, error, names):
+    refused(error)
+
+    first, second = ask(client), ask(client)
+
+    cookie = first.cookies["piggy_verify_browser"].value
+    assert second.cookies["piggy_verify_browser"].value == cookie
 
 
 @at_once
