@@ -21,7 +21,7 @@ PREFIX: Final = "consent_"
 """What the names of the fields begin with. The kind of the consent follows."""
 
 _YES: Final = {"on", "true", "1"}
-"""What a browser, a JSON body and a script post for a box that is ticked."""
+"""What a page of a project, a JSON body and a script post for a box that is ticked."""
 
 _WEB_PAGE: Final = re.compile(r"https?:|[^:]*([/?#]|\Z)", re.IGNORECASE)
 """The beginning of a URL that is relative, or that has the scheme of a web page.
@@ -42,11 +42,20 @@ _ONE_MISSING: Final = _("Agree to {kind}.")
 
 
 class ConsentInput(forms.CheckboxInput):
-    """A box that is ticked only by the texts "on", "true" and "1"."""
+    """
+    A box for one version of a text.
+
+    The box is ticked only by "on", "true", "1", and the value that the page posts for
+    it. This value has the version. So a visitor does not agree to a newer version than
+    the one that was on the page.
+    """
+
+    def __init__(self, version: str) -> None:
+        super().__init__(attrs={"value": ticked(version)})
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> bool:
         """Return whether the visitor has ticked the box. "false" does not tick it."""
-        return data.get(name) in _YES
+        return data.get(name) in {*_YES, self.attrs["value"]}
 
 
 class ConsentField(forms.Field):
@@ -57,18 +66,26 @@ class ConsentField(forms.Field):
     tab, because the visitor would lose what is typed on the page already.
     """
 
-    widget = ConsentInput
-
-    def __init__(self, kind: str, **kwargs: Any) -> None:
+    def __init__(self, kind: str) -> None:
+        text = conf.consents.get(kind, {})
+        version = str(text.get("version", ""))
         missing = str(_MISSING.get(kind, _ONE_MISSING)).replace("{kind}", kind)
-        messages = {"consent_required": missing}
-        super().__init__(label=_label(kind), error_messages=messages, **kwargs)
+        super().__init__(
+            label=_label(kind, version, url=str(text.get("url", ""))),
+            widget=ConsentInput(version),
+            error_messages={"consent_required": missing},
+        )
 
     def validate(self, value: Any) -> None:
         """Raise ValidationError if the box is not ticked."""
         if value is not True:
             message = self.error_messages["consent_required"]
             raise ValidationError(message, code="consent_required")
+
+
+def ticked(version: str) -> str:
+    """Return what a page posts for a box that is ticked."""
+    return f"version {version}"
 
 
 def names(kinds: Iterable[str]) -> dict[str, str]:
@@ -81,9 +98,7 @@ def given(kinds: Iterable[str], cleaned: Mapping[str, object]) -> set[str]:
     return {kind for name, kind in names(kinds).items() if cleaned.get(name) is True}
 
 
-def _label(kind: str) -> SafeString:
-    text = conf.consents.get(kind, {})
-    url, version = str(text.get("url", "")), text.get("version", "")
+def _label(kind: str, version: str, *, url: str) -> SafeString:
     start = end = SafeString()
     # A URL such as ``javascript:`` would run as a script of the page.
     if url and _WEB_PAGE.match(url):

@@ -38,9 +38,12 @@ def from_query(query: QueryDict) -> Refusal | None:
 
 def answers_of(login: Login) -> dict[str, str]:
     """Return what the visitor has typed and ticked on the first page."""
-    kinds = [each.kind for each in login.consents]
-    ticked = dict.fromkeys(consent_fields.names(kinds), "on")
-    return {FIELDS[login.channel]: login.recipient, "next": login.next, **ticked}
+    boxes = {
+        name: consent_fields.ticked(each.version)
+        for each in login.consents
+        for name in consent_fields.names([each.kind])
+    }
+    return {FIELDS[login.channel]: login.recipient, "next": login.next, **boxes}
 
 
 def show(form: Form, refusal: Refusal) -> None:

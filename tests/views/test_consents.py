@@ -75,6 +75,36 @@ def test_a_box_that_is_not_ticked_is_an_error_of_its_own(client, sent, begin):
     assert sent == []
 
 
+def values(page):
+    """Return what a browser posts for the boxes of the page, if they are ticked."""
+    found = re.findall(r'type="checkbox" name="(\w+)" value="([^"]*)"', page.text)
+    return dict(found)
+
+
+def test_the_boxes_of_the_page_are_consents(client, sent):
+    fields = values(client.get("/login/"))
+
+    response = client.post("/login/", {"email": ADDRESS, **fields})
+
+    assert set(fields) == set(CONSENTS)
+    assert response.status_code == 302
+
+
+@pytest.mark.parametrize("versions", [("2026-01", "2026-02"), ("1", "2"), ("1", "0")])
+def test_a_box_is_no_consent_to_a_newer_version(client, sent, settings, versions):
+    texts = [{"terms": {"url": "/", "version": each}} for each in versions]
+    settings.PIGGY_VERIFY_CONSENTS = texts[0]
+    fields = values(client.get("/login/"))
+    settings.PIGGY_VERIFY_CONSENTS = texts[1]
+
+    page = client.post("/login/", {"email": ADDRESS, **fields})
+
+    assert page.context["form"].errors == {"consent_terms": [TERMS]}
+    assert boxes(page)["consent_terms"] is False
+    assert f"terms and conditions, version {versions[1]}" in page.text
+    assert sent == []
+
+
 def test_a_missing_consent_is_not_counted(client, sent, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_ip": "1/1h"}
 
