@@ -15,16 +15,10 @@ from django.http import HttpRequest
 from django_piggy_verify import recipients
 from django_piggy_verify.admission import Admission
 from django_piggy_verify.exceptions import CodeRejected
-from django_piggy_verify.login import (
-    axes,
-    codes,
-    contacts,
-    verification,
-)
+from django_piggy_verify.login import axes, codes, contacts, verification
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.traits import Channel
 
 
 class PiggyBackend(BaseBackend):
@@ -60,10 +54,8 @@ class PiggyBackend(BaseBackend):
         """
         secret_code = Secret(secret_code)
         try:
-            recipient, code = (
-                recipients.normalise(recipient),
-                codes.normalise(secret_code),
-            )
+            recipient = recipients.normalise(recipient)
+            code = codes.normalise(secret_code)
         except ValueError:
             return None
         try:
@@ -199,6 +191,4 @@ def identity_of(uid: str, recipient: str) -> Identity:
     Raises ValueError if `recipient` is no address and no number of a served country.
     """
     recipient = recipients.normalise(recipient)
-    is_number = recipients.channel_of(recipient) is Channel.SMS
-    proved = {"phone" if is_number else "email": recipient}
-    return Identity(provider=get_provider().name, uid=uid, **proved)
+    return Identity.of(recipient, provider=get_provider().name, uid=uid)

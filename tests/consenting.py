@@ -48,9 +48,8 @@ class ConsentingProvider:
         self.fail("check", challenge.recipient)
         if code != RIGHT:
             raise CodeRejected
-        kind = "email" if challenge.channel is Channel.EMAIL else "phone"
-        who = {"uid": challenge.recipient, kind: challenge.recipient}
-        return Identity(provider=self.name, **who)
+        who = challenge.recipient
+        return Identity.of(who, provider=self.name, uid=who)
 
     def fail(self, call, recipient):
         if error := self.errors[call]:

@@ -7,7 +7,7 @@ It gets no request and uses no database.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, Self, runtime_checkable
 
 from django_piggy_verify import recipients
 from django_piggy_verify.exceptions import ProviderUnavailable
@@ -79,6 +79,13 @@ class Identity:
 
     phone: str = ""
     """The number that the code was texted to, in E.164 form, or a blank text."""
+
+    @classmethod
+    def of(cls, recipient: str, *, provider: str, uid: str) -> Self:
+        """Return the identity of a contact whose address or number was proved."""
+        is_number = recipients.channel_of(recipient) is Channel.SMS
+        proved = {"phone" if is_number else "email": recipient}
+        return cls(provider=provider, uid=uid, **proved)
 
     @property
     def recipient(self) -> str:

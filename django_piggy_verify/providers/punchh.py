@@ -110,9 +110,7 @@ class PunchhProvider:
         except exceptions.ProviderError as error:
             error.spends_code = True
             raise
-        kind = "email" if challenge.channel is Channel.EMAIL else "phone"
-        proved = {kind: challenge.recipient}
-        identity = base.Identity(provider=self.name, uid=uid, **proved)
+        identity = base.Identity.of(challenge.recipient, provider=self.name, uid=uid)
         return Proof(identity=identity, tokens=tokens)
 
     def refresh_auth_token(self, refresh: Secret) -> TokenSet:

@@ -45,11 +45,8 @@ class StatefulProvider:
         for sent, right in self.sent:
             proves = sent.state["verifier"] == challenge.state["verifier"]
             if right == code and proves and sent.recipient == challenge.recipient:
-                return Identity(
-                    provider=self.name,
-                    uid=f"uid of {sent.recipient}"[:64].strip(),
-                    **{sent.channel.replace("sms", "phone"): sent.recipient},
-                )
+                uid = f"uid of {sent.recipient}"[:64].strip()
+                return Identity.of(sent.recipient, provider=self.name, uid=uid)
         raise CodeRejected
 
     def answer(self, recipient):

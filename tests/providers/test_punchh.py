@@ -944,7 +944,12 @@ CRASHES = [
     *("calls.call_as", "calls.repeated_once", "calls.find_token", "calls.is_success"),
     *("hashes.challenge_of", "hashes.request_digest", "hashes.hmac.digest"),
     *("hashes.urlsafe_b64encode", "answers.errors_of", "answers.data_of"),
-    *("base.Identity", "punchh.Proof", "options.Options.require", "options._is_text"),
+    *(
+        "base.Identity.of",
+        "punchh.Proof",
+        "options.Options.require",
+        "options._is_text",
+    ),
     *("punchh._failure", "punchh.exceptions.ConsentMissing"),
 ]
 
