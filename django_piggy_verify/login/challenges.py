@@ -24,8 +24,7 @@ def of(
     consents: Iterable[str] = (),
 ) -> Challenge:
     """Return the challenge for a code of `recipient`, as the provider wants it."""
-    found = _visitor(traits_of(provider), recipient, request)
-    visitor = found if found.address or found.device else None
+    visitor = _visitor(traits_of(provider), recipient, request)
     return Challenge(recipient=recipient, visitor=visitor, consents=frozenset(consents))
 
 
