@@ -90,23 +90,23 @@ def _send_or_hold_back(
     try:
         windows, is_probe = Circuit(provider.name).take(claims, unless=refused)
     except Exhausted as refusal:
-        wait = refusal.waits.get(cooldown.limit)
-        if wait is None:
-            rate_limits.report_cost_caps(refusal)
-            raise rate_limits.reached(refusal.waits, recipient, request) from None
-        result = _held_back(recipient, request, wait)
+        result = _held_back(recipient, request, refusal, cooldown)
         return replace(result, consents=given)
     except ProviderUnavailable:
         events.SEND_STOPPED.log(recipient=recipient)
         raise
     kinds = [each.kind for each in given]
-    challenge = challenges.of(provider, recipient, request, consents=kinds)
-    send = _CountedSend(provider, challenge, given, request, claims, windows, is_probe)
-    if request is None or is_probe or not conf.hide_unknown_contacts:
-        send.make()
-    elif not after_response.run(request, send.make_as_job, lasting=conf.send_floor):
-        fixed_windows.settle(windows, give_back=claims)
-        raise ProviderUnavailable("too many sends wait", may_depend_on_contact=False)
+    send = _CountedSend(
+        provider=provider,
+        challenge=challenges.of(provider, recipient, request, consents=kinds),
+        consents=given,
+        request=request,
+        claims=claims,
+        refused=refused,
+        windows=windows,
+        is_probe=is_probe,
+    )
+    send.begin()
     wait = _wait_after_send(cooldown)
     return SendResult(is_sent=True, resend_in=wait, send_id=send.id, consents=given)
 
@@ -123,7 +123,7 @@ def _require_sendable(
     require(traits, given)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _CountedSend:
     """A send that is counted already, but not made."""
 
@@ -132,9 +132,33 @@ class _CountedSend:
     consents: Sequence[GivenConsent]
     request: HttpRequest | None
     claims: list[Claim]
+    refused: list[Claim]
+    """The claim to count if the vendor refuses the send."""
+
     windows: Windows
     is_probe: bool
     id: str = field(default_factory=partial(token_urlsafe, 16))
+
+    def begin(self) -> None:
+        """
+        Send now, or after the response.
+
+        Raises ProviderUnavailable if too many sends wait.
+        """
+        if self.request is None or self.is_probe or not conf.hide_unknown_contacts:
+            self.make()
+            return
+        job, floor = self.make_as_job, conf.send_floor
+        if not after_response.run(self.request, job, lasting=floor):
+            fixed_windows.settle(self.windows, give_back=self.claims)
+            raise ProviderUnavailable(
+                "too many sends wait", may_depend_on_contact=False
+            )
+
+    def make_as_job(self) -> None:
+        """Send. The log has the failure already, and the code page will show it."""
+        with suppress(ProviderError, RecipientRefused, ConsentMissing):
+            self.make()
 
     def make(self) -> None:
         """Send. Uncount a failed send if a page shows the failure to the visitor."""
@@ -166,17 +190,9 @@ class _CountedSend:
 
     def _count_refusal(self) -> None:
         """Count a send that the vendor has refused, for the client address only."""
-        refused = rate_limits.of_refused_send(
-            self.challenge.recipient, self.request, traits_of(self.provider)
-        )
-        if refused:
+        if self.refused:
             with suppress(Exhausted):
-                fixed_windows.take(refused)
-
-    def make_as_job(self) -> None:
-        """Send. The log has the failure already, and the code page will show it."""
-        with suppress(ProviderError, RecipientRefused, ConsentMissing):
-            self.make()
+                fixed_windows.take(self.refused)
 
     def _close_circuit(self) -> None:
         if self.is_probe:
@@ -230,8 +246,18 @@ def _announce(
     )
 
 
-def _held_back(recipient: str, request: HttpRequest | None, wait: int) -> SendResult:
-    """Return the result of a request that came within the cooldown."""
+def _held_back(
+    recipient: str, request: HttpRequest | None, refusal: Exhausted, cooldown: Claim
+) -> SendResult:
+    """
+    Return the result of a request that came within the cooldown.
+
+    Raises TooManyAttempts if another limit is reached.
+    """
+    wait = refusal.waits.get(cooldown.limit)
+    if wait is None:
+        rate_limits.report_cost_caps(refusal)
+        raise rate_limits.reached(refusal.waits, recipient, request) from None
     events.SEND_HELD_BACK.log(recipient=recipient)
     send_id = _last_send(recipient, request)
     return SendResult(is_sent=False, resend_in=wait, send_id=send_id)
