@@ -4,9 +4,10 @@ Check a code that a visitor has typed.
 This module applies the limits, and refuses used codes.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Self
 
 from django.http import HttpRequest
 
@@ -61,6 +62,35 @@ class CheckedCode:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """The claims of one check."""
+
+    by_recipient: list[Claim]
+    by_visitor: list[Claim]
+    use: Claim
+    in_login: list[Claim]
+
+    @classmethod
+    def of(cls, recipient: str, code: Secret, request: HttpRequest | None) -> Self:
+        """Return the claims of a check of `code`."""
+        return cls(
+            rate_limits.of_check_by_recipient(recipient, request),
+            rate_limits.of_check_by_visitor(recipient, request),
+            *rate_limits.of_code(recipient, code, request),
+        )
+
+    @property
+    def of_attempt(self) -> list[Claim]:
+        """The claims that count the attempt, whatever the code is."""
+        return [*self.by_recipient, *self.by_visitor]
+
+    @property
+    def of_code(self) -> list[Claim]:
+        """The claims of the code, which can be exhausted once only."""
+        return [self.use, *self.in_login]
+
+
 def check_code(
     recipient: str, code: Secret, *, request: HttpRequest | None = None
 ) -> CheckedCode:
@@ -77,37 +107,23 @@ def check_code(
     provider = get_provider()
     if recipients.channel_of(recipient) not in traits_of(provider).channels:
         raise CodeRejected
-    by_recipient = rate_limits.of_check_by_recipient(recipient, request)
-    by_visitor = rate_limits.of_check_by_visitor(recipient, request)
-    use, in_login = rate_limits.of_code(recipient, code, request)
-    counted = [*by_recipient, *by_visitor]
-    windows = _take_for_check(counted, use, in_login, (recipient, request))
+    claims = _Claims.of(recipient, code, request)
+    windows = _take(claims, recipient, request)
+    challenge = challenges.of(provider, recipient, request)
+    with _settled_without_login(claims, windows):
+        proof, consents = _check(provider, challenge, code, request)
 
     def settle(error: BaseException | None) -> None:
+        outcome = _outcome_of(error)
         fixed_windows.settle(
             windows,
-            give_back=by_visitor,
-            clear=by_recipient,
-            put=[(each, _outcome_of(error)) for each in in_login],
+            give_back=claims.by_visitor,
+            clear=claims.by_recipient,
+            put=[(each, outcome) for each in claims.in_login],
         )
-        if _outcome_of(error) != _NOTHING:
+        if outcome != _NOTHING:
             open_challenges.forget(provider, recipient)
 
-    challenge = challenges.of(provider, recipient, request)
-    try:
-        proof, consents = _check(provider, challenge, code, request)
-    except CodeRejected:
-        fixed_windows.settle(windows, release=[use, *in_login])
-        raise
-    except (ProviderError, ConsentMissing):
-        fixed_windows.settle(windows, give_back=counted, release=[use, *in_login])
-        raise
-    except LoginRefused as refusal:
-        # Nobody can be sure that the vendor has checked the code first. So the attempt
-        # stays counted, and no counts are cleared.
-        fixed_windows.settle(windows, put=[(each, _REFUSED) for each in in_login])
-        events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
-        raise
     return CheckedCode(proof, consents, settle)
 
 
@@ -140,6 +156,30 @@ def _check(
     except ConsentMissing:
         events.CONSENT_MISSING.log(recipient=challenge.recipient)
         raise
+    except LoginRefused as refusal:
+        events.LOGIN_REFUSED.log(recipient=challenge.recipient, reason=str(refusal))
+        raise
+
+
+@contextmanager
+def _settled_without_login(claims: _Claims, windows: Windows) -> Iterator[None]:
+    """Settle the counts of a check that ends with an exception."""
+    try:
+        yield
+    except CodeRejected:
+        fixed_windows.settle(windows, release=claims.of_code)
+        raise
+    except (ProviderError, ConsentMissing):
+        fixed_windows.settle(
+            windows, give_back=claims.of_attempt, release=claims.of_code
+        )
+        raise
+    except LoginRefused:
+        # Nobody can be sure that the vendor has checked the code first. So the attempt
+        # stays counted, and no counts are cleared.
+        outcomes = [(each, _REFUSED) for each in claims.in_login]
+        fixed_windows.settle(windows, put=outcomes)
+        raise
 
 
 def _outcome_of(error: BaseException | None) -> int:
@@ -148,29 +188,23 @@ def _outcome_of(error: BaseException | None) -> int:
     return _REFUSED if isinstance(error, LoginRefused) else _NOTHING
 
 
-def _take_for_check(
-    claims: list[Claim],
-    use: Claim,
-    in_login: list[Claim],
-    asked: tuple[str, HttpRequest | None],
-) -> Windows:
-    recipient, request = asked
+def _take(claims: _Claims, recipient: str, request: HttpRequest | None) -> Windows:
     failed = failed_sends.claims(pending.attached_to(request))
     try:
-        return fixed_windows.take([*claims, use, *in_login], unless=failed)
+        return fixed_windows.take([*claims.of_attempt, *claims.of_code], unless=failed)
     except Exhausted as refusal:
         for each in failed:
             failed_sends.raise_stored(refusal.numbers.get(each.limit, 0))
-        for each in in_login:
+        for each in claims.in_login:
             _raise_if_repeated(each, refusal)
         waits = {**refusal.waits}
-    for each in in_login:
+    for each in claims.in_login:
         waits.pop(each.limit, None)
-    if waits.pop(use.limit, None) is None or waits:
+    if waits.pop(claims.use.limit, None) is None or waits:
         raise rate_limits.reached(waits, recipient, request)
     # The code was used before, so it is wrong now. It counts like any wrong code.
     with suppress(Exhausted):
-        fixed_windows.take(claims)
+        fixed_windows.take(claims.of_attempt)
     _report_rejection(recipient, request)
     raise CodeRejected
 
