@@ -81,10 +81,16 @@ class EmailView(FormPage):
         """Show the form, or return the CSRF token to a script."""
         if prefers_json(request):
             return JsonResponse({"csrf_token": get_token(request)})
-        login, refusal = pending.find(request), refusals.from_query(request.GET)
+        return super().get(request, *args, **kwargs)
+
+    def get_form(self, form_class: type[Form] | None = None) -> Form:
+        """Return the form. After a refused send, it has the errors of that send."""
+        is_first = self.request.method != "POST"
+        login = pending.find(self.request) if is_first else None
+        refusal = refusals.from_query(self.request.GET)
         if login and refusal and login.channel is self.get_channel():
-            kwargs["form"] = self._form_of(login, refusal)
-        return self.render_to_response(self.get_context_data(**kwargs))
+            return self._form_of(login, refusal)
+        return cast("Form", super().get_form(form_class))
 
     def _form_of(self, login: Login, refusal: Refusal) -> Form:
         """Return the form as `login` has begun with it, with the errors of its send."""

@@ -234,6 +234,17 @@ def test_without_a_login_in_progress_a_link_shows_no_refusal(client, sent, query
     assert "There is a problem" not in page.text
 
 
+def test_a_post_to_the_link_of_a_refusal_is_a_post_like_any_other(client, refused):
+    refused(RecipientRefused())
+    ask(client)
+    url = client.get("/login/code/").url
+
+    page = client.post(url, {"phone": "6"})
+
+    assert page.context["form"].has_error("phone", "invalid")
+    assert page.context["form"]["phone"].value() == "6"
+
+
 def test_a_link_shows_no_refusal_of_another_kind_of_recipient(client, sent):
     ask(client)
 
