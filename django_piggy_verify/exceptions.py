@@ -108,10 +108,12 @@ class ProviderError(PiggyVerifyError):
     `status` is the HTTP status and `api_code` the provider's own error number or word;
     each is None if there was none. `may_depend_on_contact` is False only for failures
     that affect every address in the same way. Such a failure can be shown to a
-    visitor without telling contacts from strangers. `voids_token` is True if a
-    cached auth token of the contact must not be used any more. `spends_code` is True if
-    the vendor has accepted the code, but nobody can be logged in. Only another code can
-    help then.
+    visitor without telling contacts from strangers. `may_depend_on_visitor` is True if
+    the vendor may have refused this visitor only, such as a client address that it has
+    blocked. Such a failure does not stop the sends to others. `voids_token` is True if
+    a cached auth token of the contact must not be used any more. `spends_code` is True
+    if the vendor has accepted the code, but nobody can be logged in. Only another code
+    can help then.
     """
 
     def __init__(  # noqa: PLR0913  keywords only
@@ -121,6 +123,7 @@ class ProviderError(PiggyVerifyError):
         status: int | None = None,
         api_code: int | str | None = None,
         may_depend_on_contact: bool = True,
+        may_depend_on_visitor: bool = False,
         voids_token: bool = False,
         spends_code: bool = False,
     ) -> None:
@@ -128,6 +131,7 @@ class ProviderError(PiggyVerifyError):
         self.status = status
         self.api_code = api_code
         self.may_depend_on_contact = may_depend_on_contact
+        self.may_depend_on_visitor = may_depend_on_visitor
         self.voids_token = voids_token
         self.spends_code = spends_code
 

@@ -33,6 +33,15 @@ class Unreachable(Texter):
         raise ProviderUnavailable("no connection", may_depend_on_contact=False)
 
 
+class Blocking(Texter):
+    """A provider whose vendor blocks the visitor, but perhaps nobody else."""
+
+    def send_code(self, challenge):
+        raise ProviderUnavailable(
+            "blocked", may_depend_on_contact=False, may_depend_on_visitor=True
+        )
+
+
 class Unsure(Texter):
     """A provider that does not know whether the text has left."""
 

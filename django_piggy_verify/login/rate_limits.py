@@ -55,6 +55,20 @@ def of_refused_send(
     return _by_client_address("send_refused_ip", recipient, request, rate=_REFUSED)
 
 
+def without_visitor(
+    claims: Iterable[Claim], recipient: str, request: HttpRequest | None
+) -> list[Claim]:
+    """
+    Return the claims of one send, without those that count its visitor.
+
+    The vendor may have blocked this visitor only, so no circuit limits the calls. If no
+    count of the visitor stayed, there would be no end to them.
+    """
+    is_known = devices.known(request, recipient) is not None
+    own = {"send_recipient", "send_recipient_day"} if is_known else {"send_ip"}
+    return [each for each in claims if each.limit not in own]
+
+
 def of_check_by_recipient(recipient: str, request: HttpRequest | None) -> list[Claim]:
     """Return the claims of one check that count for the recipient."""
     names = ("check_recipient", "check_recipient_day")

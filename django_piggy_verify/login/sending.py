@@ -177,12 +177,17 @@ class _CountedSend:
         """Uncount a failed send, and store its failure for the code page."""
         windows, claims = self.windows, self.claims
         failed = failed_sends.claim(self.id, SendFailure.of(error))
-        if isinstance(error, ProviderError):
+        if isinstance(error, ProviderError) and not error.may_depend_on_visitor:
             self._circuit.open_after(failed, windows=windows, give_back=claims)
             return
         if isinstance(error, ContactUnknown):
             # The visitor is told at once, so the failure need not be stored.
             fixed_windows.settle(windows, give_back=claims[:1])
+        elif isinstance(error, ProviderError):
+            claims = rate_limits.without_visitor(
+                claims, self.challenge.recipient, self.request
+            )
+            fixed_windows.exhaust([failed], windows=windows, give_back=claims)
         else:
             fixed_windows.exhaust([failed], windows=windows, give_back=claims)
             self._count_refusal()

@@ -66,9 +66,13 @@ def failure_of(answer: Answer, *, refusals: Collection[str]) -> ProviderError:
         )
     if calls.is_success(answer):
         return calls.unreadable("it is no success")
-    if is_blocked(answer):
+    if is_blocked(answer) or status == 429:  # noqa: PLR2004
+        # The vendor may have blocked the client address of the visitor only.
         return ProviderUnavailable(
-            "a firewall has answered", status=status, may_depend_on_contact=False
+            "a firewall or a limit has answered",
+            status=status,
+            may_depend_on_contact=False,
+            may_depend_on_visitor=True,
         )
     if status == 403:  # noqa: PLR2004
         return credentials.refusal("the client is refused", status=status)

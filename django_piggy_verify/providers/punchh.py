@@ -21,8 +21,7 @@ _CONSENTS: Final = {"terms": "terms and conditions", "privacy": "privacy policy"
 _ASKS: Final = "agree on given"
 _REFUSALS: Final = ("unknown_client", "invalid_signature", "missing_required_param")
 _NO_RECIPIENT: Final = {"invalid_email_format", "invalid_phone_format"}
-# The vendor does not document its word for a wrong code. With any word that is not
-# ours, these statuses mean a wrong code, so that guesses count.
+# No word for a wrong code is documented. So each word but ours is one, and counts.
 _VERDICTS: Final = frozenset({400, 401, 403, 404, 409, 410, 422})
 _NO_REFRESH: Final = frozenset({400, 401, 403, 422})
 _failure = partial(answers.failure_of, refusals=_REFUSALS)
@@ -48,9 +47,8 @@ class PunchhProvider:
     """
     Calls Advanced Authentication of Punchh, with codes by e-mail and text message.
 
-    The vendor does not document `challenge_field` and `method_field`: their defaults
-    are guesses. The header `client_ip_header` has the visitor's IP address. With None,
-    it is not sent.
+    The defaults of `challenge_field` and `method_field` are guesses. The header
+    `client_ip_header` has the visitor's IP address. With None, it is not sent.
     """
 
     refusal_hint = "Look at the client id, the client secret and the URL from Punchh."
@@ -88,6 +86,8 @@ class PunchhProvider:
             return challenge
         if _NO_RECIPIENT & answers.errors_of(answer):
             raise exceptions.RecipientRefused
+        if "deactivated_user" in answers.errors_of(answer):
+            raise exceptions.ContactUnknown
         raise _missing_consent(answer) or _failure(answer)
 
     def check_code(self, challenge: Challenge, code: str) -> Proof:

@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     """The vendor does not know the address. The pages do not show this."""
     SEND_UNAVAILABLE = "unavailable"
     """The pages say that no code can be sent now. Nobody has to act."""
+    SEND_BLOCKED = "blocked"
+    """As `SEND_UNAVAILABLE`, but perhaps for this visitor only. Others get codes."""
     SEND_REFUSED = "refused"
     """As `SEND_UNAVAILABLE`, but an operator has to act: our key is refused."""
     RECIPIENT_REFUSED = "recipient refused"

@@ -103,6 +103,14 @@ EXPECTATIONS = {
     Outcome.LOOKS_SENT: _sent("ERROR send_uncertain"),
     Outcome.STRANGER: _sent("INFO contact_unknown"),
     Outcome.SEND_UNAVAILABLE: _unsent("WARNING provider_unavailable"),
+    # No circuit limits the calls of this visitor, so the client address stays counted.
+    Outcome.SEND_BLOCKED: Expectation(
+        html=(503, "unsent.html"),
+        json=(503, "provider_unavailable"),
+        events=["WARNING provider_unavailable"],
+        counted={"send_failed": 1, "send_ip": 1},
+        calls=["send"],
+    ),
     Outcome.SEND_REFUSED: _unsent("ERROR provider_refused"),
     # The send is not counted. One row says how it has failed. Another one counts the
     # refusals, because each of them costs a call.

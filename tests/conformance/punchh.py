@@ -108,7 +108,12 @@ PUNCHH_BY_EMAIL = Adapter(
         ),
         "send: consent": ("send", _TERMS, Outcome.CONSENT_MISSING),
         "check: consent": ("check", _TERMS, Outcome.CHECK_LACKS_CONSENT),
-        "send: blocked": ("send", _BLOCKED, Outcome.SEND_UNAVAILABLE),
+        "send: blocked": ("send", _BLOCKED, Outcome.SEND_BLOCKED),
+        "send: deactivated": (
+            "send",
+            _error(403, "deactivated_user"),
+            Outcome.STRANGER,
+        ),
         "check: blocked": ("check", _BLOCKED, Outcome.CHECK_UNAVAILABLE),
         "check: success with an error": (
             "check",
@@ -132,8 +137,12 @@ PUNCHH_BY_EMAIL = Adapter(
         },
     },
     error_body={"errors": {"other": [f"Oeps {CODE} {TOKEN}"]}},
-    send_errors=OVERLOADED | each(Outcome.SEND_UNAVAILABLE, 403),
-    send_errors_with_body=OVERLOADED | each(Outcome.SEND_REFUSED, 403),
+    send_errors=OVERLOADED | each(Outcome.SEND_BLOCKED, 403, 429),
+    send_errors_with_body={
+        **OVERLOADED,
+        **each(Outcome.SEND_REFUSED, 403),
+        **each(Outcome.SEND_BLOCKED, 429),
+    },
     check_errors={},
     check_errors_with_body=_VERDICTS,
 )

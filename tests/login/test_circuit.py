@@ -1,4 +1,4 @@
-"""The clock jumps while no codes are sent."""
+"""The clock jumps while no codes are sent, and one visitor alone gets none."""
 
 import time
 
@@ -7,7 +7,9 @@ from django.test import Client
 
 from django_piggy_verify.login.circuit import OPEN_FOR, PROBE_EVERY, Circuit
 from django_piggy_verify.sandbox import Fault
-from tests.steps import ADDRESS, ask_for_code, calls
+from django_piggy_verify.sandbox.blocks import FAILURES
+from tests.consenting import CONSENTS
+from tests.steps import ADDRESS, ask_for_code, calls, type_code
 
 HOUR = 3600
 DAY = 86400
@@ -79,3 +81,22 @@ def test_if_the_clock_is_set_forward_codes_are_sent_again(
 
     assert status_of("next") == 302
     assert calls(piggy_sandbox) == ["send"] * 3
+
+
+@pytest.mark.django_db
+def test_a_visitor_whom_the_vendor_blocks_stops_no_sends_to_others(
+    sandbox_for, unlimited
+):
+    sandbox = sandbox_for("punchh")
+    intruder = Client(REMOTE_ADDR="203.0.113.66")
+    ask_for_code(intruder, **CONSENTS)
+    for number in range(FAILURES):
+        type_code(intruder, f"wrong-{number}")
+
+    # If the first one opened the circuit, the second one would be the probe.
+    for name in ("bob", "carol"):
+        ask_for_code(intruder, f"{name}@example.com", **CONSENTS)
+    ask_for_code(Client(), "dave@example.com", **CONSENTS)
+
+    assert intruder.get("/login/code/").status_code == 503
+    assert sandbox.last_code("dave@example.com")

@@ -240,6 +240,28 @@ def test_a_text_that_fails_after_the_response_counts_nowhere(settings, rf, provi
     assert counts().keys() <= {"circuit", "send_failed"}
 
 
+def test_a_text_to_a_blocked_visitor_counts_for_the_visitor_only(settings, rf):
+    """Otherwise a visitor could cause calls without end, because no circuit opens."""
+    use(settings, "Blocking")
+
+    send(NEIGHBOUR, rf.post("/"))
+
+    assert counts().keys() == {"send_ip", "send_failed"}
+
+
+def test_in_a_known_browser_the_counts_of_this_browser_stay(settings, rf):
+    """No limit counts such a browser by its client address."""
+    request, response = rf.post("/"), HttpResponse()
+    devices.remember(request, response, NEIGHBOUR)
+    request.COOKIES[devices.COOKIE] = response.cookies[devices.COOKIE].value
+    use(settings, "Blocking")
+
+    send(NEIGHBOUR, request)
+
+    own = {"send_recipient", "send_recipient_day"}
+    assert counts().keys() == own | {"send_failed"}
+
+
 def test_a_text_that_may_have_left_counts(settings):
     use(settings, "Unsure")
 

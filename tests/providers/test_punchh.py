@@ -19,6 +19,7 @@ from hypothesis import (
 from django_piggy_verify.exceptions import (
     CodeRejected,
     ConsentMissing,
+    ContactUnknown,
     LoginRefused,
     LoginRequired,
     PiggyVerifyError,
@@ -581,6 +582,7 @@ def test_an_outage_of_a_send_does_not_depend_on_the_contact(upstream, status, co
 
     assert type(raised) is ProviderUnavailable
     assert not raised.may_depend_on_contact
+    assert raised.may_depend_on_visitor == (status == 429)
 
 
 @pytest.mark.parametrize("function", [send, check])
@@ -592,9 +594,17 @@ def test_a_page_of_a_firewall_is_an_outage(upstream, function):
 
     assert type(raised) is ProviderUnavailable
     assert (raised.status, raised.may_depend_on_contact) == (403, False)
+    assert raised.may_depend_on_visitor
 
 
-@pytest.mark.parametrize("content", [error("deactivated_user"), "Oeps"], ids=repr)
+def test_a_send_to_a_person_who_is_deactivated_is_hidden(upstream):
+    """It would tell who is a member, and stop the sends to everybody."""
+    upstream.answer("send", error("deactivated_user"), status=403)
+
+    assert type(error_of(send)) is ContactUnknown
+
+
+@pytest.mark.parametrize("content", [error("not_available"), "Oeps"], ids=repr)
 def test_a_403_of_the_vendor_itself_at_a_send_is_for_the_operator(upstream, content):
     upstream.answer("send", content, status=403)
 
@@ -1097,7 +1107,7 @@ CONTENTS = VALUES | st.fixed_dictionaries(
 
 
 ALLOWED = {
-    send: (RecipientRefused, ConsentMissing, ProviderError),
+    send: (RecipientRefused, ConsentMissing, ContactUnknown, ProviderError),
     check: (CodeRejected, ConsentMissing, LoginRefused, ProviderError),
     refresh: (LoginRequired, ProviderError),
 }
