@@ -63,10 +63,10 @@ class _Admitted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The end of one login: a code was right, and its user is wanted."""
+    """The last step of one login, after the code was right."""
 
     hooks: Hooks
-    """The backend."""
+    """The backend, whose class is the sender of the signals."""
 
     request: HttpRequest | None
     """The request that the hooks get."""

@@ -2,7 +2,7 @@
 The authentication backend, which returns the Django user for a right code.
 
 The six hooks decide which user a contact gets, and who may log in. `verification`
-checks the code.
+checks the code. `admission` calls the hooks.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ class PiggyBackend(BaseBackend):
         username: str | None = None,
     ) -> AbstractBaseUser | None:
         """
-        Return the user of the contact that `secret_code` was mailed to.
+        Return the user of the contact that `secret_code` was sent to.
 
         Returns None for a wrong code. The argument has the name `secret_code` because
         Django masks only names with "secret" and the like in `user_login_failed`. The

@@ -168,7 +168,7 @@ class Conf:
     @property
     def encryption_keys(self) -> Sequence[str]:
         """
-        The keys that encrypt stored auth tokens, newest first.
+        The keys that encrypt stored tokens and the state of sends, newest first.
 
         Each key is a text: 32 bytes in URL-safe base64. You can make one with
         ``Fernet.generate_key().decode()``. The first key encrypts, and all keys

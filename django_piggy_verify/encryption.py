@@ -2,7 +2,7 @@
 Encrypt texts at rest: AES-256-GCM with a key ring, each text bound to its owner.
 
 `cryptography` is imported at first use, because most processes that load Django
-never decrypt a token.
+never decrypt a text.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """
-The tables: contacts, their encrypted auth tokens, and the counters of attempts.
+The tables: contacts, their tokens and consents, open challenges, and counters.
 
-`backends` decides who may log in. `limits` decides what is counted.
+`backends` decides who may log in. `rate_limits` decides what is counted.
 """
 
 from typing import Any
@@ -98,7 +98,7 @@ class Contact(models.Model):
         """
         The text that the encryption binds this contact's refresh token to.
 
-        A refresh token in the place of the auth token can thus not be decrypted.
+        So a refresh token in the place of the auth token cannot be decrypted.
         """
         return f"refresh\0{self.binding}"
 

@@ -116,9 +116,9 @@ def _digit(character: str) -> str:
 
 def _served(countries: Collection[str]) -> list[str]:
     """
-    Return the countries that have numbers. A wrong setting opens no country.
+    Return the `countries` whose numbers are known. A setting that is no list has none.
 
-    In a text such as "NL,BE", each character would be a code.
+    Otherwise each character of a text such as "NL,BE" would be a code.
     """
     known = known_countries()
     codes = countries if isinstance(countries, (list, tuple)) else ()

@@ -72,8 +72,8 @@ def is_served(recipient: str) -> bool:
     """
     Return whether codes may be sent to `recipient`.
 
-    Codes may be sent to every address, and to mobile numbers in the one spelling of
-    `normalise`. Its countries are those of now, not those of an earlier send.
+    Codes may be sent to every address. They may be sent to the numbers that `normalise`
+    returns now. Since an earlier send, a country may have left the settings.
     """
     if channel_of(recipient) is Channel.EMAIL:
         return True

@@ -46,7 +46,7 @@ class Traits:
     consents: tuple[str, ...] = ()
     """The kinds of consents that the vendor wants before it sends a code.
 
-    Such as "terms" and "privacy". ``PIGGY_VERIFY_CONSENTS`` has the texts to agree to.
+    Examples are "terms" and "privacy". ``PIGGY_VERIFY_CONSENTS`` has the texts.
     """
 
 

@@ -12,8 +12,8 @@ from django_piggy_verify.models import Consent
 from django_piggy_verify.traits import traits_of
 
 _ID = "piggy_verify."
-_KIND: Final = Consent._meta.get_field("kind").max_length or 0
-_VERSION: Final = Consent._meta.get_field("version").max_length or 0
+_LONGEST_KIND: Final = Consent._meta.get_field("kind").max_length or 0
+_LONGEST_VERSION: Final = Consent._meta.get_field("version").max_length or 0
 
 
 def check_consents() -> Iterator[CheckMessage]:
@@ -38,14 +38,14 @@ def check_consents() -> Iterator[CheckMessage]:
 
 def _fault_of(kind: object, text: object) -> str:
     """Return what is wrong with one text, or a blank text."""
-    if not (_is_text(kind) and len(str(kind)) <= _KIND):
+    if not (_is_text(kind) and len(str(kind)) <= _LONGEST_KIND):
         return "is not the kind of a text"
     if not isinstance(text, Mapping):
         return "is not a dictionary"
     url, version = text.get("url"), text.get("version")
     if not (_is_text(url) or isinstance(url, Promise)):
         return "has no URL"
-    if not (_is_text(version) and len(str(version)) <= _VERSION):
+    if not (_is_text(version) and len(str(version)) <= _LONGEST_VERSION):
         return "has no version, or one that is too long"
     return ""
 

@@ -63,7 +63,7 @@ def check_client_address() -> Iterator[CheckMessage]:
 
 
 def check_encryption_keys() -> Iterator[CheckMessage]:
-    """E005: With a key that cannot be read, no stored auth token can be used."""
+    """E005: With a key that cannot be read, nothing stored can be decrypted."""
     keys = conf.encryption_keys
     if not isinstance(keys, (list, tuple)) or not all(map(_is_key, keys)):
         yield Error(

@@ -95,7 +95,7 @@ def check_code(
     recipient: str, code: Secret, *, request: HttpRequest | None = None
 ) -> CheckedCode:
     """
-    Check a code that was mailed to `recipient`. The caller has to settle a right code.
+    Check a code that was sent to `recipient`. The caller has to settle a right code.
 
     A used code is refused for ``PIGGY_VERIFY_LOGIN_TTL`` seconds, even if the provider
     would accept it.

@@ -34,7 +34,7 @@ class Circuit:
         self, claims: Sequence[Claim], *, unless: Sequence[Claim] = ()
     ) -> tuple[Windows, bool]:
         """
-        Count a send like `fixed_windows.take`, also unless the circuit is open.
+        Count a send as `fixed_windows.take` does, unless the circuit is open.
 
         Return the windows, and whether this send is the probe of an open circuit.
         Raises Exhausted if a limit is reached. Raises ProviderUnavailable if the

@@ -47,7 +47,7 @@ def require(traits: Traits, given: Iterable[GivenConsent]) -> None:
 
 
 def record(contact: Contact, given: Sequence[GivenConsent]) -> None:
-    """Store the consents of a contact. Of each version, the first consent stays."""
+    """Store the consents of a contact, unless it has given them before."""
     zone = timezone.now().tzinfo  # None if ``USE_TZ`` is off
     rows = [
         Consent(

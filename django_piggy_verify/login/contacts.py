@@ -1,7 +1,7 @@
 """
 Find, create and store the user of a contact whose code was right.
 
-`backends` decides the order of these steps, and calls the hooks of a project.
+`admission` decides the order of these steps, and calls the hooks of a project.
 """
 
 from collections.abc import Mapping

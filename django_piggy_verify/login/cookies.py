@@ -1,7 +1,7 @@
 """
 Set and delete the cookies of this package, with the attributes of the session cookie.
 
-`pending` and `devices` create and sign the values.
+`pending`, `devices` and `browsers` create the values.
 """
 
 from typing import Literal

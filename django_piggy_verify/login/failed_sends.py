@@ -58,9 +58,9 @@ def claims(login: Login | None) -> list[Claim]:
 
 def require_sent(login: Login) -> None:
     """
-    Raise an exception if the last send of this login in progress has failed.
+    Do nothing unless the last send of this login in progress has failed.
 
-    It is CodeNotSent, RecipientRefused or ConsentMissing.
+    Raises CodeNotSent, RecipientRefused or ConsentMissing.
     """
     for used in fixed_windows.usage(claims(login)):
         raise_stored(used.number)

@@ -1,5 +1,5 @@
 """
-Store what a code on its way needs at the check: the provider's state and the consents.
+Store what the check of a code needs: the provider's state and the consents.
 
 Each send has a row. The rows belong to the recipient, not to the browser. So a code can
 be typed in another browser, and in another tab. The newest row counts. Providers
@@ -44,7 +44,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A challenge before its send, and its row."""
+    """A challenge that was stored before its send."""
 
     challenge: Challenge
     """The challenge, with the state that the provider has made."""
@@ -108,7 +108,7 @@ def open_newest(provider: Provider, challenge: Challenge) -> Opened:
 
 
 def forget(provider: Provider, recipient: str) -> None:
-    """Delete all challenges of a recipient, whose code was right."""
+    """Delete all challenges of a recipient, after a right code."""
     if _has_rows(provider):
         OpenChallenge.objects.filter(key__in=_keys(provider, recipient)).delete()
 
@@ -143,7 +143,7 @@ def _hidden(members: dict[str, Any]) -> dict[str, Any]:
 
 def _keys(provider: Provider, recipient: str) -> list[str]:
     """
-    Return the keyed hash of the recipient, for each secret key. The newest is first.
+    Return the keyed hashes of the recipient: one for each secret key, newest first.
 
     So a code can be typed after the secret key was changed.
     """

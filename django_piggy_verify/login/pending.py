@@ -223,7 +223,7 @@ def attached_to(request: HttpRequest | None) -> Login | None:
 
 
 def _padded(fields: list[Any]) -> list[Any]:
-    """Return the fields of a login, with the consents that some lack."""
+    """Return the fields of a login. A text without consents has one field less."""
     is_short = len(fields) == len(Login.__slots__) - 1
     return [*fields, ()] if is_short else fields
 

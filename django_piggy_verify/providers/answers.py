@@ -1,7 +1,8 @@
 """
-Read what several vendors answer in the same shape.
+Read answers with the members ``data`` and ``errors``.
 
 A success is ``{"data": {...}}``. An error is ``{"errors": {"<word>": ["<text>"]}}``.
+Only the provider for Punchh gets such answers. This module knows none of its words.
 """
 
 from collections.abc import Collection
@@ -29,7 +30,7 @@ def tokens_of(answer: Answer) -> TokenSet | None:
     """
     Return the tokens in the ``data`` of a success, or None without an access token.
 
-    Who uses the tokens checks `TokenSet.expires_in`. Source: RFC 6749 section 5.1.
+    `auth_tokens` checks `TokenSet.expires_in`. Source: RFC 6749 section 5.1.
     """
     data = data_of(answer) or {}
     access = calls.find_token(data.get("access_token"))

@@ -72,10 +72,10 @@ class Identity:
     It has 1 to 64 printable characters."""
 
     email: str = ""
-    """The address that the code was mailed to, or a blank text."""
+    """The address that the code was sent to, or a blank text."""
 
     phone: str = ""
-    """The number that the code was texted to, in E.164 form, or a blank text."""
+    """The number that the code was sent to, in E.164 form, or a blank text."""
 
     @classmethod
     def of(cls, recipient: str, *, provider: str, uid: str) -> Self:
@@ -92,7 +92,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSet:
-    """The auth token that came with a right code."""
+    """An auth token that came with a right code, or in exchange for a refresh token."""
 
     access: Secret
     """The token: printable ASCII."""
@@ -157,14 +157,14 @@ class Problem:
 
 
 class Provider(Protocol):
-    """A vendor that mails codes and checks them."""
+    """A vendor that sends codes and checks them."""
 
     name: str
     """Stored beside each uid. Never change it for a vendor account in use."""
 
     def send_code(self, challenge: Challenge) -> Challenge:
         """
-        Have one code mailed to the recipient. This call is never repeated.
+        Have one code sent to the recipient. This call is never repeated.
 
         Return the challenge, perhaps with more `state`. Raises ContactUnknown,
         RecipientRefused, ConsentMissing, ProviderUnavailable or ProviderRefused.
@@ -172,7 +172,7 @@ class Provider(Protocol):
 
     def check_code(self, challenge: Challenge, code: str) -> Identity | Proof:
         """
-        Exchange a code for the identity of the contact that it was mailed to.
+        Exchange a code for the identity of the contact that it was sent to.
 
         Return a proof if the vendor's answer has a token or a hint too. This call is
         never repeated. Raises CodeRejected if the code is wrong. Raises LoginRefused if
@@ -188,9 +188,9 @@ class Examinable(Protocol):
     A provider that can tell the system checks and the doctor about its settings.
 
     It may have two texts for the doctor. `refusal_hint` says what an operator can do if
-    the vendor refuses a call. `send_condition` says what must be true before a code is
-    mailed, and only a mail to a person can show. It ends the sentence "It is not known
-    yet whether ...".
+    the vendor refuses a call. `send_condition` says what must be true before codes are
+    sent. Only a code for a person can show whether it is true. The text ends the
+    sentence "It is not known yet whether ...".
     """
 
     def problems(self) -> Iterator[Problem]:

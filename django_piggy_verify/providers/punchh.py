@@ -124,7 +124,7 @@ class PunchhProvider:
         raise _failure(answer)
 
     def _fetch_uid(self, challenge: Challenge, bearer: Secret, timeout: float) -> str:
-        """Source: Fetch User Information, GET api2/mobile/users/profile."""
+        """Return the id of the person. Source: Fetch User Information, Mobile API."""
         path, body = self._options["profile_path"], {"client": conf.client_id}
         digest = hashes.request_digest(Secret(conf.client_secret), f"/{path}", body)
         headers = self._headers("profile", challenge.visitor)
@@ -170,7 +170,7 @@ def _person(challenge: Challenge) -> Mapping[str, object]:
 
 
 def _missing_consent(answer: Answer) -> exceptions.ConsentMissing | None:
-    """Look for "Please agree on given privacy policy", or "terms and conditions"."""
+    """Find the kinds in "Please agree on given privacy policy", and the like."""
     texts = answers.errors_of(answer)
     asked = Secret(" ".join(each for each in texts if _ASKS in each.lower()).lower())
     kinds = {kind for kind, name in _CONSENTS.items() if name in asked}
