@@ -89,6 +89,16 @@ def json_body(content: Mapping[str, object]) -> SecretBytes:
     return SecretBytes(text.encode())
 
 
+def is_header_name(text: str) -> bool:
+    """Return whether a caller may send a header of this name: RFC 9110 section 5.1."""
+    return bool(_HEADER_NAME.fullmatch(text)) and text.lower() not in _OWN_HEADERS
+
+
+def is_header_value(text: str) -> bool:
+    """Return whether a caller may send this value of a header: RFC 9110 section 5.5."""
+    return text.isascii() and text.isprintable() and text == text.strip()
+
+
 class _TooLarge(Exception):
     """The answer is longer than `MAX_BODY`."""
 
@@ -113,14 +123,9 @@ def _headers(
 
 
 def _require_harmless(headers: Mapping[str, str | None]) -> None:
-    """
-    Raise ProviderRefused unless these headers may be sent.
-
-    Source: RFC 9110, section 5.1 (names) and section 5.5 (values).
-    """
+    """Raise ProviderRefused unless these headers may be sent."""
     for name, value in headers.items():
-        is_ours = name.lower() in _OWN_HEADERS or not _HEADER_NAME.fullmatch(name)
-        if is_ours or not _may_be_sent(name, value):
+        if not (is_header_name(name) and _may_be_sent(name, value)):
             raise ProviderRefused(
                 f"the header {name!r} must not be sent", may_depend_on_contact=False
             )
@@ -129,7 +134,7 @@ def _require_harmless(headers: Mapping[str, str | None]) -> None:
 def _may_be_sent(name: str, value: str | None) -> bool:
     if value is None:
         return name.lower() == "accept-encoding"
-    return value.isascii() and value.isprintable() and value == value.strip()
+    return is_header_value(value)
 
 
 def _send(request: requests.Request, timeout: float) -> requests.Response:

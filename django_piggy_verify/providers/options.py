@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from django_piggy_verify import durations
 from django_piggy_verify.conf import conf
+from django_piggy_verify.http.client import is_header_name, is_header_value
 from django_piggy_verify.providers import credentials
 from django_piggy_verify.providers.base import Problem
 from django_piggy_verify.secret import Secret
@@ -20,7 +21,6 @@ from django_piggy_verify.secret import Secret
 LONGEST_NAME: Final = 64
 """Characters of `Contact.provider`."""
 
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 # No segment begins with a dot, because a client may remove "." and "..".
 _PATH: Final = re.compile(r"[\w~-][\w.~-]*(/[\w~-][\w.~-]*)*", re.ASCII)
 
@@ -59,7 +59,7 @@ def header_name(default: str) -> Option:
     """Return an option for the name of an HTTP header. None switches the header off."""
     return Option(
         default,
-        lambda value: value is None or _matches(_HEADER_NAME, value),
+        lambda value: value is None or (_is_text(value) and is_header_name(value)),
         "the name of an HTTP header, or None",
     )
 
@@ -68,7 +68,7 @@ def path(default: str) -> Option:
     """Return an option for the path of a call, which is added to the base URL."""
     return Option(
         default,
-        lambda value: _matches(_PATH, value),
+        lambda value: isinstance(value, str) and bool(_PATH.fullmatch(value)),
         "a path without a slash at its beginning or its end",
     )
 
@@ -93,11 +93,7 @@ def _is_text(value: object, longest: int = 1000) -> bool:
 
 
 def _is_header_value(value: object) -> bool:
-    return _is_text(value) and str(value).isascii() and value == str(value).strip()
-
-
-def _matches(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and bool(pattern.fullmatch(value))
+    return _is_text(value) and is_header_value(str(value))
 
 
 class Options:

@@ -869,6 +869,7 @@ BAD_OPTIONS = {
     "header blank": {"client_ip_header": ""},
     "header number": {"client_ip_header": 4711},
     "header false": {"client_ip_header": False},
+    "header of ours": {"client_ip_header": "Authorization"},
     "agent none": {"user_agent": None},
     "agent with a letter": {"user_agent": f"{MARK}\u00e4"},
     "agent in two lines": {"user_agent": f"{MARK}\r\nX: y"},
