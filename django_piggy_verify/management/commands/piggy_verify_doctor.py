@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from django_piggy_verify import recipients
 from django_piggy_verify.doctor import (
     api,
     configuration,
@@ -28,6 +27,7 @@ from django_piggy_verify.doctor.findings import (
     unknown,
 )
 from django_piggy_verify.doctor.statistics import Figure
+from django_piggy_verify.management import recipients
 
 AREAS: Final[Mapping[str, Sequence[Examination]]] = {
     "Settings": (
@@ -71,10 +71,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--live",
             action="store_true",
-            help="also call the API, without mailing anybody",
+            help="also call the API, without sending anybody a code",
         )
         parser.add_argument(
-            "--send", metavar="ADDRESS", help="like --live, and mail this member a code"
+            "--send",
+            metavar="ADDRESS",
+            help="like --live, and send a code to this address or number",
         )
         parser.add_argument(
             "--stats", action="store_true", help="also show the figures of the last day"
@@ -84,7 +86,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the examinations, print the findings and set the exit status."""
         address = options["send"]
-        recipient = _recipient(address) if address else None
+        recipient = recipients.typed(address) if address else None
         findings = list(examine(AREAS))
         if options["live"] or recipient:
             findings += _with_live_findings(findings, recipient)
@@ -152,13 +154,3 @@ def _verdict(findings: _Findings) -> str:
     if any(area == "API" for area, _ in findings):
         return "Members can log in here."
     return "Members can log in here if the API agrees. Try --live."
-
-
-def _recipient(address: str) -> str:
-    try:
-        return recipients.normalise(address)
-    except ValueError as error:
-        raise CommandError(
-            "This is not an email address, and not a mobile number of a country in "
-            "PIGGY_VERIFY_SMS_COUNTRIES."
-        ) from error

@@ -72,10 +72,8 @@ class Command(BaseCommand):
         line = progress.Line(self.stdout, is_wanted=options["verbosity"] > 0)
         with interrupts.first_signal() as received:
             for name, (model, field) in _TABLES.items():
-                rows, is_spent = (
-                    locking.primary_rows(model),
-                    Q(**{f"{field}__lte": now}),
-                )
+                rows = locking.primary_rows(model)
+                is_spent = Q(**{f"{field}__lte": now})
                 is_useless = _of_no_use(model, now)
                 chunk = _Chunk(max(1, options["chunk"]), is_useless)
                 steps = (

@@ -17,14 +17,14 @@ from django_piggy_verify.models import AuthToken
 
 class Command(BaseCommand):
     """
-    Afterwards you can remove the older keys.
+    Afterwards you can remove the older keys, as soon as no code on its way needs them.
 
     The command keeps a token that no key can decrypt, because its key may only be
     missing from the settings. It skips expired tokens, which `piggy_verify_purge`
     deletes, unless they can be renewed.
     """
 
-    help = "Encrypts the stored auth tokens again, with the newest key."
+    help = "Encrypts the stored tokens again, with the newest key."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the option for the size of a chunk."""

@@ -1,17 +1,12 @@
 """Unlock a member who has reached a limit."""
 
 from argparse import ArgumentParser
-from typing import Any, Final
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from django_piggy_verify import recipients
 from django_piggy_verify.login import rate_limits
-
-_REFUSED: Final = (
-    "This is not an email address, and not a mobile number of a country in "
-    "PIGGY_VERIFY_SMS_COUNTRIES."
-)
+from django_piggy_verify.management import recipients
 
 
 class Command(BaseCommand):
@@ -27,10 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, address: str, **options: Any) -> None:
         """Clear the counts and print their number."""
-        try:
-            recipient = recipients.normalise(address)
-        except ValueError as error:
-            raise CommandError(_REFUSED) from error
+        recipient = recipients.typed(address)
         cleared = rate_limits.unlock(recipient)
         if options["verbosity"]:
             self.stdout.write(f"{cleared} counts of {recipient} cleared")
