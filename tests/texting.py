@@ -23,7 +23,7 @@ class Texter:
         return challenge
 
     def check_code(self, challenge, code):
-        return Identity(provider=self.name, uid="1", email=challenge.recipient)
+        return Identity.of(challenge.recipient, provider=self.name, uid="1")
 
 
 class Unreachable(Texter):

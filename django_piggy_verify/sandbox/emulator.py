@@ -163,8 +163,8 @@ class Sandbox:
             return bool(bearer) and not bearer.startswith(GRANT_PREFIX)
         return same(bearer, self.api_key)
 
-    def is_profile_failing(self) -> bool:
-        """Return whether this profile call fails, and count the call."""
+    def take_failing_profile(self) -> bool:
+        """Count a profile call. Return whether the switch lets the call fail."""
         with self._lock:
             failing = self.switches.failing_profiles
             self.switches.failing_profiles = max(0, failing - 1)

@@ -52,9 +52,10 @@ class People:
         """
         Add a contact, or give an address and a number to one.
 
-        A contact with this `uid` keeps the ids, and whatever is not given. So does a
-        contact with this address or number, if there is no `uid`. Every other contact
-        with this address or number is removed.
+        With a `uid`, the contact with this id is changed. Without a `uid`, it is the
+        contact with this address or number. A changed contact keeps its ids, and keeps
+        its address or number if no other is given. Every other contact with this
+        address or number is removed.
         """
         with self._lock:
             known = self._known(email, phone, uid)

@@ -123,7 +123,7 @@ def reply(sandbox: Sandbox, call: Call, _portal: str) -> Answer:
 
 
 def _require(sandbox: Sandbox, call: Call) -> None:
-    """Look for what every call of this name must have."""
+    """Raise an error unless the call has what every call of its name must have."""
     forced = sandbox.switches.word_for(call.name)
     if forced in ERRORS:
         raise _Refused(forced)
@@ -187,8 +187,8 @@ def _refresh(sandbox: Sandbox, call: Call) -> Answer:
     """
     Exchange a refresh token for two new tokens.
 
-    It is a guess that a used one revokes all tokens of the login, that the access token
-    before stays valid, and that a refresh token does not expire.
+    Three rules are guesses. A used refresh token revokes all tokens of the login. The
+    earlier access token stays valid. A refresh token does not expire.
     """
     token = str(call.body["refresh_token"])
     tokens = sandbox.sessions.refresh(token, sandbox.token_lifetime)
@@ -203,7 +203,7 @@ def _profile(sandbox: Sandbox, call: Call) -> Answer:
 
     Source: "x-pch-digest Generation", with this path as its example.
     """
-    if sandbox.is_profile_failing():
+    if sandbox.take_failing_profile():
         return in_html(500, "Server error")
     digest = _digest(sandbox.client_secret, call)
     if not same(call.headers.get("x-pch-digest"), digest):
