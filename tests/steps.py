@@ -7,6 +7,7 @@ from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 ADDRESS = "ann@example.com"
 STRANGER = "nobody@example.com"
 BOB = "bob@example.com"
+NUMBER = "+31612345678"
 SPELLINGS = {
     "upper case": " ANN@Example.COM ",
     "byte-order mark": "\ufeffann@example.com",

@@ -9,7 +9,6 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.traits import Channel, Traits
 
-NUMBER = "+31612345678"
 CODE = "123456"
 
 

@@ -22,9 +22,8 @@ from tests.admin.test_admin import (
     rows,
 )
 from tests.login import stateful
-from tests.steps import ADDRESS
+from tests.steps import ADDRESS, NUMBER
 
-NUMBER = "+31612345678"
 SPELLINGS = [
     NUMBER,
     "0612345678",

@@ -13,9 +13,16 @@ from django_piggy_verify import phones
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 from django_piggy_verify.providers.base import Identity
 from tests.documentation import pages
-from tests.steps import ADDRESS, JSON, ask_for_code, is_logged_in, log_in, type_code
+from tests.steps import (
+    ADDRESS,
+    JSON,
+    NUMBER,
+    ask_for_code,
+    is_logged_in,
+    log_in,
+    type_code,
+)
 
-NUMBER = "+31612345678"
 CONSENTS = {"consent_terms": "on", "consent_privacy": "on"}
 
 

@@ -16,8 +16,8 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.login import devices, verification
 from django_piggy_verify.models import Tally
-from tests.steps import ADDRESS, JSON, ask_for_code, is_logged_in, type_code
-from tests.texting import CODE, NUMBER
+from tests.steps import ADDRESS, JSON, NUMBER, ask_for_code, is_logged_in, type_code
+from tests.texting import CODE
 
 pytestmark = pytest.mark.django_db
 

@@ -59,10 +59,9 @@ from tests.http.hostile import (
     secrets_in,
     serving,
 )
-from tests.steps import ADDRESS, ask_for_code, type_code
+from tests.steps import ADDRESS, NUMBER, ask_for_code, type_code
 
 PATH = "django_piggy_verify.providers.punchh.PunchhProvider"
-NUMBER = "+31612345678"
 CLIENT = "shop-client"
 DEVICE = "0123456789abcdef0123456789abcdef"
 VISITOR = Visitor(address="203.0.113.9", device=DEVICE)

@@ -18,9 +18,9 @@ from django_piggy_verify.sandbox.errors import DOCUMENTED
 from django_piggy_verify.sandbox.mailbox import MAILS_KEPT
 from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.sandbox.vendors.piggy import BASE_PATH, TOKEN_PATH
+from tests.steps import NUMBER
 
 EMAIL = "john@example.com"
-PHONE = "+31612345678"
 VERIFICATION = f"/{BASE_PATH}/contact-verification"
 PORTAL = f"/{BASE_PATH}/contacts-portal/auth-url"
 JSON = {"Content-Type": "application/json"}
@@ -619,9 +619,9 @@ def test_a_contact_can_change_its_address(sandbox: Sandbox) -> None:
 def test_a_contact_can_have_a_number_too(sandbox: Sandbox) -> None:
     john = sandbox.add_contact(EMAIL, uid="1")
 
-    with_number = sandbox.add_contact(EMAIL, phone=PHONE)
+    with_number = sandbox.add_contact(EMAIL, phone=NUMBER)
 
-    assert sandbox.add_contact(phone=PHONE) == with_number
+    assert sandbox.add_contact(phone=NUMBER) == with_number
     assert sandbox.contacts == (with_number,)
     assert (with_number.uid, with_number.user_id) == ("1", john.user_id)
 
@@ -630,12 +630,12 @@ def test_a_contact_who_gets_the_number_of_another_takes_its_place(
     sandbox: Sandbox,
 ) -> None:
     john = sandbox.add_contact(EMAIL)
-    sandbox.add_contact(phone=PHONE)
+    sandbox.add_contact(phone=NUMBER)
 
-    sandbox.add_contact(EMAIL, phone=PHONE)
+    sandbox.add_contact(EMAIL, phone=NUMBER)
 
     [contact] = sandbox.contacts
-    assert (contact.email, contact.phone) == (EMAIL, PHONE)
+    assert (contact.email, contact.phone) == (EMAIL, NUMBER)
     assert contact.user_id == john.user_id
 
 
@@ -650,18 +650,18 @@ def test_an_address_that_changes_hands_has_another_user_id(sandbox: Sandbox) -> 
 def test_a_contact_with_a_number_only_is_removed_by_the_number(
     sandbox: Sandbox,
 ) -> None:
-    sandbox.add_contact(phone=PHONE)
-    sandbox.send_to_anybody(PHONE)
+    sandbox.add_contact(phone=NUMBER)
+    sandbox.send_to_anybody(NUMBER)
 
-    sandbox.remove_contact(PHONE)
+    sandbox.remove_contact(NUMBER)
 
     assert not sandbox.contacts
     with pytest.raises(LookupError):
-        sandbox.last_code(PHONE)
+        sandbox.last_code(NUMBER)
 
 
 def test_a_blank_text_is_the_address_of_nobody(sandbox: Sandbox) -> None:
-    john = sandbox.add_contact(phone=PHONE)
+    john = sandbox.add_contact(phone=NUMBER)
 
     sandbox.remove_contact("")
 
@@ -669,9 +669,9 @@ def test_a_blank_text_is_the_address_of_nobody(sandbox: Sandbox) -> None:
 
 
 def test_a_number_is_no_address(sandbox: Sandbox, client: Client) -> None:
-    sandbox.add_contact(EMAIL, phone=PHONE)
+    sandbox.add_contact(EMAIL, phone=NUMBER)
 
-    assert client.send(email=PHONE)["code"] == 55031
+    assert client.send(email=NUMBER)["code"] == 55031
 
 
 def test_a_removed_contact_is_a_stranger(sandbox: Sandbox, client: Client) -> None:

@@ -15,9 +15,9 @@ from django_piggy_verify.sandbox import Fault, Sandbox
 from django_piggy_verify.sandbox.blocks import DURATION, FAILURES, WINDOW
 from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.sandbox.vendors.punchh import ERRORS
+from tests.steps import NUMBER
 
 EMAIL = "ann@example.com"
-PHONE = "+31612345678"
 BY_PHONE = {"email": None, "phone_ext": "+31", "phone_number": "612345678"}
 
 # The example of RFC 7636, appendix B.
@@ -142,8 +142,8 @@ def test_a_code_is_texted_to_a_number(client, sandbox):
     client.send(**BY_PHONE)
 
     [text] = sandbox.mails
-    assert (text.recipient, text.channel) == (PHONE, "sms")
-    assert sandbox.last_code(PHONE) == text.code
+    assert (text.recipient, text.channel) == (NUMBER, "sms")
+    assert sandbox.last_code(NUMBER) == text.code
 
 
 def test_a_right_code_brings_tokens(client, login):
@@ -157,7 +157,7 @@ def test_a_right_code_brings_tokens(client, login):
 
 @pytest.mark.parametrize(
     ("recipient", "fields"),
-    [pytest.param(EMAIL, {}, id="email"), pytest.param(PHONE, BY_PHONE, id="phone")],
+    [pytest.param(EMAIL, {}, id="email"), pytest.param(NUMBER, BY_PHONE, id="phone")],
 )
 def test_the_first_code_of_a_person_makes_the_person(
     client, sandbox, login, recipient, fields
@@ -177,16 +177,16 @@ def test_a_person_keeps_the_id(client, login):
 
 def test_two_people_have_two_ids(client, sandbox, login):
     login()
-    login(PHONE, **BY_PHONE)
+    login(NUMBER, **BY_PHONE)
 
     ann, other = sandbox.contacts
     assert ann.user_id != other.user_id
 
 
 def test_a_person_with_both_has_one_id(client, sandbox, login):
-    ann = sandbox.add_contact(EMAIL, phone=PHONE)
+    ann = sandbox.add_contact(EMAIL, phone=NUMBER)
 
-    tokens = login(), login(PHONE, **BY_PHONE)
+    tokens = login(), login(NUMBER, **BY_PHONE)
 
     ids = [client.profile(each["access_token"])["user"]["user_id"] for each in tokens]
     assert ids == [ann.user_id, ann.user_id]
@@ -195,7 +195,7 @@ def test_a_person_with_both_has_one_id(client, sandbox, login):
 def test_a_sandbox_that_starts_again_gives_a_person_the_same_id(sandbox):
     before = sandbox.add_contact(EMAIL).user_id
     sandbox.reset()
-    sandbox.add_contact(phone=PHONE)
+    sandbox.add_contact(phone=NUMBER)
 
     assert sandbox.add_contact(EMAIL).user_id == before
 
@@ -276,7 +276,7 @@ def test_a_number_must_be_split_as_in_the_send(client, sandbox):
     client.send(**BY_PHONE)
     other = {"phone_ext": "+316", "phone_number": "12345678"}
 
-    answered = client.verify(sandbox.last_code(PHONE), **BY_PHONE | other)
+    answered = client.verify(sandbox.last_code(NUMBER), **BY_PHONE | other)
 
     assert word(answered) == "invalid_otp"
 
@@ -540,12 +540,12 @@ def test_a_reset_forgets_the_tokens(client, sandbox, login):
 
 
 def test_the_profile_says_who_it_is(client, sandbox, login):
-    sandbox.add_contact(EMAIL, phone=PHONE)
+    sandbox.add_contact(EMAIL, phone=NUMBER)
 
     user = client.profile(login()["access_token"])["user"]
 
     assert user["email"] == EMAIL
-    assert user["phone"] == PHONE
+    assert user["phone"] == NUMBER
 
 
 @pytest.mark.parametrize("digest", ["", "0" * 64, "not ascii: é"])

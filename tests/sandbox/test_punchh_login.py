@@ -15,13 +15,12 @@ from django_piggy_verify.login.verification import send_code
 from django_piggy_verify.models import Consent, Contact
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
-from tests.steps import ADDRESS, UNLIMITED, is_logged_in, type_code
+from tests.steps import ADDRESS, NUMBER, UNLIMITED, is_logged_in, type_code
 
-PHONE = "+31612345678"
 CONSENTS = {"consent_terms": "on", "consent_privacy": "on"}
 BOTH = [
     pytest.param({"email": ADDRESS}, ADDRESS, id="email"),
-    pytest.param({"phone": "06 12345678"}, PHONE, id="phone"),
+    pytest.param({"phone": "06 12345678"}, NUMBER, id="phone"),
 ]
 
 pytestmark = pytest.mark.django_db
@@ -64,16 +63,16 @@ def test_a_person_logs_in_and_is_known_again(client, punchh, typed, recipient):
 
 
 def test_the_address_and_the_number_of_a_person_are_one_user(client, punchh):
-    punchh.add_contact(ADDRESS, phone=PHONE)
+    punchh.add_contact(ADDRESS, phone=NUMBER)
     log_in(client, punchh)
 
     other = Client()
-    other.post("/login/", {"phone": PHONE, **CONSENTS})
-    type_code(other, punchh.last_code(PHONE))
+    other.post("/login/", {"phone": NUMBER, **CONSENTS})
+    type_code(other, punchh.last_code(NUMBER))
 
     contact = Contact.objects.get()
     assert is_logged_in(other)
-    assert (contact.email, contact.phone) == (ADDRESS, PHONE)
+    assert (contact.email, contact.phone) == (ADDRESS, NUMBER)
 
 
 def test_the_consents_of_a_right_code_are_stored(client, punchh):

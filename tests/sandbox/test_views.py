@@ -10,9 +10,9 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from django_piggy_verify.sandbox import Fault, sandbox, views
+from tests.steps import NUMBER
 
 EMAIL = "john@example.com"
-PHONE = "+31612345678"
 VERIFICATION = "/sandbox/api/v3/oauth/clients/contact-verification"
 PAGES = ("add-contact", "remove-contact", "set-switches", "reset")
 AUTH_URL = "/sandbox/api/v3/oauth/clients/contacts-portal/auth-url"
@@ -149,21 +149,21 @@ def test_a_text_is_shown_as_a_text(client: Client) -> None:
     sandbox.send_to_anybody("ann@example.com")
     assert "<td>text message</td>" not in _page(client)
 
-    sandbox.send_to_anybody(PHONE)
+    sandbox.send_to_anybody(NUMBER)
 
     page = _page(client)
     assert "<td>text message</td>" in page
-    assert f"<td>{PHONE}</td>" in page
+    assert f"<td>{NUMBER}</td>" in page
 
 
 def test_a_contact_with_a_number_is_added_and_removed(client: Client) -> None:
-    client.post(_url("add-contact"), {"phone": PHONE})
+    client.post(_url("add-contact"), {"phone": NUMBER})
     page = _page(client)
-    assert f"<td>{PHONE}</td>" in page
+    assert f"<td>{NUMBER}</td>" in page
     assert f"<td>{sandbox.contacts[0].user_id}</td>" in page
-    assert f'name="recipient" value="{PHONE}"' in page
+    assert f'name="recipient" value="{NUMBER}"' in page
 
-    client.post(_url("remove-contact"), {"recipient": PHONE})
+    client.post(_url("remove-contact"), {"recipient": NUMBER})
     assert not sandbox.contacts
 
 

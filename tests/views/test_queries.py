@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_piggy_verify.models import Tally
 from django_piggy_verify.sandbox import Fault
-from tests.steps import ADDRESS, ask_for_code, log_in, type_code
+from tests.steps import ADDRESS, NUMBER, ask_for_code, log_in, type_code
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -170,9 +170,6 @@ def test_a_login_takes_five_write_transactions(user, piggy_sandbox):
     browser = Client()
 
     assert write_transactions(log_in_from_the_first_page, browser, piggy_sandbox) == 5
-
-
-NUMBER = "+31612345678"
 
 
 @pytest.fixture
