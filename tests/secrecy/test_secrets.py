@@ -286,7 +286,7 @@ CRASHES = {
         django_piggy_verify.recipients.normalise
         django_piggy_verify.http.client.call
         django_piggy_verify.login.verification.send_code
-        django_piggy_verify.login.sending._CountedSend.make
+        django_piggy_verify.login.counted_sends.CountedSend.make
     """,
     "look": """
         django.template.backends.django.Template.render
