@@ -131,7 +131,7 @@ class AuthToken(models.Model):
 
 
 class Consent(models.Model):
-    """A consent that a contact has given, when it was given first."""
+    """A consent of a contact, with the time when it was first given."""
 
     contact = models.ForeignKey(
         Contact,
@@ -157,7 +157,7 @@ class Consent(models.Model):
 
 
 class OpenChallenge(models.Model):
-    """A send whose code may be typed, with the encrypted state of the provider."""
+    """A send whose code may be typed, with its encrypted state and consents."""
 
     key = ExactCharField(_("keyed hash"), max_length=64, db_index=True)
     ciphertext = models.BinaryField(_("encrypted state"))

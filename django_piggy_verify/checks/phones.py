@@ -19,8 +19,8 @@ def check_phones() -> Iterator[CheckMessage]:
 
     They also need the package ``phonenumbers``, which ``django-piggy-verify[sms]``
     brings. The region of numbers without ``+`` must be one of the countries. Codes of
-    countries have two capital letters. The check looks at nothing of this unless
-    ``PIGGY_VERIFY_SMS_COUNTRIES`` is set.
+    countries have two capital letters. Without ``PIGGY_VERIFY_SMS_COUNTRIES``, nothing
+    is checked.
     """
     countries: object = conf.sms_countries
     if not countries:

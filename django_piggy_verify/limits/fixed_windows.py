@@ -112,7 +112,7 @@ def limit_of(key: str) -> str:
 
 
 def allowed(limit: str) -> int | None:
-    """Return how many attempts the settings allow; None for no or an unknown limit."""
+    """Return how many attempts a limit allows; None if it is off or unknown."""
     written = conf.rate_limits.get(limit)
     return parse_rate(written).count if isinstance(written, str) else written
 

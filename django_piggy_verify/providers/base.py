@@ -25,15 +25,15 @@ class Visitor:
     address: str = field(default="", repr=False)
     """The client address: IPv4 or IPv6, without a port.
 
-    It is blank unless the trait `wants_client_address` asks for it, without a request,
-    and for a client address that cannot be read.
+    It is blank without the trait `wants_client_address`, without a request, and if the
+    client address cannot be read.
     """
 
     device: str = field(default="", repr=False)
     """An id of the browser: 32 hexadecimal digits, the same at each login with it.
 
-    It is blank unless the trait `wants_device` asks for it. Without a request, it is
-    made of the recipient.
+    It is blank without the trait `wants_device`. Without a request, it is made of the
+    recipient.
     """
 
 

@@ -71,7 +71,7 @@ def test_concurrent_callers_share_a_refusal(holder, vendor):
     assert vendor.refreshes == 1
 
 
-def test_another_login_mends_a_refusal(holder, vendor, log_in):
+def test_another_login_ends_a_refusal(holder, vendor, log_in):
     expire_in(0)
     vendor.end_login()
     outcome(holder)
