@@ -109,8 +109,8 @@ class EmailView(FormPage):
         typed = [name for name in names if self.data.get(name)]
         posted = [name for name in names if name in self.data]
         asked, *_ = *typed, *posted, self.request.GET.get("by", "")
-        is_phone = asked == "phone" and _texts_codes()
-        return Channel.SMS if is_phone else Channel.EMAIL
+        first, *others = _offered_channels()
+        return Channel.SMS if asked == "phone" and others else first
 
     def get_form_class(self) -> type[Form]:
         """Return the form for an address or for a number."""
@@ -139,10 +139,9 @@ class EmailView(FormPage):
 
     def get_other_url(self) -> str:
         """Return the URL of the page that asks for the other kind of recipient."""
-        if not _texts_codes():
-            return ""
-        others = {Channel.EMAIL: Channel.SMS, Channel.SMS: Channel.EMAIL}
-        return self.get_first_page_url(others[self.get_channel()], self.get_next())
+        others = (each for each in _offered_channels() if each != self.get_channel())
+        other = next(others, None)
+        return self.get_first_page_url(other, self.get_next()) if other else ""
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Send a code and go on to the code page."""
@@ -177,17 +176,19 @@ class EmailView(FormPage):
         return self.form_invalid(form)
 
 
-def _texts_codes() -> bool:
+def _offered_channels() -> list[Channel]:
     """
-    Return whether the provider and the settings allow codes by text message.
+    Return the channels that the first page offers, the default first.
 
-    A provider that cannot be created sends none. The form of the page says so.
+    Text messages need ``PIGGY_VERIFY_SMS_COUNTRIES`` too. A provider that cannot be
+    created sends none. The form of the page says so.
     """
     if not conf.sms_countries:
-        return False
+        return [Channel.EMAIL]
     with suppress(ProviderError):
-        return Channel.SMS in verification.traits().channels
-    return False
+        channels = verification.traits().channels
+        return [each for each in Channel if each in channels] or [Channel.EMAIL]
+    return [Channel.EMAIL]
 
 
 class LoginPage(FlowView):

@@ -54,6 +54,16 @@ def test_each_page_asks_for_one_thing_and_links_to_the_other(client, sent):
     assert 'href="/login/">Use your email address instead' in by_text.text
 
 
+@pytest.mark.parametrize("query", ["", "?by=email", "?by=phone"])
+def test_a_provider_of_texts_only_asks_for_a_number_at_once(client, settings, query):
+    consenting.use(settings, channels=frozenset({Channel.SMS}))
+
+    page = client.get(f"/login/{query}")
+
+    assert field_names(page) == ["phone", "next"]
+    assert "instead" not in page.text
+
+
 def test_the_link_to_the_other_page_keeps_next(client, sent):
     by_mail = client.get("/login/?next=/there/")
     by_text = client.get("/login/?by=phone&next=/there/")
