@@ -84,7 +84,10 @@ def codes() -> Iterator[Finding]:
     if traits_of(get_provider()).knows_members:
         yield from _until_a_problem((_send_to_nobody, _check_wrong_code))
     else:
-        yield note("No code was sent, because the provider sends to anybody.")
+        yield note(
+            "No code was sent to an address that cannot exist, because the provider "
+            "sends to anybody."
+        )
         yield from _check_wrong_code()
 
 
