@@ -131,7 +131,8 @@ class Adapter:
     consents: Sequence[str] = ()
     """The kinds of consents that the provider asks for, such as "terms".
 
-    The visitor ticks all of them. ``PIGGY_VERIFY_CONSENTS`` must be in `settings`.
+    The visitor ticks all of them. ``PIGGY_VERIFY_CONSENTS`` must be in `settings`. A
+    check that lacks a consent must lack the first of them.
     """
 
     headers: Mapping[str, str] = field(

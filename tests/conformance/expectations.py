@@ -20,7 +20,10 @@ class Expectation:
     """What an outcome means."""
 
     html: tuple[int, str]
-    """The status and the page, as in `Seen`. "{by}" names the form for numbers."""
+    """The status and the page, as in `Seen`.
+
+    "{by}" names the form for numbers. "{all}" names all consents, "{first}" the first.
+    """
     json: tuple[int, str]
     """The same for a script."""
     events: list[str] = field(default_factory=list)
@@ -31,7 +34,12 @@ class Expectation:
     def seen(self, adapter, *, is_script, is_received=True):
         """Return what must be seen. A lost request is in no record of the vendor."""
         status, page = self.json if is_script else self.html
-        page = page.format(by="&by=phone" if adapter.is_by_phone else "")
+        missing = [f"missing={each}" for each in adapter.consents]
+        page = page.format(
+            by="&by=phone" if adapter.is_by_phone else "",
+            all="&".join(sorted(missing)),
+            first=next(iter(missing), ""),
+        )
         calls = self.calls if is_received else []
         is_text = adapter.is_by_phone and self.counted == SEND
         counted = SEND | SMS if is_text else self.counted
@@ -123,7 +131,7 @@ EXPECTATIONS = {
     ),
     # Nobody remembers which consent the vendor has missed. So the page asks for all.
     Outcome.CONSENT_MISSING: _led_back(
-        "missing=privacy&missing=terms",
+        "{all}",
         "consent_required",
         event="consent_missing",
         counted={"send_failed": 3, "send_refused_ip": 1},
@@ -146,7 +154,7 @@ EXPECTATIONS = {
     Outcome.CHECK_UNAVAILABLE: _unchecked("WARNING provider_unavailable"),
     Outcome.CHECK_REFUSED: _unchecked("ERROR provider_refused"),
     Outcome.CHECK_LACKS_CONSENT: _led_back(
-        "missing=terms",
+        "{first}",
         "consent_required",
         event="consent_missing",
         counted={},
