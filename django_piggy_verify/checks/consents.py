@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from django.core.checks import CheckMessage, Error
+from django.urls import NoReverseMatch
 from django.utils.functional import Promise
 
 from django_piggy_verify.checks.accounts import usable_providers
@@ -45,9 +46,20 @@ def _fault_of(kind: object, text: object) -> str:
     url, version = text.get("url"), text.get("version")
     if not (_is_text(url) or isinstance(url, Promise)):
         return "has no URL"
+    if not _leads_somewhere(url):
+        return "has a URL with an unknown name"
     if not (_is_text(version) and len(str(version)) <= _LONGEST_VERSION):
         return "has no version, or one that is too long"
     return ""
+
+
+def _leads_somewhere(url: object) -> bool:
+    """Return whether the name of a URL is known. A text has no name, so it is."""
+    try:
+        str(url)
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def _is_text(value: object) -> bool:

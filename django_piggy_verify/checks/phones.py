@@ -1,6 +1,6 @@
 """The check of the settings for text messages."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from django.core.checks import CheckMessage, Error
 
@@ -33,9 +33,7 @@ def check_phones() -> Iterator[CheckMessage]:
     except ImportError:
         yield _error(_COUNTRIES, "the package phonenumbers is missing")
     else:
-        yield from _wrong_codes(countries, known)
-    if conf.phone_region is not None and conf.phone_region not in countries:
-        yield _error("PHONE_REGION", f"it is not one of PIGGY_VERIFY_{_COUNTRIES}")
+        yield from _wrong_codes(countries, known) or _wrong_region(countries)
     for account, provider in usable_providers():
         if Channel.SMS not in traits_of(provider).channels:
             yield _error(_COUNTRIES, "the provider sends no text messages", account)
@@ -43,17 +41,25 @@ def check_phones() -> Iterator[CheckMessage]:
 
 def _wrong_codes(
     countries: Collection[object], known: Collection[str]
-) -> Iterator[CheckMessage]:
-    for each in countries:
-        if not isinstance(each, str) or each not in known:
-            yield _error(_COUNTRIES, f"{each!r} is not the code of a country")
+) -> Sequence[CheckMessage]:
+    return [
+        _error(_COUNTRIES, f"{each!r} is not the code of a country")
+        for each in countries
+        if not isinstance(each, str) or each not in known
+    ]
+
+
+def _wrong_region(countries: Collection[object]) -> Sequence[CheckMessage]:
+    if conf.phone_region is None or conf.phone_region in countries:
+        return []
+    return [_error("PHONE_REGION", f"it is not one of PIGGY_VERIFY_{_COUNTRIES}")]
 
 
 def _error(name: str, reason: str, account: str = "") -> Error:
     return Error(
         f"PIGGY_VERIFY_{name} cannot be used: {reason}.",
         hint="Set PIGGY_VERIFY_SMS_COUNTRIES to a list of ISO 3166 codes, such as "
-        "['NL', 'BE'], and PIGGY_VERIFY_PHONE_REGION to one of them or to None. "
+        "['NL', 'GB'], and PIGGY_VERIFY_PHONE_REGION to one of them or to None. "
         "Install django-piggy-verify[sms]. To send no texts, remove the settings.",
         obj=account or None,
         id=f"{_ID}E015",

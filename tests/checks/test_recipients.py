@@ -88,6 +88,14 @@ def test_a_code_of_no_country_is_named(settings, code):
     ]
 
 
+def test_a_wrong_code_is_not_blamed_on_the_region(settings):
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["nl"]
+
+    assert reasons(check_phones) == [
+        "SMS_COUNTRIES: 'nl' is not the code of a country."
+    ]
+
+
 @pytest.mark.parametrize("region", ["DE", "nl", "", 31, ["NL"]], ids=repr)
 def test_a_region_that_is_not_served_is_named(settings, region):
     settings.PIGGY_VERIFY_PHONE_REGION = region
@@ -137,7 +145,7 @@ def consents(settings, **texts):
     "text",
     [
         {"url": "https://shop.example/terms", "version": "1"},
-        {"url": reverse_lazy("no-such-name"), "version": "v" * 64},
+        {"url": reverse_lazy("piggy_verify:email"), "version": "v" * 64},
         {"url": "/terms/", "version": "1", "more": 1},
     ],
     ids=["other site", "lazy", "more"],
@@ -178,6 +186,14 @@ def test_a_text_without_url_or_version_is_named(settings, text, fault):
     consents(settings, terms=text)
 
     assert reasons(check_consents) == [f"CONSENTS: 'terms' {fault}."]
+
+
+def test_a_url_with_an_unknown_name_is_named(settings):
+    consents(settings, terms={"url": reverse_lazy("no-such-name"), "version": "1"})
+
+    assert reasons(check_consents) == [
+        "CONSENTS: 'terms' has a URL with an unknown name."
+    ]
 
 
 @pytest.mark.parametrize("kind", [5, None, "", " ", "k" * 33], ids=repr)
