@@ -373,6 +373,25 @@ def test_users_of_other_models_get_their_username_field(
     assert not user.has_usable_password()
 
 
+BY_NUMBER = Identity(provider="piggy", uid="one", phone="+31612345678")
+
+
+def test_a_user_model_with_unique_addresses_refuses_users_without_one(db, settings):
+    """Otherwise the first person with a number only would keep out all others."""
+    settings.AUTH_USER_MODEL = "people.AddressUser"
+
+    with pytest.raises(LoginRefused, match="needs an address"):
+        PiggyBackend().create_user(None, BY_NUMBER)
+
+
+def test_many_users_may_have_no_address_if_it_can_be_null(db, settings):
+    settings.AUTH_USER_MODEL = "people.NullableUser"
+
+    users = [PiggyBackend().create_user(None, BY_NUMBER) for _ in range(2)]
+
+    assert [each.email for each in users] == [None, None]
+
+
 def test_linking_finds_nobody_in_a_model_without_email(db, settings):
     settings.AUTH_USER_MODEL = "people.CardUser"
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True

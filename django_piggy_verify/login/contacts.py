@@ -127,21 +127,23 @@ def initial_values(identity: Identity) -> dict[str, str]:
     """
     Return the fields of a new user: the address, and a random username.
 
-    Raises LoginRefused if users log in by an address, and only a number was proved.
+    Raises LoginRefused if only a number was proved, and users log in by an address, or
+    no two users may have a blank address.
     """
     model = get_user_model()
-    values = {}
-    if _has_field(model, model.get_email_field_name()):
-        values[model.get_email_field_name()] = identity.email
     username = model._meta.get_field(model.USERNAME_FIELD)
-    if isinstance(username, models.EmailField):
-        if not identity.email:
-            raise LoginRefused(
-                "the user model needs an address, and only a number was proved: "
-                "override `create_user`"
-            )
-        values[username.name] = identity.email
-    elif isinstance(username, models.CharField) and not username.has_default():
+    addresses = _address_fields()
+    values = {each.name: identity.email for each in addresses if identity.email}
+    # Otherwise the first user without an address would keep out all others.
+    needs_address = any(each.unique and not each.null for each in addresses)
+    if not values and (needs_address or username in addresses):
+        raise LoginRefused(
+            "the user model needs an address, and only a number was proved: "
+            "override `create_user`"
+        )
+    if username in addresses:
+        return values
+    if isinstance(username, models.CharField) and not username.has_default():
         length = min(_USERNAME_LENGTH, username.max_length or _USERNAME_LENGTH)
         values[username.name] = get_random_string(length, _USERNAME_ALPHABET)
     return values
@@ -159,6 +161,18 @@ def may_stay_logged_in(user: AbstractBaseUser) -> bool:
     # Staff without a contact did not log in by code. The `force_login` of a test
     # client uses the first backend for every user.
     return user.is_active and not Contact.objects.filter(user_id=user.pk).exists()
+
+
+def _address_fields() -> "list[models.Field[Any, Any]]":
+    """Return the fields of a user that have the address."""
+    model = get_user_model()
+    email, username = model.get_email_field_name(), model.USERNAME_FIELD
+    return [
+        each
+        for each in model._meta.fields
+        if each.name == email
+        or (each.name == username and isinstance(each, models.EmailField))
+    ]
 
 
 def _has_field(model: type[AbstractBaseUser], name: str) -> bool:

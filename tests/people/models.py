@@ -15,6 +15,26 @@ class EmailUser(AbstractBaseUser):
     EMAIL_FIELD = "email"
 
 
+class AddressUser(AbstractBaseUser):
+    """Logs in by a name, and has an address that nobody else has."""
+
+    name = models.CharField(max_length=32, unique=True)
+    email = models.EmailField(unique=True)
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "name"
+
+
+class NullableUser(AbstractBaseUser):
+    """Logs in by a name, and may have no address."""
+
+    name = models.CharField(max_length=32, unique=True)
+    email = models.EmailField(unique=True, null=True)
+    objects = BaseUserManager()
+
+    USERNAME_FIELD = "name"
+
+
 class CardUser(AbstractBaseUser):
     """Logs in by a short card number and has no e-mail."""
 
