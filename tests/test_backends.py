@@ -387,9 +387,9 @@ def test_a_user_model_with_unique_addresses_refuses_users_without_one(db, settin
 def test_many_users_may_have_no_address_if_it_can_be_null(db, settings):
     settings.AUTH_USER_MODEL = "people.NullableUser"
 
-    users = [PiggyBackend().create_user(None, BY_NUMBER) for _ in range(2)]
-
-    assert [each.email for each in users] == [None, None]
+    for _number in range(2):
+        user: Any = PiggyBackend().create_user(None, BY_NUMBER)
+        assert user.email is None
 
 
 def test_linking_finds_nobody_in_a_model_without_email(db, settings):

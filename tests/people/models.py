@@ -29,7 +29,7 @@ class NullableUser(AbstractBaseUser):
     """Logs in by a name, and may have no address."""
 
     name = models.CharField(max_length=32, unique=True)
-    email = models.EmailField(unique=True, null=True)
+    email = models.EmailField(unique=True, null=True)  # noqa: DJ001  as some projects
     objects = BaseUserManager()
 
     USERNAME_FIELD = "name"
