@@ -19,11 +19,12 @@ def check_phones() -> Iterator[CheckMessage]:
 
     They also need the package ``phonenumbers``, which ``django-piggy-verify[sms]``
     brings. The region of numbers without ``+`` must be one of the countries. Codes of
-    countries have two capital letters. Without ``PIGGY_VERIFY_SMS_COUNTRIES``, nothing
-    is checked.
+    countries have two capital letters. Without ``PIGGY_VERIFY_SMS_COUNTRIES``, only a
+    provider that sends no e-mail is an error.
     """
     countries: object = conf.sms_countries
     if not countries:
+        yield from _text_only()
         return
     if not isinstance(countries, (list, tuple)):
         yield _error(_COUNTRIES, "not a list of codes")
@@ -37,6 +38,13 @@ def check_phones() -> Iterator[CheckMessage]:
     for account, provider in usable_providers():
         if Channel.SMS not in traits_of(provider).channels:
             yield _error(_COUNTRIES, "the provider sends no text messages", account)
+
+
+def _text_only() -> Iterator[CheckMessage]:
+    for account, provider in usable_providers():
+        if Channel.EMAIL not in traits_of(provider).channels:
+            reason = "it is empty, and the provider sends text messages only"
+            yield _error(_COUNTRIES, reason, account)
 
 
 def _wrong_codes(

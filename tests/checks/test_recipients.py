@@ -22,6 +22,12 @@ class Texting(PiggyProvider):
     traits = TEXTING
 
 
+class TextingOnly(PiggyProvider):
+    """Sends texts, and no mails."""
+
+    traits = Traits(channels=frozenset({Channel.SMS}))
+
+
 class TextingShops(Shops):
     traits = TEXTING
 
@@ -125,6 +131,15 @@ def test_a_provider_that_sends_no_texts_is_named(settings):
 
     assert reasons(check_phones) == [
         "SMS_COUNTRIES: the provider sends no text messages."
+    ]
+
+
+def test_a_provider_that_sends_texts_only_needs_countries(settings):
+    settings.PIGGY_VERIFY_PROVIDER = f"{__name__}.TextingOnly"
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = []
+
+    assert reasons(check_phones) == [
+        "SMS_COUNTRIES: it is empty, and the provider sends text messages only."
     ]
 
 
