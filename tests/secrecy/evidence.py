@@ -6,6 +6,8 @@ an error reporter does: their texts, and the `repr` of every local variable.
 """
 
 import base64
+import hashlib
+import hmac
 import http.client
 import logging
 import re
@@ -15,7 +17,9 @@ import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import chain, dropwhile, filterfalse, takewhile
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import signals as auth_signals
@@ -25,17 +29,26 @@ from django.db import connection, models
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.test import Client
+from django.utils.crypto import salted_hmac
 from django.utils.log import AdminEmailHandler
 
+import django_piggy_verify
 from django_piggy_verify import signals
 from django_piggy_verify.conf import conf
 from tests.http import hostile
 from tests.steps import JSON
 
+PACKAGE = str(Path(django_piggy_verify.__file__).parent)
 WRONG_CODE = "markedwrongcode43"
 PROXY_PASSWORD = "marked-proxy-password"
 SECRET_KEY = "marked-secret-key, as long as it has to be: 0123456789abcdef"
 RING_KEY = "marked-ring-key-of-just-32-bytes"
+# At Punchh:
+REFRESH_TOKEN = "marked-refresh-token"
+VERIFIER = "marked-code-verifier_of-exactly-43-letters."
+HASHED = hashlib.sha256(VERIFIER.encode()).digest()
+SIGNED = b'/api2/mobile/users/profile{"client":"sandbox"}'
+COOKIE = "marked-browser-cookie_"
 SECRETS = {
     "key": hostile.KEY,
     "client secret": hostile.CLIENT_SECRET,
@@ -47,6 +60,17 @@ SECRETS = {
     "proxy password": PROXY_PASSWORD,
     "ring key": RING_KEY,
     "SECRET_KEY": SECRET_KEY[:17],
+    "refresh token": REFRESH_TOKEN,
+    "verifier": VERIFIER,
+    "challenge": base64.urlsafe_b64encode(HASHED).decode().rstrip("="),
+    "digest": hmac.digest(hostile.CLIENT_SECRET.encode(), SIGNED, "sha256").hex(),
+    "cookie of the browser": COOKIE,
+    "id of the browser": salted_hmac(
+        "django_piggy_verify.browsers",
+        f"browser\0{COOKIE}",
+        secret=SECRET_KEY,
+        algorithm="sha256",
+    ).hexdigest()[:32],
 }
 SIGNALS = {
     name: each
@@ -61,6 +85,9 @@ EXPOSING = {
 }
 # The only part of Django's debug page that may show the posted code.
 POSTED = re.compile('<h3 id="post-info">.*?<h3 id="files-info">', re.DOTALL)
+# These read the posted fields, or the body of an answer. No error shows the frames of
+# the latter.
+PLAIN = ("/http/", "/sandbox/", "/views/negotiation.py", "/views/base.py data")
 # The frames of these functions hold the code, since they typed it.
 VISITORS = ("/tests/", "/django/test/")
 
@@ -77,6 +104,8 @@ def shapes(secret):
 
 
 SHAPES = {name: tuple(shapes(secret)) for name, secret in SECRETS.items()}
+# The challenge is made of these bytes.
+SHAPES["challenge"] += (f"{HASHED!r}"[2:-1], HASHED.hex(), HASHED.decode("latin-1"))
 
 
 def found_in(text):
@@ -229,6 +258,38 @@ def _speaking_of_everything():
     http.client.HTTPConnection.debuglevel = 0
     for logger, level in zip(loggers, before, strict=True):
         logger.setLevel(level)
+
+
+@contextmanager
+def watching_lines(evidence):
+    """
+    Note all local variables at each line of the package, during the block.
+
+    The first line of a function does not count, because it may wrap an argument.
+    """
+    before = sys.gettrace()
+    sys.settrace(partial(_trace_call, evidence))
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def _trace_call(evidence, frame, _event, _argument):
+    path, is_first = frame.f_code.co_filename, True
+    where = f"{path.removeprefix(PACKAGE)} {frame.f_code.co_name}"
+    if not path.startswith(PACKAGE) or where.startswith(PLAIN):
+        return None
+
+    def trace_line(frame, event, _argument):
+        nonlocal is_first
+        if event == "line" and not is_first:
+            for name, value in frame.f_locals.items():
+                evidence.note("lines", f"{where} {name}: {shown(value)}")
+        is_first = False
+        return trace_line
+
+    return trace_line
 
 
 def _note_arguments(evidence):

@@ -23,7 +23,6 @@ from django.test import override_settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-import django_piggy_verify
 from django_piggy_verify import signals, tokens
 from django_piggy_verify.forms import CodeForm
 from django_piggy_verify.http import client
@@ -43,78 +42,41 @@ from tests.http.hostile import (
     KEY,
     TOKEN,
     reply,
-    self_signed,
     serving,
 )
 from tests.secrecy import evidence as sinks
-from tests.secrecy.evidence import Browser, Mailer, found_in
-from tests.secrecy.walkthrough import CALLS, CAROL, PAGES, Visit, served_with_tls
+from tests.secrecy.crashes import WIRE, crashing
+from tests.secrecy.evidence import Browser, found_in
+from tests.secrecy.walkthrough import (
+    CALLS,
+    CAROL,
+    PAGES,
+    Visit,
+    in_each_style,
+    with_tls,
+)
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, type_code
 
-PACKAGE = str(Path(django_piggy_verify.__file__).parent)
 WHERE_IT_BELONGS = {("token page", "token"), ("portal page", "portal token")}
-
-in_each_style = pytest.mark.parametrize(
-    "is_script", [False, True], ids=["html", "json"]
-)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    return self_signed(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def piggy_sandbox_server(certificate):
-    with served_with_tls(certificate[0]) as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)
-def marked(piggy_sandbox, piggy_sandbox_server, certificate, unlimited, monkeypatch):
-    server, ring_key = piggy_sandbox_server, sinks.RING_KEY.encode()
-    credentials._begin()
+def piggy(sandbox, piggy_sandbox_server):
     with override_settings(
-        DEBUG=False,
-        SECRET_KEY=sinks.SECRET_KEY,
         PIGGY_VERIFY_API_KEY=KEY,
-        PIGGY_VERIFY_BASE_URL=server.base_url.replace("http:", "https:"),
-        PIGGY_VERIFY_CA_BUNDLE=certificate[1],
-        PIGGY_VERIFY_CLIENT_ID="sandbox",
-        PIGGY_VERIFY_CLIENT_SECRET=CLIENT_SECRET,
-        PIGGY_VERIFY_TOKEN_URL=server.token_url.replace("http:", "https:"),
-        PIGGY_VERIFY_ENCRYPTION_KEYS=[base64.urlsafe_b64encode(ring_key).decode()],
-        PIGGY_VERIFY_EXPOSE_AUTH_TOKEN=True,
+        PIGGY_VERIFY_TOKEN_URL=with_tls(piggy_sandbox_server.token_url),
     ):
         yield
 
 
 @pytest.fixture
-def evidence(db, capsys):
-    with sinks.watching(capsys) as gathered:
-        yield gathered
-
-
-@pytest.fixture
-def visit(evidence, piggy_sandbox):
-    return Visit(evidence, piggy_sandbox)
-
-
-@pytest.fixture
-def mailer(evidence):
-    ours = sinks.listening(Mailer(evidence), "django_piggy_verify")
-    with sinks.listening(Mailer(evidence), "django"), ours:
-        yield
+def visit(evidence, sandbox):
+    return Visit(evidence, sandbox)
 
 
 @pytest.fixture
 def no_cached_token(settings):
     settings.PIGGY_VERIFY_AUTH_TOKEN_TTL = 0
-
-
-@pytest.fixture
-def debug(settings):
-    settings.DEBUG = True
 
 
 @pytest.mark.parametrize("secret", sinks.SECRETS)
@@ -368,37 +330,6 @@ CRASHES = {
         django.db.models.query.QuerySet.delete
     """,
 }
-WIRE = """
-    django_piggy_verify.http.client._distinct
-    django_piggy_verify.http.client._parse
-    django_piggy_verify.http.client._read
-    django_piggy_verify.http.client._send
-    django_piggy_verify.http.connections._Punctual.putheader
-    django_piggy_verify.http.connections._Punctual.send
-    django_piggy_verify.http.connections._UntilDeadline.readinto
-    requests.adapters.HTTPAdapter.send
-"""
-
-
-@pytest.fixture
-def broken(monkeypatch, evidence):
-    """Return a function that makes the function at a dotted path raise an error."""
-
-    def break_off(path, error=ArithmeticError):
-        def crash(*args, **kwargs):
-            if path not in WIRE:
-                # The frame of the real function would hold them.
-                evidence.note("errors", *map(sinks.shown, [*args, *kwargs.values()]))
-            raise error("broken on purpose")
-
-        monkeypatch.setattr(path, crash)
-
-    return break_off
-
-
-def crashing(steps):
-    pairs = [(step, path) for step in steps for path in steps[step].split()]
-    return pytest.mark.parametrize(("step", "path"), pairs)
 
 
 @crashing(CRASHES)
@@ -572,10 +503,10 @@ def test_no_mail_about_work_after_the_response_shows_a_secret(
 
 
 @pytest.mark.usefixtures("mailer")
-def test_no_mail_about_an_outage_shows_a_secret(visit, evidence, piggy_sandbox):
+def test_no_mail_about_an_outage_shows_a_secret(visit, evidence, sandbox):
     visit.prepare("answer")
 
-    piggy_sandbox.switches.fault = Fault.MAINTENANCE
+    sandbox.switches.fault = Fault.MAINTENANCE
     visit.take("answer")
 
     assert "Service Unavailable" in evidence.of("mails")
@@ -601,7 +532,7 @@ def test_a_code_in_plain_text_is_hidden_at_once(db, broken, place, typed):
         authenticate(None, recipient=ADDRESS, secret_code=typed)
 
     frames = [frame for frame, _ in traceback.walk_tb(caught.tb)]
-    ours = [frame for frame in frames if PACKAGE in frame.f_code.co_filename]
+    ours = [frame for frame in frames if sinks.PACKAGE in frame.f_code.co_filename]
     assert "authenticate" in [frame.f_code.co_name for frame in ours]
     assert found_in("".join(sinks.locals_of(ours))) == set()
 

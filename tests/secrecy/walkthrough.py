@@ -4,27 +4,40 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.contrib.auth import authenticate
+from django.core.management import call_command
 from django.test import override_settings
 from django.utils import timezone
 
 from django_piggy_verify.http.connections import session
-from django_piggy_verify.login import verification
+from django_piggy_verify.login import challenges, verification
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.models import AuthToken
 from django_piggy_verify.portal import get_portal_url
+from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge
-from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.sandbox import Sandbox, Switches
 from django_piggy_verify.sandbox.server import SandboxServer
+from django_piggy_verify.sandbox.sessions import Sessions, Tokens
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import get_auth_token
 from tests.http.hostile import CLIENT_SECRET, CODE, GRANT, PORTAL_TOKEN, TOKEN
-from tests.secrecy.evidence import PORTAL_PAGE, TOKEN_PAGE, WRONG_CODE, Browser
-from tests.steps import ADDRESS, ask_for_code, type_code
+from tests.secrecy.evidence import (
+    PORTAL_PAGE,
+    REFRESH_TOKEN,
+    TOKEN_PAGE,
+    WRONG_CODE,
+    Browser,
+)
+from tests.steps import ADDRESS, type_code
 
 BOB = "bob@example.com"
 CAROL = "carol@example.com"
+
+in_each_style = pytest.mark.parametrize(
+    "is_script", [False, True], ids=["html", "json"]
+)
 
 PAGES = ["ask", "resend", "look", "mistype", "begin_elsewhere", "answer"]
 PAGES += ["see_token", "see_no_token", "open_portal", "replay", "cancel", "log_out"]
@@ -39,11 +52,28 @@ BEFORE = {
     "log_out": ["ask", "answer"],
     "get_portal": ["send_another", "authenticate"],
     "get_fresh_token": ["send_another", "authenticate"],
+    "rekey": ["send_another", "authenticate"],
 }
+
+
+class MarkedSessions(Sessions):
+    """Tokens that contain a mark. Each token is a different one."""
+
+    def _issue(self, user_id, family, lifetime):
+        plain = super()._issue(user_id, family, lifetime)
+        marked = Tokens(f"{TOKEN}-{plain.access}", f"{REFRESH_TOKEN}-{plain.refresh}")
+        with self._lock:
+            self._issued[marked.access] = self._issued.pop(plain.access)
+            self._issued[marked.refresh] = self._issued.pop(plain.refresh)
+        return marked
 
 
 class MarkedSandbox(Sandbox):
     """A sandbox whose codes, tokens and grants contain a mark."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.sessions = MarkedSessions()
 
     def auth_token(self, uid):
         super().auth_token(uid)
@@ -78,6 +108,11 @@ def served_with_tls(context):
     session.cache_clear()
 
 
+def with_tls(url):
+    """Return the address at which the TLS server serves `url`."""
+    return url.replace("http:", "https:")
+
+
 @contextmanager
 def switched(sandbox, trouble):
     """Switch on faults of the sandbox during the block. Send codes again after it."""
@@ -85,15 +120,21 @@ def switched(sandbox, trouble):
     with override_settings(PIGGY_VERIFY_TIMEOUT=0.03 if "delay" in trouble else 10):
         yield
     sandbox.switches = Switches(reuse_codes=True)
-    Circuit("piggy").forget()
+    Circuit(get_provider().name).forget()
 
 
 class Visit:
-    """A visitor with two browsers, and a project that calls the package."""
+    """
+    A visitor with two browsers, and a project that calls the package.
 
-    def __init__(self, evidence, sandbox):
+    The visitor fills in the fields of the first page. The project has these consents.
+    """
+
+    def __init__(self, evidence, sandbox, *, fields=None, consents=()):
         self.evidence = evidence
         self.sandbox = sandbox
+        self.fields = fields or {"email": ADDRESS}
+        self.consents = consents
         self.browser = Browser(evidence)
         self.late = Browser(evidence)
         self.member: Any = None
@@ -122,7 +163,7 @@ class Visit:
                     self.take(step, is_script=True)
 
     def ask(self):
-        ask_for_code(self.browser)
+        self.browser.post("/login/", self.fields)
 
     def resend(self):
         self.browser.post("/login/code/resend/")
@@ -134,7 +175,7 @@ class Visit:
         type_code(self.browser, WRONG_CODE)
 
     def begin_elsewhere(self):
-        ask_for_code(self.late)
+        self.late.post("/login/", self.fields)
 
     def answer(self):
         type_code(self.browser, CODE)
@@ -159,16 +200,18 @@ class Visit:
         self.browser.logout()
 
     def send(self):
-        verification.send_code(BOB)
+        verification.send_code(BOB, consents=self.consents)
 
     def check(self):
         verification.check_code(BOB, Secret(CODE)).settle(None)
 
     def judge(self):
-        PiggyProvider().check_code(Challenge(recipient=BOB), Secret(CODE))
+        provider, challenge = get_provider(), Challenge(recipient=BOB)
+        challenge = challenges.with_state(provider, challenge)
+        provider.check_code(challenge, Secret(CODE))
 
     def send_another(self):
-        verification.send_code(CAROL)
+        verification.send_code(CAROL, consents=self.consents)
 
     def authenticate(self):
         user = authenticate(None, recipient=CAROL, secret_code=Secret(CODE))
@@ -186,3 +229,17 @@ class Visit:
 
     def get_portal(self):
         get_portal_url(self.member)
+
+    def be_revoked(self):
+        self.sandbox.sessions.clear()
+
+    def purge(self):
+        call_command("piggy_verify_purge")
+
+    def rekey(self):
+        call_command("piggy_verify_rekey")
+
+    def examine(self):
+        # The doctor calls no API where the URLs of the sandbox are installed.
+        with override_settings(ROOT_URLCONF="tests.public_urls"):
+            call_command("piggy_verify_doctor", send=ADDRESS)
