@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from django_piggy_verify.conf import conf
-from django_piggy_verify.secret import Secret
+from django_piggy_verify.secret import Secret, SecretBytes
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -42,12 +42,21 @@ def is_current(sealed: bytes, *, bound_to: str) -> bool:
     return _open(sealed, bound_to, _ciphers()[:1]) is not None
 
 
+def secret_keys() -> Iterator[Secret | SecretBytes]:
+    """Return the secret key of the project and its fallbacks, hidden, newest first."""
+    return map(_hidden, (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
+
+
 def read_key(text: str) -> bytes:
     """Return the 32 bytes of a key in url-safe base64, or raise ValueError."""
     text = Secret(text)
     if len(_decode(text)) != 32:  # noqa: PLR2004
         raise ValueError("a key has 32 bytes")
     return _decode(text)
+
+
+def _hidden(key: str | bytes) -> Secret | SecretBytes:
+    return SecretBytes(key) if isinstance(key, bytes) else Secret(key)
 
 
 def _decode(text: Secret) -> bytes:
@@ -62,7 +71,7 @@ def _open(sealed: bytes, bound_to: str, ciphers: "list[AESGCM]") -> Secret | Non
         return None
     for cipher in ciphers:
         try:
-            text = cipher.decrypt(nonce, body, bound_to.encode())
+            text = SecretBytes(cipher.decrypt(nonce, body, bound_to.encode()))
         except InvalidTag:
             continue
         return Secret(text.decode())
@@ -80,5 +89,5 @@ def _keys() -> Iterator[bytes]:
     if conf.encryption_keys:
         yield from map(read_key, conf.encryption_keys)
         return
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+    for secret in secret_keys():
         yield salted_hmac(_SALT, "key", secret=secret, algorithm="sha256").digest()

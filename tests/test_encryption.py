@@ -63,6 +63,14 @@ def test_without_a_key_ring_secret_key_fallbacks_open(settings):
     assert decrypt(sealed, bound_to=ANN) == "token"
 
 
+def test_a_secret_key_may_be_bytes(settings):
+    settings.PIGGY_VERIFY_ENCRYPTION_KEYS = []
+    sealed = encrypt("token", bound_to=ANN)
+    settings.SECRET_KEY = settings.SECRET_KEY.encode()
+
+    assert decrypt(sealed, bound_to=ANN) == "token"
+
+
 def test_a_decrypted_text_has_no_repr():
     assert "token" not in repr(decrypt(encrypt("token", bound_to=ANN), bound_to=ANN))
 

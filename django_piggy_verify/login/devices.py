@@ -18,12 +18,11 @@ from itertools import islice
 from secrets import token_urlsafe
 from typing import Final, NamedTuple
 
-from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from django_piggy_verify import recipients
+from django_piggy_verify import encryption, recipients
 from django_piggy_verify.login import cookies
 
 COOKIE: Final = "piggy_verify_device"
@@ -106,7 +105,7 @@ def _tags(recipient: str) -> Iterator[str]:
     for as long as the key is among the fallbacks.
     """
     key = recipients.key(recipient)
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+    for secret in encryption.secret_keys():
         digest = salted_hmac(_SALT, key, secret=secret, algorithm="sha256").hexdigest()
         yield digest[:32]
 

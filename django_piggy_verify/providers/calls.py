@@ -161,5 +161,6 @@ def token_in(value: object) -> Secret:
 
 def find_token(value: object) -> Secret | None:
     """Return a token of an answer, or None if `value` is no token."""
-    is_token = isinstance(value, str) and _TOKEN.fullmatch(value)
+    # The `repr` of a match would show the token.
+    is_token = isinstance(value, str) and bool(_TOKEN.fullmatch(value))
     return Secret(value) if is_token else None

@@ -677,3 +677,14 @@ def test_callers_get_secrets_as_plain_strings():
     assert f"{secret}" == "value"
     assert "value" not in repr([secret])
     assert "value" not in f"{secret!a}" + pformat({"key": secret})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_line_of_the_package_has_a_secret_in_plain_text(visit, evidence):
+    """An error at any line would show the local variables of the line."""
+    with sinks.watching_lines(evidence):
+        visit.take(*PAGES, *CALLS)
+
+    lines = evidence.sinks["lines"]
+    assert any(each.startswith("/providers/piggy.py check_code") for each in lines)
+    assert [each for each in lines if found_in(each)] == []
