@@ -10,6 +10,7 @@ from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, conf
 from django_piggy_verify.encryption import read_key
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.login import client_address
+from django_piggy_verify.secret import Secret
 
 _ID = "piggy_verify."
 
@@ -64,8 +65,7 @@ def check_client_address() -> Iterator[CheckMessage]:
 
 def check_encryption_keys() -> Iterator[CheckMessage]:
     """E005: With a key that cannot be read, nothing stored can be decrypted."""
-    keys = conf.encryption_keys
-    if not isinstance(keys, (list, tuple)) or not all(map(_is_key, keys)):
+    if not _are_keys(conf.encryption_keys):
         yield Error(
             "PIGGY_VERIFY_ENCRYPTION_KEYS is not a list of keys.",
             hint="Each key is a text: 32 bytes in URL-safe base64. "
@@ -111,9 +111,17 @@ def check_flags() -> Iterator[CheckMessage]:
             yield Error(f"PIGGY_VERIFY_{name} is not a boolean.", id=f"{_ID}E011")
 
 
+def _are_keys(keys: object) -> bool:
+    return isinstance(keys, (list, tuple)) and all(map(_is_key, keys))
+
+
 def _is_key(text: object) -> bool:
+    return isinstance(text, str) and _can_be_read(Secret(text))
+
+
+def _can_be_read(key: Secret) -> bool:
     try:
-        return isinstance(text, str) and bool(read_key(text))
+        return bool(read_key(key))
     except ValueError:
         return False
 

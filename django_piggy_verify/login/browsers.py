@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 
 from django_piggy_verify import recipients
 from django_piggy_verify.login import cookies
+from django_piggy_verify.secret import Secret
 
 COOKIE: Final = "piggy_verify_browser"
 MAX_AGE: Final = 400 * 24 * 3600
@@ -27,7 +28,7 @@ _DIGITS: Final = 32
 
 def begin(request: HttpRequest) -> None:
     """Give the browser a random cookie, unless it has one. `remember` sets it."""
-    value = _value(request) or token_urlsafe(16)
+    value = _value(request) or Secret(token_urlsafe(16))
     request._piggy_verify_browser = value  # type: ignore[attr-defined]
 
 
@@ -37,19 +38,21 @@ def remember(request: HttpRequest, response: HttpResponseBase) -> None:
         cookies.keep(request, response, (COOKIE, value), max_age=MAX_AGE)
 
 
-def device_of(request: HttpRequest | None, recipient: str) -> str:
+def device_of(request: HttpRequest | None, recipient: str) -> Secret:
     """
     Return the id of the browser: 32 hexadecimal digits.
 
     Without a browser, the id is made of the recipient.
     """
     value = _value(request) if request else ""
-    text = f"browser\0{value}" if value else f"recipient\0{recipients.key(recipient)}"
-    return salted_hmac(_SALT, text, algorithm="sha256").hexdigest()[:_DIGITS]
+    whose = Secret(
+        f"browser\0{value}" if value else f"recipient\0{recipients.key(recipient)}"
+    )
+    return Secret(salted_hmac(_SALT, whose, algorithm="sha256").hexdigest()[:_DIGITS])
 
 
-def _value(request: HttpRequest) -> str:
+def _value(request: HttpRequest) -> Secret:
     """Return the value of the cookie, or a blank text if there is none."""
-    chosen: str = getattr(request, "_piggy_verify_browser", "")
-    value = chosen or request.COOKIES.get(COOKIE, "")
-    return value if _VALUE.fullmatch(value) else ""
+    chosen: Secret | None = getattr(request, "_piggy_verify_browser", None)
+    value = chosen or Secret(request.COOKIES.get(COOKIE, ""))
+    return value if _VALUE.fullmatch(value) else Secret("")

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from itertools import chain
+from typing import Final
 
-from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -100,10 +100,12 @@ def open_newest(provider: Provider, challenge: Challenge) -> Opened:
     text = row and encryption.decrypt(bytes(row.ciphertext), bound_to=_binding(row.key))
     if not text:
         raise CodeRejected
-    content = json.loads(text, object_hook=_hidden)
-    given = [GivenConsent(*each) for each in content["consents"]]
+    consents, *state = map(Secret, text.split("\n"))
+    given = [GivenConsent(*each) for each in json.loads(consents)]
     kinds = frozenset(each.kind for each in given)
-    opened = replace(challenge, state=content["state"], consents=kinds)
+    names, values = map(json.loads, state[::2]), map(_hidden, state[1::2])
+    found = dict(zip(names, values, strict=True))
+    opened = replace(challenge, state=found, consents=kinds)
     return Opened(challenge=opened, consents=given)
 
 
@@ -130,15 +132,19 @@ def _lifetime() -> int:
 def _seal(
     state: Mapping[str, Secret], consents: Sequence[GivenConsent], *, key: str
 ) -> bytes:
-    text = Secret(json.dumps({"state": dict(state), "consents": list(consents)}))
+    """
+    Encrypt the consents and the state: one line of JSON for each name and value.
+
+    So each value can be wrapped as soon as it is read. If all were one JSON text, they
+    would be plain texts in the frames that read it.
+    """
+    parts = chain([list(consents)], *state.items())
+    text = Secret("\n".join(map(json.dumps, parts)))
     return encryption.encrypt(text, bound_to=_binding(key))
 
 
-def _hidden(members: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: Secret(value) if isinstance(value, str) else value
-        for name, value in members.items()
-    }
+def _hidden(line: Secret) -> Secret:
+    return Secret(json.loads(line))
 
 
 def _keys(provider: Provider, recipient: str) -> list[str]:
@@ -150,7 +156,7 @@ def _keys(provider: Provider, recipient: str) -> list[str]:
     text = f"{provider.name}\0{recipients.key(recipient)}"
     return [
         salted_hmac(_SALT, text, secret=secret, algorithm="sha256").hexdigest()
-        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        for secret in encryption.secret_keys()
     ]
 
 

@@ -96,6 +96,11 @@ def _is_header_value(value: object) -> bool:
     return _is_text(value) and is_header_value(str(value))
 
 
+def _hidden(value: object) -> Secret | None:
+    """Wrap a text, because tracebacks show local variables. Anything else is None."""
+    return Secret(value) if isinstance(value, str) else None
+
+
 class Options:
     """
     The values of all options: those that were given, and the defaults.
@@ -153,10 +158,7 @@ class Options:
 
     def _missing_settings(self) -> Iterator[str]:
         for name in self._settings:
-            value = getattr(conf, name.lower())
-            # Hidden, because tracebacks show local variables.
-            value = Secret(value) if isinstance(value, str) else None
-            if not _is_text(value):
+            if not _is_text(_hidden(getattr(conf, name.lower()))):
                 yield f"PIGGY_VERIFY_{name}"
 
     def _faults(self) -> Iterator[str]:
