@@ -132,20 +132,20 @@ def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
     if proof.tokens is None:
         return _announce_nothing
     now = timezone.now()
-    served = refreshing.cached(proof.tokens, now)
+    issued = refreshing.issued(proof.tokens, now)
     alias = router.db_for_write(AuthToken)
     try:
         # The savepoint keeps the transaction of the login usable after most errors.
         with transaction.atomic(using=alias):
             contact = contacts.stored(user, proof.identity)
-            cache.store(contact, served, fetched_at=now)
+            cache.store(contact, issued, fetched_at=now)
     except Exception:
         # After a deadlock, MariaDB has undone the savepoint and the user, too.
         if connections[alias].needs_rollback:
             raise
         events.AUTH_TOKEN_FAILED.log(user_id=user.pk, exc_info=True)
         return _announce_nothing
-    return partial(fetching.announce, get_provider(), contact, served)
+    return partial(fetching.announce, get_provider(), contact, issued)
 
 
 def _announce_nothing() -> None:

@@ -51,18 +51,23 @@ class CachedToken:
     at_rest_from: datetime | None = field(default=None, compare=False)
     """Until when no other fetch may begin, after a running or failed one."""
 
-    refresh: Secret | None = field(default=None, compare=False)
-    """The refresh token that was issued with the token. It is only for `store`."""
-
-    used: Secret | None = field(default=None, compare=False)
-    """The refresh token that was exchanged for the token. It is only for `store`."""
-
     @property
     def is_due(self) -> bool:
         """Return whether this caller should fetch the next token ahead of expiry."""
         now = timezone.now()
         is_busy = self.at_rest_from is not None and self.at_rest_from > now
         return self.expires_at < _due_until(now) and not is_busy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedToken(CachedToken):
+    """An auth token that was just issued."""
+
+    refresh: Secret | None = None
+    """The refresh token that was issued with the token."""
+
+    used: Secret | None = None
+    """The refresh token that was exchanged for the token."""
 
 
 def expiry(now: datetime, expires_in: int | None = None) -> datetime:
@@ -132,7 +137,7 @@ def refresh_token_of(contact: Contact) -> Secret | None:
     return _open_refresh(getattr(contact, "auth_token", None), contact)
 
 
-def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> None:
+def store(contact: Contact, issued: IssuedToken, *, fetched_at: datetime) -> None:
     """
     Store the token of `contact` and its refresh token in place of older ones.
 
@@ -140,14 +145,14 @@ def store(contact: Contact, served: CachedToken, *, fetched_at: datetime) -> Non
     Otherwise the user has logged out, or has new tokens of another login. The caller
     has to open a transaction then.
     """
-    if served.used and not _is_stored(served.used, contact):
+    if issued.used and not _is_stored(issued.used, contact):
         return
     row = AuthToken(
         contact=contact,
-        ciphertext=encryption.encrypt(served.token, bound_to=contact.binding),
-        refresh_ciphertext=_seal_refresh(served, contact),
+        ciphertext=encryption.encrypt(issued.token, bound_to=contact.binding),
+        refresh_ciphertext=_seal_refresh(issued, contact),
         fetched_at=fetched_at,
-        expires_at=served.expires_at,
+        expires_at=issued.expires_at,
     )
     rows = locking.primary_rows(AuthToken)
     features = connections[rows.db].features
@@ -245,10 +250,10 @@ def _open_refresh(row: AuthToken | None, contact: Contact) -> Secret | None:
     return encryption.decrypt(sealed, bound_to=contact.refresh_binding)
 
 
-def _seal_refresh(served: CachedToken, contact: Contact) -> bytes | None:
-    if not served.refresh:
+def _seal_refresh(issued: IssuedToken, contact: Contact) -> bytes | None:
+    if not issued.refresh:
         return None
-    return encryption.encrypt(served.refresh, bound_to=contact.refresh_binding)
+    return encryption.encrypt(issued.refresh, bound_to=contact.refresh_binding)
 
 
 def _open(

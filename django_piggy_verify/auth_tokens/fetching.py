@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from django_piggy_verify import events, signals
 from django_piggy_verify.auth_tokens import cache, leases, refreshing
-from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.cache import CachedToken, IssuedToken
 from django_piggy_verify.auth_tokens.leases import Lease
 from django_piggy_verify.auth_tokens.single_flight import SingleFlight
 from django_piggy_verify.conf import conf
@@ -38,7 +38,7 @@ _SHORTEST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.25
 
 _fetches: Final[SingleFlight[CachedToken]] = SingleFlight()
-_calls: Final[SingleFlight[CachedToken]] = SingleFlight()
+_calls: Final[SingleFlight[IssuedToken]] = SingleFlight()
 
 
 def fetch(provider: Issuer, user_id: Any, *, is_renewal: bool) -> CachedToken:
@@ -116,11 +116,11 @@ def find_contact(user_id: Any, provider: Provider | Issuer) -> Contact:
     raise ContactUnknown("this user is no contact")
 
 
-def announce(provider: object, contact: Contact, served: CachedToken) -> None:
+def announce(provider: object, contact: Contact, issued: IssuedToken) -> None:
     """Log and signal that a token of `contact` was issued and stored."""
-    events.AUTH_TOKEN_FETCHED.log(until=served.expires_at)
+    events.AUTH_TOKEN_FETCHED.log(until=issued.expires_at)
     signals.auth_token_fetched.send_robust(
-        type(provider), contact=contact, expires_at=served.expires_at
+        type(provider), contact=contact, expires_at=issued.expires_at
     )
 
 
@@ -154,29 +154,29 @@ def _fetch(provider: Issuer, lease: Lease) -> CachedToken:
     contact, asked_at = lease.contact, timezone.now()
     with leases.held(lease):
         try:
-            served = _call_provider(provider, contact, asked_at)
+            issued = _call_provider(provider, contact, asked_at)
         except LoginRequired:
             current = find_contact(contact.user_id, provider)
-            served = refreshing.after_refusal(contact, current)
+            found = refreshing.after_refusal(contact, current)
             lease.end()
-            return served
-        _store(lease, served, asked_at)
-    announce(provider, contact, served)
-    return served
+            return found
+        _store(lease, issued, asked_at)
+    announce(provider, contact, issued)
+    return issued
 
 
 @retries.retry_on_conflict
-def _store(lease: Lease, served: CachedToken, asked_at: datetime) -> None:
+def _store(lease: Lease, issued: IssuedToken, asked_at: datetime) -> None:
     """
     Store the fetched token, unless the user has logged out meanwhile.
 
     After a refresh, the lease does not decide about that. If it has expired, the old
     refresh token is spent all the same, so the new one must not be lost.
     """
-    rest = cache.rest(served.expires_at - asked_at)
+    rest = cache.rest(issued.expires_at - asked_at)
     with transaction.atomic(using=_database()):
-        if lease.end(lasting=rest) or served.used:
-            cache.store(lease.contact, served, fetched_at=asked_at)
+        if lease.end(lasting=rest) or issued.used:
+            cache.store(lease.contact, issued, fetched_at=asked_at)
 
 
 def _fetch_in_transaction(
@@ -193,7 +193,7 @@ def _fetch_in_transaction(
     """
     asked_at = timezone.now()
     try:
-        served, is_own = _calls.join(
+        issued, is_own = _calls.join(
             key,
             lambda: _call_provider(provider, contact, asked_at),
             timeout=conf.timeout,
@@ -203,19 +203,19 @@ def _fetch_in_transaction(
         cause = "the refresh token was refused, perhaps because it has just been used"
         raise ProviderUnavailable(cause) from None
     if is_own and Contact.objects.select_for_update().filter(pk=contact.pk).first():
-        cache.store(contact, served, fetched_at=asked_at)
-        announce(provider, contact, served)
-    return served
+        cache.store(contact, issued, fetched_at=asked_at)
+        announce(provider, contact, issued)
+    return issued
 
 
 def _call_provider(
     provider: Issuer, contact: Contact, asked_at: datetime
-) -> CachedToken:
+) -> IssuedToken:
     if not isinstance(provider, TokenProvider):
         return refreshing.refresh(provider, contact, asked_at)
     with cache.drop_if_refused(contact), logged_call("fetch"):
         token = provider.fetch_auth_token(contact.uid)
-    return CachedToken(token=token, expires_at=cache.expiry(asked_at))
+    return IssuedToken(token=token, expires_at=cache.expiry(asked_at))
 
 
 def _database() -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django_piggy_verify import events
 from django_piggy_verify.auth_tokens import cache
-from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.cache import CachedToken, IssuedToken
 from django_piggy_verify.exceptions import LoginRequired, ProviderUnavailable
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers.base import TokenRefresher, TokenSet
@@ -26,7 +26,7 @@ def token_of(contact: Contact) -> Secret:
 
 def refresh(
     provider: TokenRefresher, contact: Contact, asked_at: datetime
-) -> CachedToken:
+) -> IssuedToken:
     """
     Exchange the refresh token that was read together with `contact`.
 
@@ -44,14 +44,14 @@ def refresh(
     used = token_of(contact)
     with logged_call("refresh"):
         tokens = provider.refresh_auth_token(used)
-    return cached(tokens, asked_at, used=used)
+    return issued(tokens, asked_at, used=used)
 
 
-def cached(
+def issued(
     tokens: TokenSet, issued_at: datetime, *, used: Secret | None = None
-) -> CachedToken:
+) -> IssuedToken:
     """Return the tokens of an answer as `cache.store` takes them."""
-    return CachedToken(
+    return IssuedToken(
         token=tokens.access,
         expires_at=cache.expiry(issued_at, tokens.expires_in),
         refresh=tokens.refresh or used,

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from django_piggy_verify import recipients
 from django_piggy_verify.auth_tokens import cache
-from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.cache import IssuedToken
 from django_piggy_verify.backends import PiggyBackend, identity_of
 from django_piggy_verify.models import Contact
 from django_piggy_verify.secret import Secret
@@ -82,5 +82,5 @@ def _uid_of(recipient: str) -> str:
 
 def _store(contact: Contact, token: Secret) -> None:
     now = timezone.now()
-    served = CachedToken(token=token, expires_at=cache.expiry(now))
-    cache.store(contact, served, fetched_at=now)
+    issued = IssuedToken(token=token, expires_at=cache.expiry(now))
+    cache.store(contact, issued, fetched_at=now)

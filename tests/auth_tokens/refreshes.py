@@ -9,7 +9,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from django_piggy_verify.auth_tokens import cache
-from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.cache import IssuedToken
 from django_piggy_verify.exceptions import PiggyVerifyError
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.secret import Secret
@@ -76,9 +76,9 @@ def at_once(act):
 def store_elsewhere(token="faster", refresh="refresh-of-faster", seconds=900):
     """Store tokens as a faster process does."""
     now = timezone.now()
-    served = CachedToken(
+    issued = IssuedToken(
         token=Secret(token),
         expires_at=now + timedelta(seconds=seconds),
         refresh=Secret(refresh),
     )
-    cache.store(Contact.objects.get(), served, fetched_at=now)
+    cache.store(Contact.objects.get(), issued, fetched_at=now)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_piggy_verify import tokens
 from django_piggy_verify.auth_tokens import cache, leases
-from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.cache import IssuedToken
 from django_piggy_verify.auth_tokens.single_flight import SingleFlight
 from django_piggy_verify.exceptions import (
     ContactUnknown,
@@ -139,10 +139,10 @@ def land(lease: leases.Lease):
     with transaction.atomic():
         lease.end()
         now = timezone.now()
-        served = CachedToken(
+        issued = IssuedToken(
             token=Secret("from elsewhere"), expires_at=now + timedelta(seconds=900)
         )
-        cache.store(lease.contact, served, fetched_at=now)
+        cache.store(lease.contact, issued, fetched_at=now)
 
 
 def test_a_refresh_gets_the_token_that_another_process_fetches(

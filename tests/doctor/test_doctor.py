@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from django_piggy_verify import migrations, urls
 from django_piggy_verify.auth_tokens import cache
-from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.cache import IssuedToken
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.exceptions import ProviderRefused
 from django_piggy_verify.limits import fixed_windows
@@ -563,10 +563,10 @@ def test_a_refresh_token_that_no_key_opens_is_counted(user):
 
 def test_a_refresh_token_is_opened_after_the_expiry_of_its_auth_token(user):
     contact, now = user.piggy_contacts.get(), timezone.now()
-    served = CachedToken(
+    issued = IssuedToken(
         token=Secret("access"), expires_at=now, refresh=Secret("refresh")
     )
-    cache.store(contact, served, fetched_at=now)
+    cache.store(contact, issued, fetched_at=now)
 
     assert "Auth tokens can be encrypted and decrypted." in found("good")
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from django_piggy_verify import encryption
 from django_piggy_verify.auth_tokens import cache
-from django_piggy_verify.auth_tokens.cache import CachedToken
+from django_piggy_verify.auth_tokens.cache import IssuedToken
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import get_auth_token
@@ -142,10 +142,10 @@ def contact_with_refresh_token(db, ring, settings):
     contact = Contact.objects.create(
         user=User.objects.create_user("ann"), provider="any", uid="ann", verified_at=now
     )
-    served = CachedToken(
+    issued = IssuedToken(
         token=Secret("access"), expires_at=now + DAY, refresh=Secret("refresh")
     )
-    cache.store(contact, served, fetched_at=now)
+    cache.store(contact, issued, fetched_at=now)
     settings.PIGGY_VERIFY_ENCRYPTION_KEYS = [NEW, OLD]
     return contact
 
@@ -193,12 +193,12 @@ def test_a_refresh_token_is_rekeyed_although_its_auth_token_is_unreadable(
 
 def test_a_refresh_token_that_comes_meanwhile_is_kept(contact_with_refresh_token):
     contact, now = contact_with_refresh_token, timezone.now()
-    served = CachedToken(
+    issued = IssuedToken(
         token=Secret("next"), expires_at=now + DAY, refresh=Secret("next refresh")
     )
 
     with before_the_next(
-        "UPDATE", lambda: cache.store(contact, served, fetched_at=now)
+        "UPDATE", lambda: cache.store(contact, issued, fetched_at=now)
     ):
         rekey()
 

@@ -292,7 +292,7 @@ CRASHES = {
         django_piggy_verify.providers.piggy.PiggyProvider.check_code
         django_piggy_verify.providers.piggy.PiggyProvider.fetch_auth_token
         django_piggy_verify.providers.piggy._data
-        django_piggy_verify.auth_tokens.fetching.CachedToken
+        django_piggy_verify.auth_tokens.fetching.IssuedToken
         django_piggy_verify.auth_tokens.cache.store
         django_piggy_verify.auth_tokens.fetching.fetch
         django_piggy_verify.tokens.LoginFetch.__init__
