@@ -54,7 +54,7 @@ def _fault_of(kind: object, text: object) -> str:
 
 
 def _leads_somewhere(url: object) -> bool:
-    """Return whether the name of a URL is known. A text has no name, so it is."""
+    """Return whether a lazy URL can be made. Any other URL is a text already."""
     try:
         str(url)
     except NoReverseMatch:

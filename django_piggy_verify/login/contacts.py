@@ -127,8 +127,8 @@ def initial_values(identity: Identity) -> dict[str, str]:
     """
     Return the fields of a new user: the address, and a random username.
 
-    Raises LoginRefused if only a number was proved, and users log in by an address, or
-    no two users may have a blank address.
+    Raises LoginRefused if only a number was proved, but the user model needs an
+    address. It does so if users log in by the address, or if the address is unique.
     """
     model = get_user_model()
     username = model._meta.get_field(model.USERNAME_FIELD)

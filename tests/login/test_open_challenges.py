@@ -16,6 +16,7 @@ from django.utils import timezone
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     ContactUnknown,
+    LoginRefused,
     ProviderUnavailable,
     RecipientRefused,
 )
@@ -31,7 +32,7 @@ OTHER = "bob@example.com"
 
 
 @pytest.fixture
-def vendor(settings, unlimited, monkeypatch):
+def vendor(settings, unlimited):
     settings.PIGGY_VERIFY_RATE_LIMITS["send_cooldown"] = "9/60s"
     return stateful.use(settings)
 
@@ -291,7 +292,7 @@ def test_a_login_that_is_refused_ends_the_challenge(vendor, settings):
     settings.PIGGY_VERIFY_CREATE_USERS = False
     verification.send_code(ADDRESS)
 
-    with pytest.raises(Exception, match="no user"):
+    with pytest.raises(LoginRefused, match="no user"):
         right("code-1")
 
     assert not rows().exists()

@@ -15,9 +15,9 @@ from django_piggy_verify.login.verification import send_code
 from django_piggy_verify.models import Consent, Contact
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
+from tests.consenting import CONSENTS
 from tests.steps import ADDRESS, NUMBER, UNLIMITED, is_logged_in, type_code
 
-CONSENTS = {"consent_terms": "on", "consent_privacy": "on"}
 BOTH = [
     pytest.param({"email": ADDRESS}, ADDRESS, id="email"),
     pytest.param({"phone": "06 12345678"}, NUMBER, id="phone"),

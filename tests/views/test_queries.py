@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_piggy_verify.models import Tally
 from django_piggy_verify.sandbox import Fault
+from tests.consenting import CONSENTS
 from tests.steps import ADDRESS, NUMBER, ask_for_code, log_in, type_code
 
 pytestmark = pytest.mark.usefixtures("unlimited")
@@ -180,8 +181,7 @@ def punchh(sandbox_for, cooldown, db):
 
 def ask_by_phone(browser):
     Tally.objects.filter(key__endswith=":send_cooldown").update(count=0)
-    consents = {"consent_terms": "on", "consent_privacy": "on"}
-    browser.post("/login/", {"phone": NUMBER, **consents})
+    browser.post("/login/", {"phone": NUMBER, **CONSENTS})
 
 
 def log_in_by_phone(browser, sandbox):
