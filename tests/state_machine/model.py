@@ -75,6 +75,7 @@ class Login:
         """Return what the pages tell a script."""
         return {
             "recipient": self.recipient,
+            "channel": "email",
             "expires_in": max(0, self.sent_at + LOGIN_TTL - time.time()),
             "resend_in": max(0, self.resend_at - time.time()),
             "sent": not self.is_held_back,
