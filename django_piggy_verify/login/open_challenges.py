@@ -4,6 +4,9 @@ Store what the check of a code needs: the provider's state and the consents.
 Each send has a row. The rows belong to the recipient, not to the browser. So a code can
 be typed in another browser, and in another tab. The newest row counts. Providers
 without state and consents have no rows, and cost no query.
+
+A send that fails and a right code delete rows of one recipient. If they meet, MariaDB
+may undo one of the statements, which is then made again.
 """
 
 import json
@@ -18,7 +21,7 @@ from django.utils.crypto import salted_hmac
 
 from django_piggy_verify import encryption, recipients
 from django_piggy_verify.conf import conf
-from django_piggy_verify.db import locking
+from django_piggy_verify.db import locking, retries
 from django_piggy_verify.exceptions import CodeRejected
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.login import challenges
@@ -55,6 +58,7 @@ class Stored:
     row: OpenChallenge | None
     """The row, or None if the provider needs none."""
 
+    @retries.retry_on_conflict
     def complete(self, sent: Challenge) -> None:
         """Store the state that the vendor's answer has added, if any."""
         if self.row is None or sent.state == self.challenge.state:
@@ -62,12 +66,14 @@ class Stored:
         sealed = _seal(sent.state, self.consents, key=self.row.key)
         OpenChallenge.objects.filter(pk=self.row.pk).update(ciphertext=sealed)
 
+    @retries.retry_on_conflict
     def remove(self) -> None:
         """Delete the row, so that the code before this one can be typed."""
         if self.row is not None:
             OpenChallenge.objects.filter(pk=self.row.pk).delete()
 
 
+@retries.retry_on_conflict
 def store(
     provider: Provider, challenge: Challenge, consents: Sequence[GivenConsent]
 ) -> Stored:
@@ -109,6 +115,7 @@ def open_newest(provider: Provider, challenge: Challenge) -> Opened:
     return Opened(challenge=opened, consents=given)
 
 
+@retries.retry_on_conflict
 def forget(provider: Provider, recipient: str) -> None:
     """Delete all challenges of a recipient, after a right code."""
     if _has_rows(provider):
