@@ -25,16 +25,29 @@ class Outcome(Enum):
     LIMITED = auto()
     UNAVAILABLE = auto()
     REFUSED = auto()
+    NO_RECIPIENT = auto()
+    NO_CONSENT = auto()
 
 
 _ANSWERS = {202: Outcome.SENT, 204: Outcome.CANCELLED, 200: Outcome.SENT_ON}
 _ERRORS = {
+    (400, "consent_required"): Outcome.NO_CONSENT,
     (400, "invalid"): Outcome.INVALID,
     (400, "code_rejected"): Outcome.REJECTED,
     (409, "login_expired"): Outcome.EXPIRED,
     (429, "too_many_attempts"): Outcome.LIMITED,
     (503, "provider_unavailable"): Outcome.UNAVAILABLE,
     (403, "login_refused"): Outcome.REFUSED,
+}
+_OF_FIELDS = {
+    "code_rejected": Outcome.REJECTED,
+    "consent_required": Outcome.NO_CONSENT,
+    "recipient_refused": Outcome.NO_RECIPIENT,
+}
+_OF_QUERY = {
+    "expired": Outcome.EXPIRED,
+    "missing": Outcome.NO_CONSENT,
+    "refused": Outcome.NO_RECIPIENT,
 }
 _PAGES = {status: outcome for (status, _), outcome in _ERRORS.items()}
 
@@ -70,18 +83,22 @@ def outcome(response):
     if response.status_code == 302:
         return _outcome_of_redirect(response["Location"])
     if response.status_code == 200:
-        errors = response.context["form"].errors.as_data()
-        [[error]] = errors.values()
-        return Outcome.REJECTED if error.code == "code_rejected" else Outcome.INVALID
+        errors = response.context["form"].errors.as_data().values()
+        [code] = {each.code for field in errors for each in field}
+        return _OF_FIELDS.get(code, Outcome.INVALID)
     return _ANSWERS.get(response.status_code) or _PAGES[response.status_code]
 
 
 def _outcome_of_redirect(location):
     if location == "/login/code/":
         return Outcome.SENT
-    if location.startswith("/login/?expired=1"):
-        return Outcome.EXPIRED
-    return Outcome.CANCELLED if location.startswith("/login/") else Outcome.SENT_ON
+    if not location.startswith("/login/"):
+        return Outcome.SENT_ON
+    query = location.partition("?")[2]
+    for field, found in _OF_QUERY.items():
+        if f"{field}=" in query:
+            return found
+    return Outcome.CANCELLED
 
 
 def location(response):

@@ -23,6 +23,11 @@ LIMITS = {
     "check_recipient": (10, HOUR),
     "check_recipient_day": (20, DAY),
     "check_ip": (60, HOUR),
+    "send_sms_ip": (5, HOUR),
+    "send_sms_range": (10, HOUR),
+    "send_sms_day": (500, DAY),
+    # How many sends the vendor may refuse for one client address.
+    "send_refused_ip": (20, HOUR),
     # A used code is refused for as long as a login and a call last.
     "code_use": (1, 10 * MINUTE + 10),
     # What came of a code in a login in progress is kept as long.
@@ -75,14 +80,52 @@ class Login:
         """Return what the pages tell a script."""
         return {
             "recipient": self.recipient,
-            "channel": "email",
+            "channel": "email" if "@" in self.recipient else "sms",
             "expires_in": max(0, self.sent_at + LOGIN_TTL - time.time()),
             "resend_in": max(0, self.resend_at - time.time()),
             "sent": not self.is_held_back,
         }
 
 
-class Model:
+class Counts:
+    """The counts of attempts, by limit and subject, with the end of each window."""
+
+    def __init__(self):
+        self._counts: dict[tuple[str, object], tuple[float, int]] = {}
+        self._numbers = count(1)
+
+    def _take(self, subjects):
+        """Count under all limits or none. Return the limits that are reached."""
+        full = self._full(subjects)
+        for each in () if full else subjects:
+            ends_at, counted = self._counts.get(each, (0, 0))
+            if ends_at <= time.time() or not counted:
+                ends_at, counted = time.time() + LIMITS[each[0]][1], 0
+            self._counts[each] = ends_at, counted + 1
+        return full
+
+    def _full(self, subjects):
+        return [each[0] for each in subjects if self._is_full(each)]
+
+    def _is_full(self, subject):
+        ends_at, counted = self._counts.get(subject, (0, 0))
+        return ends_at > time.time() and counted >= LIMITS[subject[0]][0]
+
+    def _fill(self, subjects):
+        for each in subjects:
+            number, seconds = LIMITS[each[0]]
+            self._counts[each] = time.time() + seconds, number
+
+    def _give_back(self, subjects):
+        for each in subjects:
+            self._counts[each] = self._counts[each][0], self._counts[each][1] - 1
+
+    def _release(self, subjects):
+        for each in subjects:
+            del self._counts[each]
+
+
+class Model(Counts):
     """
     The state that the pages must have.
 
@@ -90,15 +133,14 @@ class Model:
     """
 
     def __init__(self):
+        super().__init__()
         self.logins: dict[str, Login] = {}
         self.devices: dict[str, dict[str, int]] = {}
         self.sessions: dict[str, tuple[int, float]] = {}
         self.users: dict[str, int] = {}
         self.barred: set[int] = set()
         self.trouble = Trouble()
-        self._counts: dict[tuple[str, object], tuple[float, int]] = {}
         self._outcomes: dict[object, Outcome] = {}
-        self._numbers = count(1)
 
     def begin(self, recipient, next_url, earlier, send):
         """Return a new login in progress, after a request for a code."""
@@ -252,33 +294,3 @@ class Model:
 
     def _reached(self, call):
         return [call] if self.trouble.is_reached else []
-
-    def _take(self, subjects):
-        """Count under all limits or none. Return the limits that are reached."""
-        full = self._full(subjects)
-        for each in () if full else subjects:
-            ends_at, counted = self._counts.get(each, (0, 0))
-            if ends_at <= time.time() or not counted:
-                ends_at, counted = time.time() + LIMITS[each[0]][1], 0
-            self._counts[each] = ends_at, counted + 1
-        return full
-
-    def _full(self, subjects):
-        return [each[0] for each in subjects if self._is_full(each)]
-
-    def _is_full(self, subject):
-        ends_at, counted = self._counts.get(subject, (0, 0))
-        return ends_at > time.time() and counted >= LIMITS[subject[0]][0]
-
-    def _fill(self, subjects):
-        for each in subjects:
-            number, seconds = LIMITS[each[0]]
-            self._counts[each] = time.time() + seconds, number
-
-    def _give_back(self, subjects):
-        for each in subjects:
-            self._counts[each] = self._counts[each][0], self._counts[each][1] - 1
-
-    def _release(self, subjects):
-        for each in subjects:
-            del self._counts[each]
