@@ -51,7 +51,7 @@ class ContactUnknown(PiggyVerifyError):
 
 
 class RecipientRefused(PiggyVerifyError):
-    """The provider sends no code to this address or number, whoever it belongs to."""
+    """The provider sends no codes to addresses or numbers like this one."""
 
 
 class ConsentMissing(PiggyVerifyError):

@@ -123,11 +123,11 @@ def _missing_token(provider: Provider, user_id: Any) -> Exception:
 
 def keep(user: AbstractBaseUser, proof: Proof) -> Callable[[], None]:
     """
-    Store the tokens of a `proof`, whose contact is stored. Return how to announce them.
+    Store the tokens of a `proof`, after its contact. Return a function.
 
-    Call the result after the commit. A token that cannot be stored is logged, and the
-    login goes on. But if the database has undone the whole transaction of the login,
-    the error is raised.
+    Call the function after the commit, to announce the tokens. A token that cannot be
+    stored is logged, and the login goes on. But if the database has undone the whole
+    transaction of the login, the error is raised.
     """
     if proof.tokens is None:
         return _announce_nothing

@@ -99,7 +99,7 @@ def claim(
     """Return the claim of `subject`. Without `rate`, the settings' rate is used."""
     text = Secret(f"{limit}\0{subject}")  # a code may be in it
     digest = salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
-    # The hash comes first. Rows are locked in the order of their keys, and only the
+    # The hash comes first, because rows are locked in the order of their keys. Only the
     # order of digits and small letters is the same here and in every collation.
     key = f"{digest[:_DIGITS]}:{limit}"
     rate = rate or parse_rate(str(conf.rate_limits[limit]))

@@ -20,8 +20,8 @@ VENDORS: Final = {"piggy": piggy, "verifik": verifik, "punchh": punchh}
 """
 The module of each vendor.
 
-Each has `BASE_PATH`, the path of its API without a leading slash, and the settings of a
-project that uses it: `PROVIDER`, `OPTIONS`, and `SETTINGS` for all others but the URL.
+Each has `BASE_PATH`, the path of its API without a leading slash. Each also has the
+settings of a project that uses it, but for the URL: `PROVIDER`, `OPTIONS`, `SETTINGS`.
 """
 
 

@@ -89,8 +89,8 @@ def assert_strangers_look_like_contacts(
     a code, type a wrong code, ask again, reach limits, come too late and cancel. They
     do so in HTML and in JSON. The status, headers, cookies, body and API calls of both
     must be equal. Only the following may differ: the address in any spelling, CSRF
-    tokens, nonces, PKCE challenges and verifiers, and the ids of browsers, of sessions,
-    of logins in progress and of sends.
+    tokens, nonces, PKCE challenges and verifiers, and ids. The ids are those of
+    browsers, sessions, logins in progress and sends.
 
     Django's test client sends the code in the request's own thread, when it closes the
     request. Each request that sends a code must last for ``PIGGY_VERIFY_SEND_FLOOR``.

@@ -27,8 +27,8 @@ def masked(text: str, *, address: str, ignore: str) -> str:
     Return a transcript without the parts that differ between any two visitors.
 
     These parts are `address` in any spelling, CSRF tokens, nonces, PKCE challenges and
-    verifiers, the ids of browsers, of sessions, of logins in progress and of sends, and
-    all matches of the pattern `ignore`.
+    verifiers. The ids of browsers, sessions, logins in progress and sends are masked
+    too, and so are all matches of the pattern `ignore`.
     """
     text = re.sub(r"[\w-]+:[\w-]{6}:[\w-]{43}", _read_login, text)
     # Each PKCE verifier is random, and so is its challenge (RFC 7636 section 4).

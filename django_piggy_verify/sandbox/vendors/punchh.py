@@ -107,8 +107,8 @@ def reply(sandbox: Sandbox, call: Call, _portal: str) -> Answer:
     """
     Return the response to a call. There is no portal.
 
-    It is a guess how the API answers a blocked client address, and that such an address
-    can neither get a code nor use one.
+    Two things are guesses: how the API answers a blocked client address, and that such
+    an address cannot get or use a code.
     """
     method = "GET" if call.name == PROFILE else "POST"
     if call.name == UNKNOWN or call.method != method:
