@@ -55,7 +55,9 @@ class PhoneField(forms.CharField):
 
     default_error_messages = {
         "required": _("Enter your mobile number."),
-        "invalid": _("Enter a mobile number like %(example)s."),
+        "invalid": _(
+            "Enter a mobile number like %(example)s. We cannot text every country."
+        ),
         "unknown_contact": _("We know no member with this mobile number."),
         "recipient_refused": _(
             "We cannot send a code to this mobile number. Use a different one."
