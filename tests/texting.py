@@ -58,6 +58,8 @@ class Exclusive(Texter):
 class Picky(Texter):
     """A provider that refuses numbers that end with 0 or 5."""
 
+    traits = Traits(channels=frozenset(Channel), knows_members=False)
+
     def send_code(self, challenge):
         if challenge.recipient[-1] in "05":
             raise RecipientRefused

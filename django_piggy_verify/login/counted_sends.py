@@ -35,6 +35,7 @@ from django_piggy_verify.login.consents import GivenConsent
 from django_piggy_verify.login.failed_sends import SendFailure
 from django_piggy_verify.providers.base import Challenge, Provider
 from django_piggy_verify.providers.call_log import logged_call
+from django_piggy_verify.traits import traits_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,10 @@ def _send(
             raise
     except RecipientRefused:
         events.RECIPIENT_REFUSED.log(recipient=recipient)
-        raise
+        # A vendor that sends to members only may refuse members only.
+        is_shown = not traits_of(provider).knows_members
+        if is_shown or not conf.hide_unknown_contacts:
+            raise
     except ConsentMissing:
         events.CONSENT_MISSING.log(recipient=recipient)
         raise

@@ -47,10 +47,10 @@ def of_refused_send(
     Return the claim of one send that the vendor refuses.
 
     Such a send is uncounted everywhere else, so that a visitor can correct the address.
-    Without this claim, a visitor could cause calls without end. Only a provider that
-    sends to anybody says that it refuses a recipient.
+    Without this claim, a visitor could cause calls without end. A provider that sends
+    to members only and wants no consents has no such refusals.
     """
-    if traits.knows_members:
+    if traits.knows_members and not traits.consents:
         return []
     return _by_client_address("send_refused_ip", recipient, request, rate=_REFUSED)
 

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from django_piggy_verify.exceptions import RecipientRefused
+from django_piggy_verify.exceptions import ConsentMissing, RecipientRefused
 from django_piggy_verify.login import failed_sends
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.models import Tally
@@ -21,11 +21,12 @@ class Open(Texter):
 
     traits = Traits(channels=frozenset(Channel), knows_members=False)
     calls = 0
+    error: Exception = RecipientRefused()
 
     def send_code(self, challenge):
         type(self).calls += 1
         if challenge.recipient.startswith("refused"):
-            raise RecipientRefused
+            raise self.error
         return challenge
 
 
@@ -40,12 +41,15 @@ def refuse(times, **where):
         ask_for_code(Client(**where), f"refused{number}@example.com")
 
 
+def counted():
+    keys = Tally.objects.filter(count__gt=0).values_list("key", flat=True)
+    return {each.partition(":")[2] for each in keys}
+
+
 def test_a_refused_send_counts_nowhere_else():
     refuse(1)
 
-    counted = Tally.objects.filter(count__gt=0).values_list("key", flat=True)
-    names = {each.partition(":")[2] for each in counted}
-    assert names == {"send_failed", "send_refused_ip"}
+    assert counted() == {"send_failed", "send_refused_ip"}
 
 
 def test_after_many_refusals_a_client_address_has_to_wait():
@@ -90,9 +94,40 @@ def test_sends_that_succeed_do_not_count_as_refused(client):
     assert not Tally.objects.filter(key__endswith=":send_refused_ip").exists()
 
 
+def test_a_vendor_of_members_shows_no_refusal(client, monkeypatch):
+    """It may refuse members only, so a refusal would tell who is one."""
+    monkeypatch.setattr(Open, "traits", Traits())
+    asked = [ask_for_code(client, f"{name}@example.com") for name in ("refused", "ann")]
+
+    assert [each.url for each in asked] == ["/login/code/"] * 2
+    for name in ("refused2", "ann2"):
+        ask_for_code(client, f"{name}@example.com")
+        assert client.get("/login/code/").status_code == 200
+
+
+def test_a_refusal_that_is_hidden_counts_like_a_code_that_was_sent(client, monkeypatch):
+    monkeypatch.setattr(Open, "traits", Traits())
+
+    ask_for_code(client, "refused@example.com")
+
+    of_sends = {"send_cooldown", "send_recipient", "send_recipient_day", "send_ip"}
+    assert counted() == of_sends
+
+
 def test_at_a_vendor_of_members_nothing_more_is_read(monkeypatch):
     monkeypatch.setattr(Open, "traits", Traits())
 
     refuse(ALLOWED + 1)
 
     assert Open.calls == ALLOWED + 1
+
+
+def test_a_consent_that_a_vendor_of_members_misses_counts_too(settings, monkeypatch):
+    monkeypatch.setattr(Open, "traits", Traits(consents=("terms",)))
+    monkeypatch.setattr(Open, "error", ConsentMissing({"terms"}))
+
+    for number in range(ALLOWED + 1):
+        email = f"refused{number}@example.com"
+        ask_for_code(Client(), email, consent_terms="on")
+
+    assert Open.calls == ALLOWED

@@ -237,7 +237,7 @@ def test_a_text_that_fails_after_the_response_counts_nowhere(settings, rf, provi
 
     send(NEIGHBOUR, rf.post("/"))
 
-    assert counts().keys() <= {"circuit", "send_failed"}
+    assert counts().keys() <= {"circuit", "send_failed", "send_refused_ip"}
 
 
 def test_a_text_to_a_blocked_visitor_counts_for_the_visitor_only(settings, rf):
