@@ -157,9 +157,11 @@ def _why_no_token(provider: object) -> str:
 
 def unsent() -> Iterator[Finding]:
     """Say what only a mail to a person can show."""
+    is_closed = traits_of(get_provider()).knows_members
+    whose = "of a member" if is_closed else "of yours"
     yield note(
         f"{UNKNOWN_BEGINS} {send_condition()}.",
-        "To find out, use --send with the address of a member.",
+        f"To find out, use --send with an address {whose}.",
     )
 
 

@@ -921,6 +921,7 @@ def test_the_doctor_mails_nobody_unasked(verifik):
     assert "No code was sent to an address that cannot exist, because the" in printed
     assert "The API accepts the key." in printed
     assert "The API rejects a wrong code." in printed
+    assert "To find out, use --send with an address of yours." in printed
     assert printed.endswith(
         "Members can log in here if the flow mails codes. Try --send.\n"
     )
