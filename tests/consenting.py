@@ -12,9 +12,8 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.traits import Channel, Traits
-from tests.steps import ADDRESS
+from tests.steps import ADDRESS, NUMBER
 
-PHONE = "+31612345678"
 RIGHT = "246810"
 CONSENTS = {"consent_terms": "on", "consent_privacy": "on"}
 TEXTS = {
@@ -117,7 +116,7 @@ def misbehave(settings, **errors):
 
 def ask(browser, **fields):
     """Ask for a code: by text message, unless the fields have an address."""
-    recipient = {} if "email" in fields else {"phone": PHONE}
+    recipient = {} if "email" in fields else {"phone": NUMBER}
     return browser.post("/login/", {**CONSENTS, **recipient, **fields})
 
 

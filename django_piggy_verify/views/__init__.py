@@ -2,14 +2,9 @@
 
 from django_piggy_verify.views.base import FlowView
 from django_piggy_verify.views.contacts import AuthTokenView, PortalView
-from django_piggy_verify.views.login import (
-    CancelView,
-    CodeView,
-    EmailView,
-    FormPage,
-    LoginPage,
-    ResendView,
-)
+from django_piggy_verify.views.first_page import EmailView
+from django_piggy_verify.views.form_page import FormPage
+from django_piggy_verify.views.login import CancelView, CodeView, LoginPage, ResendView
 from django_piggy_verify.views.protection import ProtectedView
 
 __all__ = [

@@ -180,7 +180,7 @@ class FlowView(ProtectedView):
         )
 
     def get_channel(self) -> Channel:
-        """Return the channel of the login in progress: mail without one."""
+        """Return the channel of the login in progress. Without one, it is e-mail."""
         login = pending.attached_to(self.request)
         return login.channel if login else Channel.EMAIL
 

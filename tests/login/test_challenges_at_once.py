@@ -21,11 +21,11 @@ from django_piggy_verify.login import verification
 from django_piggy_verify.models import Consent, Contact, OpenChallenge, Tally
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.traits import Channel, Traits
-from tests.consenting import PHONE, SETTINGS
+from tests.consenting import SETTINGS
 from tests.db.between_statements import DEADLOCK
 from tests.login import stateful
 from tests.login.stateful import StatefulProvider
-from tests.steps import ADDRESS, ask_for_code, is_logged_in, type_code
+from tests.steps import ADDRESS, NUMBER, ask_for_code, is_logged_in, type_code
 from tests.threads import at_once
 
 pytestmark = [
@@ -89,7 +89,7 @@ def test_of_browsers_that_type_one_right_code_at_once_one_is_logged_in(
 
 
 def test_first_logins_by_address_and_by_number_at_once_make_one_contact(person):
-    recipients = (ADDRESS, PHONE)
+    recipients = (ADDRESS, NUMBER)
     for each in recipients:
         verification.send_code(each, consents=KINDS)
 

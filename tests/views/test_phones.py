@@ -10,8 +10,8 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.traits import Channel
 from tests import consenting
-from tests.consenting import CONSENTS, PHONE, RIGHT, ask, ask_by_mail
-from tests.steps import ADDRESS, JSON, ask_for_code, is_logged_in, type_code
+from tests.consenting import CONSENTS, RIGHT, ask, ask_by_mail
+from tests.steps import ADDRESS, JSON, NUMBER, ask_for_code, is_logged_in, type_code
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def test_a_code_for_a_number_logs_in(client, sent):
     checked = type_code(client, RIGHT)
 
     assert (asked.url, checked.url) == ("/login/code/", "/there/")
-    assert recipients_of(sent) == [PHONE]
+    assert recipients_of(sent) == [NUMBER]
     assert is_logged_in(client)
 
 
@@ -102,7 +102,7 @@ def test_without_texts_or_countries_nothing_speaks_of_numbers(client, settings, 
 
 def test_with_piggy_the_query_and_the_field_change_nothing(client, contact):
     plain, asked = client.get("/login/"), client.get("/login/?by=phone")
-    response = client.post("/login/", {"phone": PHONE, "email": ADDRESS})
+    response = client.post("/login/", {"phone": NUMBER, "email": ADDRESS})
 
     assert asked.templates[0].name == plain.templates[0].name
     assert "phone" not in asked.text
@@ -141,7 +141,7 @@ def test_a_hint_asks_for_the_country_code_where_it_is_needed(
     assert (f"With the country code, like {EXAMPLE}." in page) is (region is None)
 
 
-@pytest.mark.parametrize("typed", [PHONE, FORMATTED, "ann"])
+@pytest.mark.parametrize("typed", [NUMBER, FORMATTED, "ann"])
 def test_a_number_is_no_address(client, sent, typed):
     page = client.post("/login/", {**CONSENTS, "email": typed})
 
@@ -158,7 +158,7 @@ def test_an_invalid_number_is_not_counted(client, sent, settings):
     assert ask(client).status_code == 302
 
 
-BOTH = {"email": ADDRESS, "phone": PHONE}
+BOTH = {"email": ADDRESS, "phone": NUMBER}
 
 
 @pytest.mark.parametrize("headers", [{}, JSON], ids=["html", "json"])
@@ -172,7 +172,7 @@ def test_an_address_and_a_number_together_are_an_error(client, sent, headers):
 
 @pytest.mark.parametrize(
     ("fields", "recipient"),
-    [(BOTH | {"email": ""}, PHONE), (BOTH | {"phone": ""}, ADDRESS)],
+    [(BOTH | {"email": ""}, NUMBER), (BOTH | {"phone": ""}, ADDRESS)],
     ids=["number", "address"],
 )
 def test_a_blank_field_beside_a_filled_one_does_no_harm(
@@ -196,7 +196,7 @@ def test_a_script_posts_a_number_and_reads_the_channel(client, sent):
     read = client.get("/login/code/", headers=JSON)
 
     assert posted.status_code == 202
-    expected = {"recipient": PHONE, "channel": "sms", "expires_in": 600}
+    expected = {"recipient": NUMBER, "channel": "sms", "expires_in": 600}
     for response in (posted, read):
         assert response.json() == {**expected, "resend_in": 60, "sent": True}
 
@@ -242,7 +242,7 @@ def test_the_code_page_has_the_texts_of_its_channel(client, sent):
 
     assert page.context["channel"] == "sms"
     assert "<h1>Check your phone</h1>" in page.text
-    assert f'<bdi dir="ltr"><strong>{PHONE}</strong></bdi>' in page.text
+    assert f'<bdi dir="ltr"><strong>{NUMBER}</strong></bdi>' in page.text
     assert "Code from the text message</label>" in page.text
     assert "<h2>No text message?</h2>" in page.text
     assert "Use a different phone number" in page.text
@@ -292,8 +292,8 @@ def test_a_late_code_leads_back_to_the_number(client, sent, settings):
     page = client.get(response.url)
 
     assert response.url == "/login/?expired=1&by=phone"
-    assert page.context["form"].initial["phone"] == PHONE
-    assert PHONE in page.text
+    assert page.context["form"].initial["phone"] == NUMBER
+    assert NUMBER in page.text
 
 
 def test_the_page_for_addresses_does_not_show_the_number_of_an_expired_login(
@@ -302,7 +302,7 @@ def test_the_page_for_addresses_does_not_show_the_number_of_an_expired_login(
     ask(client)
     settings.PIGGY_VERIFY_LOGIN_TTL = 0
 
-    assert PHONE not in client.get("/login/").text
+    assert NUMBER not in client.get("/login/").text
 
 
 def test_a_limited_visitor_goes_on_with_the_number(client, sent, settings):

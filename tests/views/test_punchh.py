@@ -3,14 +3,16 @@
 import pytest
 
 from django_piggy_verify.models import Consent, Contact
-from tests.consenting import CONSENTS, PHONE, ask, ask_by_mail
-from tests.steps import ADDRESS, JSON, calls, is_logged_in, type_code
+from tests.consenting import CONSENTS, ask, ask_by_mail
+from tests.steps import ADDRESS, JSON, NUMBER, calls, is_logged_in, type_code
 from tests.views.test_consents import PRIVACY, TERMS, boxes
 
 pytestmark = pytest.mark.django_db
 
 EITHER = pytest.mark.parametrize(
-    ("begin", "recipient"), [(ask, PHONE), (ask_by_mail, ADDRESS)], ids=["text", "mail"]
+    ("begin", "recipient"),
+    [(ask, NUMBER), (ask_by_mail, ADDRESS)],
+    ids=["text", "mail"],
 )
 FORMATS = {ask: ("invalid_phone_format", "phone")}
 FORMATS |= {ask_by_mail: ("invalid_email_format", "email")}
@@ -69,7 +71,7 @@ def test_a_consent_that_the_vendor_misses_at_the_check_is_asked_for_again(
     let_fail(sandbox, "verify", word)
 
     response = client.post(
-        "/login/code/", {"code": sandbox.last_code(PHONE)}, headers=JSON
+        "/login/code/", {"code": sandbox.last_code(NUMBER)}, headers=JSON
     )
 
     error = response.json()["error"]
@@ -80,7 +82,7 @@ def test_a_consent_that_the_vendor_misses_at_the_check_is_asked_for_again(
 def test_a_consent_that_the_vendor_misses_costs_no_attempt(client, sandbox, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1, "check_recipient": "1/1h"}
     ask(client)
-    code = sandbox.last_code(PHONE)
+    code = sandbox.last_code(NUMBER)
     let_fail(sandbox, "verify", "terms_and_conditions")
     type_code(client, code)
     sandbox.switches.error_code = None
@@ -96,9 +98,9 @@ def test_a_code_without_a_profile_is_spent_and_a_new_one_works(
     ask(client)
     sandbox.switches.failing_profiles = 2
 
-    spent = type_code(client, sandbox.last_code(PHONE))
+    spent = type_code(client, sandbox.last_code(NUMBER))
     client.post("/login/code/resend/", {"login": spent.context["login"]})
-    type_code(client, sandbox.last_code(PHONE))
+    type_code(client, sandbox.last_code(NUMBER))
 
     assert spent.status_code == 503
     assert spent.templates[0].name == "piggy_verify/spent.html"

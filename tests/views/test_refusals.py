@@ -8,8 +8,8 @@ from django_piggy_verify.exceptions import (
     RecipientRefused,
 )
 from tests import consenting
-from tests.consenting import CONSENTS, PHONE, RIGHT, ask, ask_by_mail
-from tests.steps import ADDRESS, JSON, is_logged_in, type_code
+from tests.consenting import CONSENTS, RIGHT, ask, ask_by_mail
+from tests.steps import ADDRESS, JSON, NUMBER, is_logged_in, type_code
 from tests.views.test_consents import PRIVACY, TERMS, boxes
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +57,7 @@ def test_a_refused_recipient_leads_back_to_its_field(client, refused, begin, vis
 
     assert response.url.startswith(f"/login/?refused=1&{by}next=%2Fthere%2F")
     form = page.context["form"]
-    assert form[name].value() in {ADDRESS, PHONE}
+    assert form[name].value() in {ADDRESS, NUMBER}
     assert form["next"].value() == "/there/"
     assert list(form.errors) == [name]
     assert message in page.text
@@ -83,7 +83,7 @@ def test_a_missing_consent_leads_back_to_its_box(client, refused, visit):
     page = client.get(response.url)
 
     assert page.status_code == 200
-    assert page.context["form"]["phone"].value() == PHONE
+    assert page.context["form"]["phone"].value() == NUMBER
     assert set(page.context["form"].errors) <= set(BOTH)
     assert page.context["form"].errors["consent_terms"] == [TERMS]
     assert boxes(page)["consent_terms"] is False
@@ -189,7 +189,7 @@ def test_a_send_that_is_made_at_once_shows_its_refusal(client, refused, error, n
 
     assert page.status_code == 200
     assert list(page.context["form"].errors) == list(names)
-    assert page.context["form"]["phone"].value() == PHONE
+    assert page.context["form"]["phone"].value() == NUMBER
     assert [boxes(page)["consent_terms"]] == list(names.values())
 
 
@@ -209,7 +209,7 @@ def test_the_browser_of_a_refused_send_keeps_its_id(client, refused, error, name
 def test_a_script_learns_of_a_refusal_at_once(client, refused, error, names):
     refused(error)
 
-    response = client.post("/login/", {**CONSENTS, "phone": PHONE}, headers=JSON)
+    response = client.post("/login/", {**CONSENTS, "phone": NUMBER}, headers=JSON)
 
     assert response.status_code == 400
     assert list(response.json()["error"]["fields"]) == list(names)
