@@ -119,7 +119,7 @@ def _check_wrong_code() -> Iterator[Finding]:
 
 def _accepted(took: float) -> Finding:
     way = "with" if urlsplit(base_url()).scheme == "https" else "without"
-    return good(f"The API accepts the key. It answered in {took:.2f} s, {way} TLS.")
+    return good(f"The API accepts the calls. It answered in {took:.2f} s, {way} TLS.")
 
 
 def auth_tokens() -> Iterator[Finding]:

@@ -613,7 +613,7 @@ def test_a_working_api_is_reported(piggy_sandbox):
     printed, status = run("--live")
 
     assert status == 0
-    assert "The API accepts the key." in printed
+    assert "The API accepts the calls." in printed
     assert "The API rejects a wrong code." in printed
     assert printed.endswith(
         "Members can log in here if there is a Contacts Portal. Try --send.\n"
@@ -919,7 +919,7 @@ def test_the_doctor_mails_nobody_unasked(verifik):
     assert [each.name for each in verifik.calls] == ["verify"]
     assert verifik.mails == ()
     assert "No code was sent to an address that cannot exist, because the" in printed
-    assert "The API accepts the key." in printed
+    assert "The API accepts the calls." in printed
     assert "The API rejects a wrong code." in printed
     assert "To find out, use --send with an address of yours." in printed
     assert printed.endswith(
