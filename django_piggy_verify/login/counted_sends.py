@@ -4,16 +4,18 @@ Make a send that is counted, now or after the response.
 A failure that may depend on the contact is hidden. Any other failure uncounts the send.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_urlsafe
+from typing import Final
 
 from django.http import HttpRequest
 
 from django_piggy_verify import events, signals
 from django_piggy_verify.conf import conf
+from django_piggy_verify.events import Event
 from django_piggy_verify.exceptions import (
     ConsentMissing,
     ContactUnknown,
@@ -36,6 +38,12 @@ from django_piggy_verify.login.failed_sends import SendFailure
 from django_piggy_verify.providers.base import Challenge, Provider
 from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.traits import traits_of
+
+_ANSWERS: Final[Mapping[type[PiggyVerifyError], Event]] = {
+    ContactUnknown: events.CONTACT_UNKNOWN,
+    RecipientRefused: events.RECIPIENT_REFUSED,
+    ConsentMissing: events.CONSENT_MISSING,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +116,7 @@ class CountedSend:
         self._close_circuit()
 
     def _count_refusal(self) -> None:
-        """Count a send that the vendor has refused, for the client address only."""
+        """Count a refused send for the client address only."""
         if self.refused:
             with suppress(Exhausted):
                 fixed_windows.take(self.refused)
@@ -130,30 +138,30 @@ def _send(
 
     Such a failure would show who is a contact. The code may also have been sent.
     """
-    recipient = challenge.recipient
     try:
         with logged_call("send"):
             sent = provider.send_code(challenge)
-    except ContactUnknown:
-        events.CONTACT_UNKNOWN.log(recipient=recipient)
-        if not conf.hide_unknown_contacts:
+    except PiggyVerifyError as error:
+        for kind, event in _ANSWERS.items():
+            if isinstance(error, kind):
+                event.log(recipient=challenge.recipient)
+        if _is_shown(error, provider):
             raise
-    except RecipientRefused:
-        events.RECIPIENT_REFUSED.log(recipient=recipient)
-        # A vendor that sends to members only may refuse members only.
-        is_shown = not traits_of(provider).knows_members
-        if is_shown or not conf.hide_unknown_contacts:
-            raise
-    except ConsentMissing:
-        events.CONSENT_MISSING.log(recipient=recipient)
-        raise
-    except ProviderError as error:
-        if not error.may_depend_on_contact:
-            raise
-    else:
-        _announce(provider, challenge, request)
-        return sent
-    return challenge
+        return challenge
+    _announce(provider, challenge, request)
+    return sent
+
+
+def _is_shown(error: PiggyVerifyError, provider: Provider) -> bool:
+    """Return whether a visitor may see this failure of a send."""
+    if isinstance(error, ProviderError):
+        return not error.may_depend_on_contact
+    # A vendor that sends to members only may refuse members only.
+    is_refusal = isinstance(error, RecipientRefused)
+    shows_members = is_refusal and traits_of(provider).knows_members
+    if isinstance(error, ContactUnknown) or shows_members:
+        return not conf.hide_unknown_contacts
+    return True
 
 
 def _announce(

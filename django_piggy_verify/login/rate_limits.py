@@ -1,7 +1,7 @@
 """
 Choose the rate limits and the subjects that a send or a check counts under.
 
-`limits` counts. `sending` and `checking` decide when to count.
+`limits` counts. `sending`, `counted_sends` and `checking` decide when to count.
 """
 
 from collections.abc import Iterable, Mapping
