@@ -48,9 +48,10 @@ def of_refused_send(
 
     Such a send is uncounted everywhere else, so that a visitor can correct the address.
     Without this claim, a visitor could cause calls without end. A provider that sends
-    to members only and wants no consents has no such refusals.
+    to members only and wants no consents shows no such refusals.
     """
-    if traits.knows_members and not traits.consents:
+    shows_none = traits.knows_members and not traits.consents
+    if shows_none and conf.hide_unknown_contacts:
         return []
     return _by_client_address("send_refused_ip", recipient, request, rate=_REFUSED)
 

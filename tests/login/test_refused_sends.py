@@ -122,6 +122,15 @@ def test_at_a_vendor_of_members_nothing_more_is_read(monkeypatch):
     assert Open.calls == ALLOWED + 1
 
 
+def test_a_refusal_that_a_vendor_of_members_shows_counts_too(settings, monkeypatch):
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+    monkeypatch.setattr(Open, "traits", Traits())
+
+    refuse(ALLOWED + 1)
+
+    assert Open.calls == ALLOWED
+
+
 def test_a_consent_that_a_vendor_of_members_misses_counts_too(settings, monkeypatch):
     monkeypatch.setattr(Open, "traits", Traits(consents=("terms",)))
     monkeypatch.setattr(Open, "error", ConsentMissing({"terms"}))
