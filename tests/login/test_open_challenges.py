@@ -1,7 +1,7 @@
 """The state of a send is kept until its code is checked, wherever the code is typed."""
 
-import threading
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 import time_machine
@@ -25,6 +25,7 @@ from django_piggy_verify.models import OpenChallenge, Tally
 from tests.login import stateful
 from tests.login.stateful import VENDOR_ID, VERIFIER
 from tests.steps import ADDRESS, STRANGER, ask_for_code, is_logged_in, type_code
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -189,12 +190,10 @@ def test_a_code_can_be_checked_without_a_request(client, vendor):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_sends_at_once_leave_one_code_that_is_right(vendor, monkeypatch):
-    barrier = threading.Barrier(2)
+    barrier = Barrier(2)
     monkeypatch.setattr(vendor, "answer", lambda *_: barrier.wait(10))
-    send = threading.Thread(target=verification.send_code, args=[ADDRESS])
-    send.start()
-    verification.send_code(ADDRESS)
-    send.join()
+
+    at_once(verification.send_code, [ADDRESS, ADDRESS])
 
     assert sorted(map(right, ("code-1", "code-2"))) == [False, True]
 
