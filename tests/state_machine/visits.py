@@ -43,7 +43,7 @@ NO_ADDRESSES = ("", "vıctim@example.com", '"ann"@example.com')
 NO_CODES = ("", " - ", "é", "1\x00")
 WRITINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
-    "pasted": lambda code: f"\u00a0{code[:2]} \u2013{code[2:]}\u200b ",
+    "pasted": lambda code: f"\u00a0{code[:2]} {code[2:]}\u200b ",
     "wide": lambda code: "".join(chr(ord(each) + 0xFEE0) for each in code),
 }
 MEMBERS = "/members/"
