@@ -94,6 +94,11 @@ class Counts:
         self._counts: dict[tuple[str, object], tuple[float, int]] = {}
         self._numbers = count(1)
 
+    def unlock(self, key):
+        for name in LIMITS:
+            self._counts.pop((name, key), None)
+            self._counts.pop((name, (key, None)), None)
+
     def _take(self, subjects):
         """Count under all limits or none. Return the limits that are reached."""
         full = self._full(subjects)
@@ -286,11 +291,6 @@ class Model(Counts):
         if self.is_used_up(login):
             return Promise(Outcome.LIMITED), None
         return self.send(login.key, ip=ip, device=device)
-
-    def unlock(self, key):
-        for name in LIMITS:
-            self._counts.pop((name, key), None)
-            self._counts.pop((name, (key, None)), None)
 
     def _reached(self, call):
         return [call] if self.trouble.is_reached else []

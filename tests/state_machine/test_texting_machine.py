@@ -96,6 +96,7 @@ WORLD = [
     step("recover"),
     step("wait", seconds=waits),
     step("purge"),
+    step("unlock", recipient=spellings),
     step("publish", kind=st.sampled_from(KINDS)),
     step("change_the_user", uid=st.sampled_from(sorted(set(UIDS.values())))),
     step("replace_the_secret_key"),
@@ -317,6 +318,10 @@ class TextingFlow(RuleBasedStateMachine):
     def purge(self):
         call_command("piggy_verify_purge", verbosity=0)
         self.model.purge()
+
+    def unlock(self, recipient):
+        call_command("piggy_verify_unlock", recipient, verbosity=0)
+        self.model.unlock(SPELLINGS[recipient].lower())
 
     def publish(self, kind):
         texts = {

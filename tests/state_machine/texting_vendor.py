@@ -1,6 +1,6 @@
 """A vendor in memory: it has state, texts codes, wants consents, and fails at times."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -54,7 +54,8 @@ class Sent:
 
     number: int
     recipient: str
-    verifier: Secret
+    state: Mapping[str, Secret]
+    """What must be stored: the state of the send, and what its answer has added."""
     is_used: bool = False
 
     @property
@@ -79,15 +80,18 @@ class Vendor:
         return mine[::-1]
 
     def send(self, challenge):
+        """Return what the answer adds to the state."""
         self.calls.append(("send", challenge))
         self.sends += 1
         trouble = self.send_trouble
+        added = {} if trouble else {"id": Secret(f"id {self.sends}")}
         if not trouble or trouble in AFTER_THE_EFFECT:
-            verifier = challenge.state["verifier"]
-            self.arrived.append(Sent(self.sends, challenge.recipient, verifier))
+            state = {**challenge.state, **added}
+            self.arrived.append(Sent(self.sends, challenge.recipient, state))
         if trouble:
             error = SEND_ERRORS[trouble]()
             raise error
+        return added
 
     def check(self, challenge, code):
         self.calls.append(("check", challenge))
@@ -96,8 +100,8 @@ class Vendor:
             error = CHECK_ERRORS[trouble]()
             raise error
         for sent in self.codes(challenge.recipient):
-            proves = sent.verifier == challenge.state["verifier"]
-            if sent.code == code and proves and not sent.is_used:
+            proves = sent.state == challenge.state and not sent.is_used
+            if sent.code == code and proves:
                 sent.is_used = True
                 if trouble:
                     error = CHECK_ERRORS[trouble]()
@@ -124,8 +128,7 @@ class TextingProvider:
         return {"verifier": Secret(f"verifier {self.vendor.sends}")}
 
     def send_code(self, challenge):
-        self.vendor.send(challenge)
-        added = {"id": Secret(f"id {self.vendor.sends}")}
+        added = self.vendor.send(challenge)
         return replace(challenge, state={**challenge.state, **added})
 
     def check_code(self, challenge, code):
