@@ -212,8 +212,8 @@ CRASHES = {
         django_piggy_verify.auth_tokens.cache.store
         django_piggy_verify.auth_tokens.cache._seal_refresh
         django_piggy_verify.auth_tokens.fetching.announce
-        django_piggy_verify.auth_tokens.refreshing.CachedToken
-        django_piggy_verify.auth_tokens.refreshing.cached
+        django_piggy_verify.auth_tokens.refreshing.IssuedToken
+        django_piggy_verify.auth_tokens.refreshing.issued
         django_piggy_verify.encryption._open
         django_piggy_verify.encryption.decrypt
         django_piggy_verify.encryption.encrypt
@@ -258,7 +258,7 @@ CRASHES = {
         django_piggy_verify.auth_tokens.cache.store
         django_piggy_verify.auth_tokens.fetching._call_provider
         django_piggy_verify.auth_tokens.fetching.announce
-        django_piggy_verify.auth_tokens.refreshing.cached
+        django_piggy_verify.auth_tokens.refreshing.issued
         django_piggy_verify.auth_tokens.refreshing.refresh
         django_piggy_verify.auth_tokens.refreshing.token_of
         django_piggy_verify.encryption.decrypt
