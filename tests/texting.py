@@ -25,6 +25,12 @@ class Texter:
         return Identity.of(challenge.recipient, provider=self.name, uid="1")
 
 
+class Mailer(Texter):
+    """A provider that sends everything by email only."""
+
+    traits = Traits()
+
+
 class Unreachable(Texter):
     """A provider whose failures are told to everybody."""
 

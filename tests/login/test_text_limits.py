@@ -1,6 +1,7 @@
 """The limits that count text messages only, and the limit of all sends."""
 
 import pytest
+from django.contrib.auth import authenticate
 from django.core.management import call_command
 from django.db import connection
 from django.http import HttpResponse
@@ -315,6 +316,22 @@ def test_a_probe_of_an_open_circuit_stays_within_the_cap(settings, limit):
 
 
 # Which numbers get texts
+
+
+def test_a_provider_that_sends_no_texts_is_not_asked_for_one(settings):
+    use(settings, "Mailer")
+
+    with pytest.raises(RecipientRefused):
+        send()
+
+    assert counts() == {}
+
+
+def test_a_provider_that_sends_no_texts_checks_no_code_of_a_number(settings):
+    use(settings, "Mailer")
+
+    assert authenticate(None, recipient=NUMBER, secret_code=CODE) is None
+    assert counts() == {}
 
 
 @pytest.mark.parametrize("countries", [[], ["BE"]], ids=["none", "another"])
