@@ -24,7 +24,8 @@ def of(
     consents: Iterable[str] = (),
 ) -> Challenge:
     """Return the challenge for a code of `recipient`, as the provider wants it."""
-    visitor = _visitor(traits_of(provider), recipient, request)
+    found = _visitor(traits_of(provider), recipient, request)
+    visitor = found if found.address or found.device else None
     return Challenge(recipient=recipient, visitor=visitor, consents=frozenset(consents))
 
 

@@ -44,8 +44,11 @@ class Challenge:
     recipient: str
     """The address or the number of the person, as `recipients.normalise` spells it."""
 
-    visitor: Visitor = Visitor()
-    """The facts that the traits `wants_client_address` and `wants_device` ask for."""
+    visitor: Visitor | None = None
+    """The facts that the traits `wants_client_address` and `wants_device` ask for.
+
+    It is None if there are none, for example without a request.
+    """
 
     consents: frozenset[str] = frozenset()
     """The kinds of consents that the person has given, such as "terms"."""

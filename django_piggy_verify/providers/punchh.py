@@ -143,12 +143,12 @@ class PunchhProvider:
         self, name: str, body: Mapping[str, object], challenge: Challenge | None = None
     ) -> Answer:
         path = self._options.require()[f"{name}_path"]
-        headers = self._headers(name, challenge.visitor if challenge else Visitor())
+        headers = self._headers(name, challenge.visitor if challenge else None)
         body = {"client": conf.client_id, **body}
         return calls.call_as(None, "POST", path, headers=headers, json=body)
 
-    def _headers(self, name: str, visitor: Visitor) -> dict[str, str | None]:
-        given = self._options
+    def _headers(self, name: str, visitor: Visitor | None) -> dict[str, str | None]:
+        given, visitor = self._options, visitor or Visitor()
         found = {given["client_ip_header"]: visitor.address}
         if name in {"send", "verify"}:
             found["punchh-app-device-id"] = visitor.device

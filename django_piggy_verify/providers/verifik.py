@@ -73,8 +73,8 @@ class VerifikProvider:
 
         Source: POST /v2/email-validations, Verifik API.
         """
-        address = challenge.visitor.address
-        more = {"ipAddress": address} if address else {}
+        visitor = challenge.visitor
+        more = {"ipAddress": visitor.address} if visitor and visitor.address else {}
         answer = self._call("email-validations", challenge, more)
         if not calls.is_success(answer):
             raise calls.failure(answer.status, refused={401})

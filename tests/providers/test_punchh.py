@@ -282,7 +282,8 @@ def test_only_given_consents_are_true_both_times(upstream, kinds):
         assert body["privacy_policy"] is ("privacy" in kinds)
 
 
-VISITORS: dict[str, tuple[Visitor, set[str]]] = {
+VISITORS: dict[str, tuple[Visitor | None, set[str]]] = {
+    "none": (None, set()),
     "unknown": (Visitor(), set()),
     "no address": (Visitor(device=DEVICE), {"punchh-app-device-id"}),
     "no device": (Visitor(address="2001:db8::7"), {"x_true_client_ip"}),

@@ -96,11 +96,9 @@ def upstream(settings):
         yield server
 
 
-def send(recipient=ADDRESS, address="", **options):
+def send(recipient=ADDRESS, visitor=None, **options):
     provider = VerifikProvider(**{**OPTIONS, **options})
-    return provider.send_code(
-        Challenge(recipient=recipient, visitor=Visitor(address=address))
-    )
+    return provider.send_code(Challenge(recipient=recipient, visitor=visitor))
 
 
 def check(code=TYPED, recipient=ADDRESS, **options):
@@ -442,7 +440,7 @@ def test_two_logins_in_two_spellings_are_one_contact(upstream, unlimited, db):
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::7"])
 def test_the_client_address_is_a_sixth_field_of_a_send(upstream, address):
-    send(address=address)
+    send(visitor=Visitor(address=address))
 
     sent = upstream.requests[0].members
     assert sent[5:] == [("ipAddress", address)]
