@@ -32,7 +32,8 @@ class SendFailure(IntEnum):
     @classmethod
     def of(cls, error: PiggyVerifyError) -> "SendFailure":
         """Return the failure that `error` stands for."""
-        return _FAILURES.get(type(error), cls.UNAVAILABLE)
+        found = (each for kind, each in _FAILURES.items() if isinstance(error, kind))
+        return next(found, cls.UNAVAILABLE)
 
 
 _FAILURES: Final[Mapping[type[PiggyVerifyError], SendFailure]] = {

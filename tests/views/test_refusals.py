@@ -64,6 +64,16 @@ def test_a_refused_recipient_leads_back_to_its_field(client, refused, begin, vis
     assert boxes(page) == dict.fromkeys(CONSENTS, True)
 
 
+def test_a_refusal_of_a_provider_s_own_kind_leads_back_too(client, refused):
+    class NumberBarred(RecipientRefused):
+        """A number that the vendor has barred."""
+
+    refused(NumberBarred())
+    ask(client)
+
+    assert client.get("/login/code/").url.startswith("/login/?refused=1&")
+
+
 def test_a_consent_to_an_older_version_is_not_kept(client, refused, settings):
     refused(RecipientRefused())
     ask(client)
