@@ -21,6 +21,14 @@ from django_piggy_verify.secret import Secret
 LONGEST_NAME: Final = 64
 """Characters of `Contact.provider`."""
 
+_TAKEN: Final = frozenset(
+    {
+        *("accept", "accept-encoding", "connection", "content-type", "cookie"),
+        *("expect", "te", "trailer", "upgrade", "user-agent"),
+    }
+)
+"""Headers of HTTP that no option of a provider may name: RFC 9110."""
+
 # No segment begins with a dot, because a client may remove "." and "..".
 _PATH: Final = re.compile(r"[\w~-][\w.~-]*(/[\w~-][\w.~-]*)*", re.ASCII)
 
@@ -55,12 +63,17 @@ def header_value(default: str) -> Option:
     return Option(default, _is_header_value, "a text of ASCII characters")
 
 
-def header_name(default: str) -> Option:
-    """Return an option for the name of an HTTP header. None switches the header off."""
+def header_name(default: str, *, taken: Collection[str] = ()) -> Option:
+    """
+    Return an option for the name of an HTTP header. None switches the header off.
+
+    `taken` are the names, in lower case, of the vendor's other headers.
+    """
+    others = {*_TAKEN, *taken}
     return Option(
         default,
-        lambda value: value is None or (_is_text(value) and is_header_name(value)),
-        "the name of an HTTP header, or None",
+        lambda value: value is None or _is_free(value, others),
+        "the name of an HTTP header that has no other meaning, or None",
     )
 
 
@@ -85,6 +98,13 @@ def seconds(default: int) -> Option:
         durations.is_believable,
         "a whole number of seconds above 0",
     )
+
+
+def _is_free(name: object, others: Collection[str]) -> bool:
+    if not _is_text(name):
+        return False
+    text = str(name)
+    return is_header_name(text) and text.lower() not in others
 
 
 def _is_text(value: object, longest: int = 1000) -> bool:
