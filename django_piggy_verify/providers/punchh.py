@@ -22,17 +22,18 @@ _ASKS: Final = "agree on given"
 _REFUSALS: Final = ("unknown_client", "invalid_signature", "missing_required_param")
 _NO_RECIPIENT: Final = {"invalid_email_format", "invalid_phone_format"}
 # No word for a wrong code is documented. So each word but ours is one, and counts.
-_VERDICTS: Final = frozenset({400, 401, 403, 404, 409, 410, 422})
+_VERDICTS: Final = frozenset(range(400, 500)) - {429}
 _NO_REFRESH: Final = frozenset({400, 401, 403, 422})
 _failure = partial(answers.failure_of, refusals=_REFUSALS)
 _rejection = partial(answers.rejection_of, refusals=_REFUSALS, verdicts=_VERDICTS)
+_HEADERS: Final = ("punchh-app-device-id", "client-type", "x-pch-digest")
 _MAX: Final = 10**base.LONGEST_UID
 _SETTINGS: Final = ("CLIENT_ID", "CLIENT_SECRET", "BASE_URL")
 _OPTIONS: Final = {
     "name": options.name("punchh"),
     "client_type": options.header_value("online_ordering"),
     "user_agent": options.header_value("Punchh/OnlineOrder/1.0/Web/Server/Python"),
-    "client_ip_header": options.header_name("x_true_client_ip"),
+    "client_ip_header": options.header_name("x_true_client_ip", taken=_HEADERS),
     "challenge_field": options.text("code_challenge"),
     "method_field": options.text("validation_method"),
     "method": options.text("otp"),

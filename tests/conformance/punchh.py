@@ -35,7 +35,7 @@ def _profile(request: Request) -> Reply:
 
 _PROFILE = "api2/mobile/users/profile"
 _NAMES = {_PROFILE: "person"}
-_VERDICTS = each(Outcome.REJECTED, 400, 401, 403, 404, 409, 410, 422)
+_VERDICTS = each(Outcome.REJECTED, *(set(range(400, 500)) - {429}))
 _TERMS = _error(422, "terms", "Please agree on given terms and conditions")
 _OURS = {
     word: _error(status, word)
