@@ -34,7 +34,6 @@ from django_piggy_verify.login import (
 )
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.login.consents import GivenConsent
-from django_piggy_verify.login.failed_sends import SendFailure
 from django_piggy_verify.providers.base import Challenge, Provider
 from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.traits import traits_of
@@ -99,7 +98,7 @@ class CountedSend:
     def _uncount(self, error: PiggyVerifyError) -> None:
         """Uncount a failed send, and store its failure for the code page."""
         windows, claims = self.windows, self.claims
-        failed = failed_sends.claim(self.id, SendFailure.of(error))
+        failed = failed_sends.claim(self.id, failed_sends.number_of(error))
         if isinstance(error, ContactUnknown):
             # The visitor is told at once, so the failure need not be stored.
             fixed_windows.settle(windows, give_back=claims[:1])

@@ -5,10 +5,6 @@ A send is made after the response to its request. A failure that may depend on t
 contact is not remembered.
 """
 
-from collections.abc import Mapping
-from enum import IntEnum
-from typing import Final
-
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeNotSent,
@@ -21,34 +17,32 @@ from django_piggy_verify.limits.fixed_windows import Claim, Rate
 from django_piggy_verify.login import challenges
 from django_piggy_verify.login.pending import Login
 
+_UNAVAILABLE, _RECIPIENT_REFUSED, _CONSENT_MISSING = range(1, 4)
+"""
+Why a send has failed, stored as the count of its row.
 
-class SendFailure(IntEnum):
-    """Why a send has failed, stored as the count of its row."""
-
-    UNAVAILABLE = 1
-    RECIPIENT_REFUSED = 2
-    CONSENT_MISSING = 3
-
-    @classmethod
-    def of(cls, error: PiggyVerifyError) -> "SendFailure":
-        """Return the failure that `error` stands for."""
-        found = (each for kind, each in _FAILURES.items() if isinstance(error, kind))
-        return next(found, cls.UNAVAILABLE)
+To the last number, a bit is added for each kind of consent that is missing.
+"""
 
 
-_FAILURES: Final[Mapping[type[PiggyVerifyError], SendFailure]] = {
-    RecipientRefused: SendFailure.RECIPIENT_REFUSED,
-    ConsentMissing: SendFailure.CONSENT_MISSING,
-}
+def number_of(error: PiggyVerifyError) -> int:
+    """Return the number that stores this failure of a send."""
+    if isinstance(error, RecipientRefused):
+        return _RECIPIENT_REFUSED
+    if isinstance(error, ConsentMissing):
+        kinds = enumerate(challenges.traits().consents)
+        bits = (1 << place for place, kind in kinds if kind in error.kinds)
+        return _CONSENT_MISSING + sum(bits)
+    return _UNAVAILABLE
 
 
-def claim(send_id: str, failure: SendFailure = SendFailure.UNAVAILABLE) -> Claim:
+def claim(send_id: str, number: int = _UNAVAILABLE) -> Claim:
     """
     Return the claim that is exhausted if the send with this id has failed.
 
-    Exhausting the claim stores the `failure`.
+    Exhausting the claim stores the `number` of the failure.
     """
-    rate = Rate(failure, conf.login_ttl)
+    rate = Rate(number, conf.login_ttl)
     return fixed_windows.claim("send_failed", send_id, rate=rate)
 
 
@@ -69,9 +63,11 @@ def require_sent(login: Login) -> None:
 
 def raise_stored(number: int) -> None:
     """Raise the exception for the failure that is stored as this `number`, if any."""
-    if number == SendFailure.RECIPIENT_REFUSED:
+    if number == _RECIPIENT_REFUSED:
         raise RecipientRefused
-    if number == SendFailure.CONSENT_MISSING:
-        raise ConsentMissing(challenges.traits().consents)
+    if number >= _CONSENT_MISSING:
+        bits, kinds = number - _CONSENT_MISSING, challenges.traits().consents
+        missing = [kind for place, kind in enumerate(kinds) if bits >> place & 1]
+        raise ConsentMissing(missing or kinds)
     if number:
         raise CodeNotSent

@@ -22,7 +22,7 @@ class Expectation:
     html: tuple[int, str]
     """The status and the page, as in `Seen`.
 
-    "{by}" names the form for numbers. "{all}" names all consents, "{first}" the first.
+    "{by}" names the form for numbers, and "{first}" the first consent.
     """
     json: tuple[int, str]
     """The same for a script."""
@@ -37,7 +37,6 @@ class Expectation:
         missing = [f"missing={each}" for each in adapter.consents]
         page = page.format(
             by="&by=phone" if adapter.is_by_phone else "",
-            all="&".join(sorted(missing)),
             first=next(iter(missing), ""),
         )
         calls = self.calls if is_received else []
@@ -129,12 +128,12 @@ EXPECTATIONS = {
         counted={"send_failed": 2, "send_refused_ip": 1},
         call="send",
     ),
-    # Nobody remembers which consent the vendor has missed. So the page asks for all.
+    # The row says that the first consent is missing, by one bit.
     Outcome.CONSENT_MISSING: _led_back(
-        "{all}",
+        "{first}",
         "consent_required",
         event="consent_missing",
-        counted={"send_failed": 3, "send_refused_ip": 1},
+        counted={"send_failed": 4, "send_refused_ip": 1},
         call="send",
     ),
     Outcome.CONSENT_REQUIRED: Expectation(
