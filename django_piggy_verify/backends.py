@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django_piggy_verify import recipients
 from django_piggy_verify.admission import Admission
 from django_piggy_verify.exceptions import CodeRejected
-from django_piggy_verify.login import axes, codes, contacts, verification
+from django_piggy_verify.login import axes, codes, contacts, pending, verification
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.secret import Secret
@@ -54,7 +54,7 @@ class PiggyBackend(BaseBackend):
         """
         secret_code = Secret(secret_code)
         try:
-            recipient = recipients.normalise(recipient)
+            recipient = _spelled(recipient, request)
             code = codes.normalise(secret_code)
         except ValueError:
             return None
@@ -182,6 +182,18 @@ class PiggyBackend(BaseBackend):
         `step_up_recommended` is sent after the login.
         """
         return True
+
+
+def _spelled(recipient: str, request: HttpRequest | None) -> str:
+    """
+    Return the recipient in its one spelling. Raises ValueError if it has none.
+
+    The recipient of a login in progress has it already. Since the send, the country of
+    a number may have left the settings.
+    """
+    login = pending.attached_to(request)
+    is_known = login is not None and login.recipient == recipient
+    return recipient if is_known else recipients.normalise(recipient)
 
 
 def identity_of(uid: str, recipient: str) -> Identity:

@@ -58,6 +58,22 @@ def normalise(typed: str) -> str:
     return address
 
 
+def identify(typed: str) -> str:
+    """
+    Return `typed` like `normalise`, but accept the numbers of all countries.
+
+    Codes may have been sent to a country before it has left the settings. Raises
+    ValueError for numbers if the settings name no country at all.
+    """
+    try:
+        return normalise(typed)
+    except ValueError:
+        if not conf.sms_countries or "@" in typed:
+            raise
+        every = list(phones.known_countries())
+        return phones.normalise(typed, countries=every, region=conf.phone_region)
+
+
 def key(recipient: str) -> str:
     """Return the key that all spellings of `recipient` share. Limits count by it."""
     return recipient.lower()

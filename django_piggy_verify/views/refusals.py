@@ -52,6 +52,9 @@ def show(form: Form, refusal: Refusal) -> None:
         _untick(form, consent_fields.names(refusal.kinds))
         return
     name = next(each for each in FIELDS.values() if each in form.fields)
+    if name in form.errors:
+        # The country of the number has left the settings. The field says so already.
+        return
     message = form.fields[name].error_messages["recipient_refused"]
     form.add_error(name, ValidationError(message, code="recipient_refused"))
 

@@ -88,9 +88,22 @@ def test_an_unlock_does_not_clear_the_cap_of_all_texts(texts):
     assert raised.value.limit == "send_sms_day"
 
 
-def test_a_number_of_a_country_that_is_not_served_is_an_error(texts):
+def test_a_number_can_be_unlocked_after_its_country_was_removed(
+    texts, capsys, settings
+):
+    send_code("+31612345678")
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["BE"]
+
+    call_command("piggy_verify_unlock", "+31 6 12345678")
+
+    assert capsys.readouterr().out.startswith("3 counts of +31612345678 cleared")
+
+
+def test_without_text_messages_a_number_cannot_be_unlocked(settings):
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = []
+
     with pytest.raises(CommandError, match="PIGGY_VERIFY_SMS_COUNTRIES"):
-        call_command("piggy_verify_unlock", "+32470123456")
+        call_command("piggy_verify_unlock", "+31612345678")
 
 
 @pytest.mark.django_db

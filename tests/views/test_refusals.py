@@ -298,3 +298,36 @@ def test_a_script_gets_a_503_for_a_spent_code(client, sent, settings):
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (503, "provider_unavailable")
     assert error["retry_after"] == 30
+
+
+KINDS = [["terms"], ["privacy"], ["terms", "privacy"]]
+
+
+@pytest.mark.parametrize("kinds", KINDS, ids="+".join)
+def test_only_the_missing_consents_are_named_later(client, refused, kinds):
+    refused(ConsentMissing(kinds))
+    ask(client)
+
+    fields = client.get("/login/code/", headers=JSON).json()["error"]["fields"]
+
+    assert set(fields) == {f"consent_{kind}" for kind in kinds}
+
+
+def test_a_code_can_be_typed_after_its_country_was_removed(client, sent, settings):
+    ask(client)
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["BE"]
+
+    type_code(client, RIGHT)
+
+    assert is_logged_in(client)
+
+
+def test_a_resend_to_a_removed_country_has_one_error(client, sent, settings):
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"send_cooldown": "9/1m"}
+    ask(client)
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["BE"]
+
+    error = client.post("/login/code/resend/", headers=JSON).json()["error"]
+
+    assert error["code"] == "invalid"
+    assert len(error["fields"]["phone"]) == 1

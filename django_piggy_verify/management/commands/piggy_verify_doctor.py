@@ -86,7 +86,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the examinations, print the findings and set the exit status."""
         address = options["send"]
-        recipient = recipients.typed(address) if address else None
+        recipient = recipients.typed(address, is_sent=True) if address else None
         findings = list(examine(AREAS))
         if options["live"] or recipient:
             findings += _with_live_findings(findings, recipient)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, address: str, **options: Any) -> None:
         """Clear the counts and print their number."""
-        recipient = recipients.typed(address)
+        recipient = recipients.typed(address, is_sent=False)
         cleared = rate_limits.unlock(recipient)
         if options["verbosity"]:
             self.stdout.write(f"{cleared} counts of {recipient} cleared")
