@@ -80,7 +80,9 @@ def form_errors(form: Form) -> JsonResponse:
 
 
 def _is_read(name: str, value: object) -> bool:
-    return type(value) in {str, int} or (value is True and name.startswith(PREFIX))
+    if name.startswith(PREFIX):
+        return value is True or type(value) is str
+    return type(value) in {str, int}
 
 
 def _text(value: str | int) -> str:

@@ -137,14 +137,14 @@ def test_no_other_value_of_a_form_is_a_consent(client, sent, value):
     assert sent == []
 
 
-@pytest.mark.parametrize("value", [True, "true", "on", "1", 1])
+@pytest.mark.parametrize("value", [True, "true", "on", "1"])
 def test_these_values_in_json_are_a_consent(client, sent, value):
     fields = {"consent_terms": value, "consent_privacy": True}
 
     assert post_json(client, email=ADDRESS, **fields).status_code == 202
 
 
-NO_IN_JSON = [*NO, False, None, 0, 2, 1.0, -1, [], [True], {}, {"true": True}]
+NO_IN_JSON = [*NO, False, None, 0, 1, 2, 1.0, -1, [], [True], {}, {"true": True}]
 
 
 @pytest.mark.parametrize("value", NO_IN_JSON, ids=repr)
