@@ -88,6 +88,11 @@ def ticked(version: str) -> str:
     return f"version {version}"
 
 
+def is_web_page(url: str) -> bool:
+    """Return whether `url` may be a link: it is relative, or begins with http(s)."""
+    return bool(_WEB_PAGE.match(url))
+
+
 def names(kinds: Iterable[str]) -> dict[str, str]:
     """Return the kinds of consents by the names of their fields."""
     return {f"{PREFIX}{kind}": kind for kind in kinds}
@@ -101,7 +106,7 @@ def given(kinds: Iterable[str], cleaned: Mapping[str, object]) -> set[str]:
 def _label(kind: str, version: str, *, url: str) -> SafeString:
     start = end = SafeString()
     # A URL such as ``javascript:`` would run as a script of the page.
-    if url and _WEB_PAGE.match(url):
+    if url and is_web_page(url):
         start = format_html('<a href="{}" target="_blank" rel="noopener">', url)
         end = format_html(" ({})</a>", _("opens in a new tab"))
     label = str(_LABELS.get(kind, _LABEL))

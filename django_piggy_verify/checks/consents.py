@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 
 from django_piggy_verify.checks.accounts import usable_providers
 from django_piggy_verify.conf import conf
+from django_piggy_verify.consent_fields import is_web_page
 from django_piggy_verify.models import Consent
 from django_piggy_verify.traits import traits_of
 
@@ -44,22 +45,21 @@ def _fault_of(kind: object, text: object) -> str:
     if not isinstance(text, Mapping):
         return "is not a dictionary"
     url, version = text.get("url"), text.get("version")
-    if not (_is_text(url) or isinstance(url, Promise)):
-        return "has no URL"
-    if not _leads_somewhere(url):
-        return "has a URL with an unknown name"
+    if fault := _fault_of_url(url):
+        return fault
     if not (_is_text(version) and len(str(version)) <= _LONGEST_VERSION):
         return "has no version, or one that is too long"
     return ""
 
 
-def _leads_somewhere(url: object) -> bool:
-    """Return whether a lazy URL can be made. Any other URL is a text already."""
+def _fault_of_url(url: object) -> str:
+    if not (_is_text(url) or isinstance(url, Promise)):
+        return "has no URL"
     try:
-        str(url)
+        text = str(url)
     except NoReverseMatch:
-        return False
-    return True
+        return "has a URL with an unknown name"
+    return "" if is_web_page(text) else "has a URL that is no web page"
 
 
 def _is_text(value: object) -> bool:

@@ -211,6 +211,15 @@ def test_a_url_with_an_unknown_name_is_named(settings):
     ]
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,a", "tel:1"])
+def test_a_url_that_is_no_web_page_is_named(settings, url):
+    consents(settings, terms={"url": url, "version": "1"})
+
+    assert reasons(check_consents) == [
+        "CONSENTS: 'terms' has a URL that is no web page."
+    ]
+
+
 @pytest.mark.parametrize("kind", [5, None, "", " ", "k" * 33], ids=repr)
 def test_a_kind_that_cannot_be_stored_is_named(settings, kind):
     settings.PIGGY_VERIFY_CONSENTS |= {kind: TERMS}
