@@ -33,7 +33,7 @@ LOGIN: Final[Mapping[str, Sequence[str]]] = {
         "contrib/auth/__init__.py:login",
         "sessions/middleware.py:process_response",
     ],
-    "the contact's row and user": ["backends.py:_admit"],
+    "the contact's row and user": ["admission.py:_admit"],
     "the token, without the call": [
         "fetching.py:fetch_under_lease",
         "-fetching.py:_call_provider",

@@ -276,17 +276,19 @@ def watching_lines(evidence):
 
 
 def _trace_call(evidence, frame, _event, _argument):
-    path, is_first = frame.f_code.co_filename, True
+    path, first = frame.f_code.co_filename, 0
     where = f"{path.removeprefix(PACKAGE)} {frame.f_code.co_name}"
     if not path.startswith(PACKAGE) or where.startswith(PLAIN):
         return None
 
     def trace_line(frame, event, _argument):
-        nonlocal is_first
-        if event == "line" and not is_first:
-            for name, value in frame.f_locals.items():
-                evidence.note("lines", f"{where} {name}: {shown(value)}")
-        is_first = False
+        nonlocal first
+        if event == "line":
+            # Python 3.12 may tell twice that a line is run.
+            first = first or frame.f_lineno
+            if frame.f_lineno != first:
+                for name, value in frame.f_locals.items():
+                    evidence.note("lines", f"{where} {name}: {shown(value)}")
         return trace_line
 
     return trace_line
