@@ -74,7 +74,7 @@ def keep_response(request: HttpRequest) -> None:
 
 def _key(recipient: str) -> str | None:
     try:
-        return recipients.key(recipients.normalise(recipient))
+        return recipients.key(recipients.identify(recipient))
     except ValueError:
         return None
 

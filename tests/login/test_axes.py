@@ -96,6 +96,15 @@ def test_all_spellings_of_a_number_share_one_count(rf, texts):
     assert counted() == {"+31612345678": 2}
 
 
+def test_a_number_is_counted_after_its_country_was_removed(client, texts, settings):
+    client.post("/login/", {"phone": "+31612345678"})
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["BE"]
+
+    type_code(client, "wrong")
+
+    assert counted() == {"+31612345678": 1}
+
+
 def test_a_text_that_is_no_address_has_no_name_for_axes(rf, db):
     authenticate(rf.post("/"), recipient="\0" * 300, secret_code="1")
 
