@@ -72,7 +72,7 @@ class Admission:
     """The request that the hooks get."""
 
     proof: Proof
-    """What the code has proved."""
+    """The contact that the code has proved, with its tokens and the hint."""
 
     given: Sequence[GivenConsent] = ()
     """The consents to record."""

@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from django_piggy_verify.conf import conf
 
 PREFIX: Final = "consent_"
-"""What the names of the fields begin with. The kind of the consent follows."""
+"""The beginning of the name of each field. The kind of the consent follows it."""
 
 _YES: Final = {"on", "true", "1"}
-"""What a page of a project, a JSON body and a script post for a box that is ticked."""
+"""The texts that mean a ticked box, from a page of a project or from a script."""
 
 _WEB_PAGE: Final = re.compile(r"https?:|[^:]*([/?#]|\Z)", re.IGNORECASE)
 """The beginning of a URL that is relative, or that has the scheme of a web page.

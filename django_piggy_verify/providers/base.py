@@ -54,7 +54,7 @@ class Challenge:
     """The kinds of consents that the person has given, such as "terms"."""
 
     state: Mapping[str, Secret] = field(default_factory=dict, repr=False)
-    """What a `Stateful` provider has to remember from the send to the check."""
+    """The values that a `Stateful` provider needs again at the check."""
 
     @property
     def channel(self) -> Channel:

@@ -17,7 +17,7 @@ class Tokens:
 
 @dataclass(slots=True)
 class _Issued:
-    """What is known of a token. The tokens of one login are a family."""
+    """The facts about one token. All tokens of one login are a family."""
 
     user_id: int
     family: str

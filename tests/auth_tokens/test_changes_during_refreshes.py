@@ -1,4 +1,4 @@
-"""What happens to the new tokens if something changes during a refresh."""
+"""A log-out, a login or a rekey may come while a refresh is under way."""
 
 import pytest
 from django.core.management import call_command

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PROCESSES = 4
 THREADS = 10 if connection.vendor == "postgresql" else 32
-"""Of each process. PostgreSQL has a hundred connections, which test runs share."""
+"""Threads of each process. PostgreSQL allows 100 connections to all test runs."""
 CALLERS = PROCESSES * THREADS
 
 

@@ -21,7 +21,7 @@ def _error(status: int, word: str, text: str = CODE) -> Reply:
 
 
 def _tokens(recipient: str) -> Reply:
-    """Answer with a token that names the person. The second call has only the token."""
+    """Return an answer whose token names the person, for the call of the profile."""
     access = f"{TOKEN}-{recipient.removeprefix('+').partition('@')[0]}"
     tokens = {"access_token": access, "refresh_token": f"{TOKEN}-refresh"}
     return 200, {"data": {**tokens, "token_type": "Bearer", "expires_in": 1800}}

@@ -89,7 +89,7 @@ def test_a_token_that_is_still_valid_is_kept_whatever_its_age(renewable):
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 9])
 def test_rows_to_keep_do_not_stop_a_purge(renewable, chunk):
-    """Of all rows that expired at once, every second one is kept."""
+    """All rows expire at the same time, and every second row is kept."""
     now = timezone.now()
     for number, row in enumerate(AuthToken.objects.order_by("pk")):
         row.expires_at = now - DAY

@@ -106,7 +106,7 @@ class Server(Hostile):
         return {"token": "send", "refresh_token": "refresh"}.get(last, last)
 
     def answer(self, call, *contents, status=200):
-        """Answer with each content in turn, and with the last one from then on."""
+        """Answer each call with the next content. Repeat the last content."""
         replies = [each if callable(each) else reply(each, status) for each in contents]
 
         def answer(peer):

@@ -15,7 +15,7 @@ FAILURES = {
     "no recipient": Outcome.NO_RECIPIENT,
     "no consent": Outcome.NO_CONSENT,
 }
-"""What a visitor sees of a failure at the send."""
+"""The outcome of a send, as the pages show it to a visitor."""
 
 
 class Visitor(NamedTuple):

@@ -55,7 +55,7 @@ class Sent:
     number: int
     recipient: str
     state: Mapping[str, Secret]
-    """What must be stored: the state of the send, and what its answer has added."""
+    """The state that must be stored: of the send, and of its answer."""
     is_used: bool = False
 
     @property
