@@ -219,6 +219,31 @@ class Conf:
         return cast("Mapping[str, Mapping[str, str]]", _read("CONSENTS", {}))
 
     @property
+    def connect(self) -> bool:
+        """
+        Whether users who are logged in can connect a contact to their account.
+
+        If this is off, the connect pages return 404. A contact that is connected can
+        log in as the user. So this adds a way to log in.
+        """
+        return cast("bool", _read("CONNECT", False))
+
+    @property
+    def user_access(self) -> str | Callable[[HttpRequest], object] | None:
+        """
+        A callable, or its dotted path, that returns the user's access to the vendor.
+
+        It takes the request. It returns a ``UserAccess``, with the vendor's id of the
+        user and the access token of the user, or None if the user is not logged in at
+        the vendor. Some providers need it for the connect pages. It is called for each
+        code that is sent or checked, and the result is not stored. If it raises an
+        exception, the log names the type of the exception.
+        """
+        return cast(
+            "str | Callable[[HttpRequest], object] | None", _read("USER_ACCESS")
+        )
+
+    @property
     def create_users(self) -> bool:
         """
         Whether a new contact gets a new user.

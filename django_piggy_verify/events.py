@@ -92,6 +92,24 @@ STEP_UP_RECOMMENDED = Event(
     INFO,
     "The provider recommends a further check of user %(user_id)s: %(hint)s",
 )
+CONTACT_CONNECTED = Event(
+    "contact_connected",
+    INFO,
+    "User %(user_id)s has connected the contact %(recipient)s (new: %(is_new)s)",
+)
+CONTACT_DISCONNECTED = Event(
+    "contact_disconnected",
+    INFO,
+    "User %(user_id)s has disconnected the contact %(uid)s of %(provider)s",
+)
+CONTACT_TAKEN = Event(
+    "contact_taken", INFO, "The contact %(recipient)s belongs to another user"
+)
+USER_ACCESS_FAILED = Event(
+    "user_access_failed",
+    ERROR,
+    "PIGGY_VERIFY_USER_ACCESS returned no usable access: %(found)s",
+)
 LIMIT_REACHED = Event(
     "limit_reached",
     WARNING,

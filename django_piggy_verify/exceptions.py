@@ -8,6 +8,9 @@ The exceptions of this package, sorted by who must act.
     +-- ContactUnknown           nobody: answer as if sent
     +-- RecipientRefused         the person: give another address or number
     +-- ConsentMissing           the person: agree to what .kinds names
+    +-- ContactTaken             nobody: the contact belongs to another user
+    +-- AlreadyConnected         the person: disconnect the other contact first
+    +-- OnlyWayIn                the person: set up another way to log in first
     +-- TooManyAttempts          the person: wait .retry_after seconds
     +-- LoginRequired            the person: log in again
     +-- LoginRefused             nobody: this user may not log in this way
@@ -67,6 +70,18 @@ class ConsentMissing(PiggyVerifyError):
         self.kinds = frozenset(kinds)
 
 
+class ContactTaken(PiggyVerifyError):
+    """The contact belongs to another user, of this site or of the provider."""
+
+
+class AlreadyConnected(PiggyVerifyError):
+    """The user has another contact of the same provider."""
+
+
+class OnlyWayIn(PiggyVerifyError):
+    """The contact is the only way for its user to log in, so it stays connected."""
+
+
 class TooManyAttempts(PiggyVerifyError):
     """
     A limit is reached. Nothing was sent or checked, with two exceptions.
@@ -87,9 +102,11 @@ class TooManyAttempts(PiggyVerifyError):
 
 class LoginRequired(PiggyVerifyError):
     """
-    There is no valid auth token, and only another login brings one.
+    Only another login of the person helps.
 
-    Either the provider issues tokens at logins only, or it refused the refresh token.
+    There is no valid auth token, because the provider issues tokens at logins only, or
+    because it refused the refresh token. Or the person wants to connect a contact, and
+    the project has no valid access token of the person at the provider.
     """
 
 

@@ -8,8 +8,8 @@ another thread. The `request` of ``code_sent`` has no ``POST`` and no body then.
 
 ``code_sent``
     The provider accepted a request to send a code. Sender: the provider's class.
-    `recipient` (the address or number), `channel` ("email" or "sms"), `request`. Not
-    sent for strangers.
+    `recipient` (the address or number), `channel` ("email", "sms" or "link"),
+    `request`. Not sent for strangers.
 ``code_rejected``
     A code was wrong, used or expired. Sender: the provider's class.
     `recipient`, `request`.
@@ -21,6 +21,13 @@ another thread. The `request` of ``code_sent`` has no ``POST`` and no body then.
     A code was right, and the provider recommends a further check of the person. Sent
     after ``contact_verified``. Sender: the backend's class. `user`, `identity`, `hint`
     (the provider's word for the check), `request`.
+``contact_connected``
+    A user who is logged in has connected a contact. Everything is committed. Sender:
+    the model `Contact`. `user`, `identity`, `is_new` (False if the user had connected
+    the same contact before), `request`.
+``contact_disconnected``
+    A user has disconnected a contact. Everything is committed. Sender: the model
+    `Contact`. `user`, `provider` (its name), `uid`, `request`.
 ``limit_reached``
     A limit refused an attempt. Sender: the `TooManyAttempts` class.
     `limit` (its name), `recipient`, `retry_after` (seconds), `request`.
@@ -37,5 +44,7 @@ code_sent = Signal()
 code_rejected = Signal()
 contact_verified = Signal()
 step_up_recommended = Signal()
+contact_connected = Signal()
+contact_disconnected = Signal()
 limit_reached = Signal()
 auth_token_fetched = Signal()

@@ -13,6 +13,8 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     SMS = "sms"
+    LINK = "link"
+    """A link in an e-mail, in place of a code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,13 @@ class Traits:
 
     channels: frozenset[Channel] = frozenset({Channel.EMAIL})
     """The ways on which the provider can send codes."""
+
+    can_log_in: bool = True
+    """Whether a right code can log a person in.
+
+    Otherwise it only proves an address or a number of somebody who is logged in. The
+    login pages answer 404 then. The connect pages use the provider.
+    """
 
     knows_members: bool = True
     """Whether codes go to members only. Otherwise anybody can get a code, and log in.
@@ -43,11 +52,27 @@ class Traits:
     wants_device: bool = False
     """Whether the challenge should have an id of the visitor's browser."""
 
+    wants_user_access: bool = False
+    """Whether the challenge should have the access token that the vendor gave a user.
+
+    ``PIGGY_VERIFY_USER_ACCESS`` returns it.
+    """
+
     consents: tuple[str, ...] = ()
     """The kinds of consents that the vendor wants before it sends a code.
 
     Examples are "terms" and "privacy". ``PIGGY_VERIFY_CONSENTS`` has the texts.
     """
+
+    def way_to(self, kind: Channel) -> Channel | None:
+        """
+        Return the channel to an address (`EMAIL`) or a number (`SMS`), or None.
+
+        It is `LINK` for an address if the provider mails links in place of codes.
+        """
+        if kind is Channel.EMAIL and Channel.LINK in self.channels:
+            return Channel.LINK
+        return kind if kind in self.channels else None
 
 
 def traits_of(provider: object) -> Traits:

@@ -38,8 +38,25 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserAccess:
+    """The access of a logged-in user to the vendor, from the project's own login there.
+
+    ``PIGGY_VERIFY_USER_ACCESS`` returns it, with the trait `wants_user_access`.
+    """
+
+    uid: str
+    """The vendor's id of the user, such as the validated ``sub`` of an id token."""
+
+    token: Secret = field(repr=False)
+    """The access token. A text is wrapped."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", Secret(self.token))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """A code that is to be sent, or is on its way."""
+    """A code or a link that is to be sent, or is on its way."""
 
     recipient: str
     """The address or the number of the person, as `recipients.normalise` spells it."""
@@ -56,9 +73,15 @@ class Challenge:
     state: Mapping[str, Secret] = field(default_factory=dict, repr=False)
     """The values that a `Stateful` provider needs again at the check."""
 
+    access: UserAccess | None = None
+    """The access of the user who asks, with the trait `wants_user_access`."""
+
+    return_url: str = ""
+    """The absolute URL of the page for a link to lead back to, if links are mailed."""
+
     @property
     def channel(self) -> Channel:
-        """The way on which the code reaches the person."""
+        """Whether the recipient is an address (`EMAIL`) or a number (`SMS`)."""
         return recipients.channel_of(self.recipient)
 
 
@@ -170,7 +193,8 @@ class Provider(Protocol):
         Have one code sent to the recipient. This call is never repeated.
 
         Return the challenge, perhaps with more `state`. Raises ContactUnknown,
-        RecipientRefused, ConsentMissing, ProviderUnavailable or ProviderRefused.
+        ContactTaken, RecipientRefused, ConsentMissing, LoginRequired,
+        ProviderUnavailable or ProviderRefused.
         """
 
     def check_code(self, challenge: Challenge, code: str) -> Identity | Proof:
@@ -180,8 +204,26 @@ class Provider(Protocol):
         Return a proof if the vendor's answer has a token or a hint too. This call is
         never repeated. Raises CodeRejected if the code is wrong. Raises LoginRefused if
         it is right, but the vendor wants more than a code. Raises ConsentMissing if
-        the vendor misses a consent. Raises ProviderUnavailable or ProviderRefused if
-        the code was not checked.
+        the vendor misses a consent. Raises ContactTaken if the recipient belongs to
+        another user of the vendor. Raises LoginRequired if the user has to log in at
+        the vendor again. Raises ProviderUnavailable or ProviderRefused if the code was
+        not checked.
+        """
+
+
+@runtime_checkable
+class LinkProvider(Protocol):
+    """A vendor that mails a link, and knows whether the link was followed."""
+
+    def send_link(self, challenge: Challenge) -> Challenge:
+        """Have one link mailed, as `Provider.send_code` has a code sent."""
+
+    def check_link(self, challenge: Challenge) -> Identity:
+        """
+        Ask the vendor whether the user has proved the address of the challenge.
+
+        Raises CodeRejected if not. Raises LoginRequired, ProviderUnavailable or
+        ProviderRefused without an answer.
         """
 
 
