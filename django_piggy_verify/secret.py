@@ -5,9 +5,14 @@ Tracebacks, debug pages and error reporters print the `repr` of every local vari
 They do not show a secret that the program wraps as soon as it gets the secret.
 """
 
-from typing import Final
+import re
+from typing import Final, TypeGuard
 
 _PLACEHOLDER: Final = "'**********'"
+
+# Any printable text is accepted. Other texts may be impossible to store: a lone
+# surrogate is an example.
+_TOKEN: Final = re.compile(r"[!-~]{1,8192}")
 
 
 class Secret(str):
@@ -54,3 +59,9 @@ class SecretFloat(float):
         return _PLACEHOLDER
 
     __str__ = float.__repr__
+
+
+def is_token(value: object) -> TypeGuard[str]:
+    """Return whether the value can be a token: up to 8192 characters of ASCII."""
+    # The `repr` of a match would show the token.
+    return isinstance(value, str) and bool(_TOKEN.fullmatch(value))

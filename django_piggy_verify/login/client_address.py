@@ -12,12 +12,11 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from typing import Any, Final
+from typing import Final
 
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
-from django_piggy_verify import events
+from django_piggy_verify import callables, events
 from django_piggy_verify.conf import conf
 
 UNKNOWN: Final = "unknown"
@@ -64,11 +63,7 @@ def import_callable() -> Callable[[HttpRequest], object]:
 
     Raises TypeError if it is not callable. Errors of the import are not caught.
     """
-    named: Any = conf.client_address
-    found = import_string(named) if isinstance(named, str) else named
-    if not callable(found):
-        raise TypeError("not a callable")
-    return found  # type: ignore[no-any-return]
+    return callables.imported(conf.client_address)
 
 
 def _find(request: HttpRequest) -> tuple[str, object]:

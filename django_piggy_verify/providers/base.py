@@ -51,7 +51,8 @@ class UserAccess:
     """The access token. A text is wrapped."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "token", Secret(self.token))
+        if isinstance(self.token, str):
+            object.__setattr__(self, "token", Secret(self.token))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +159,13 @@ class Proof:
         proof = cls(identity=found) if isinstance(found, Identity) else found
         if not isinstance(proof, Proof):
             raise TypeError(f"no identity, but {type(proof).__name__}")
-        if not _is_uid(proof.identity.uid):
+        if not is_uid(proof.identity.uid):
             raise ProviderUnavailable("the answer has no id of a contact")
         return proof
 
 
-def _is_uid(value: object) -> bool:
+def is_uid(value: object) -> bool:
+    """Return whether the value can be a `uid`: 1 to 64 printable characters."""
     is_text = isinstance(value, str) and value.isprintable() and value == value.strip()
     return is_text and 0 < len(str(value)) <= LONGEST_UID
 

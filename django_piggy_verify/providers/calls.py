@@ -4,7 +4,6 @@ Make a call to the API of a vendor, with our bearer token or another one.
 A vendor's module gives the path and the body, and decides what the answer means.
 """
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from time import monotonic
 from typing import Final, TypeVar
@@ -18,16 +17,12 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.http import client
 from django_piggy_verify.http.client import Answer
 from django_piggy_verify.providers import credentials
-from django_piggy_verify.secret import Secret
+from django_piggy_verify.secret import Secret, is_token
 
 _Result = TypeVar("_Result")
 
 NOT_ABOUT_A_CONTACT: Final = frozenset({429, 502, 503, 504})
 """The statuses of an overloaded or broken server. They affect all contacts alike."""
-
-# Any printable text is accepted. Other texts may be impossible to store: a lone
-# surrogate is an example.
-_TOKEN: Final = re.compile(r"[!-~]{1,8192}")
 
 
 def call(  # noqa: PLR0913  the parts of an HTTP request
@@ -161,6 +156,4 @@ def token_in(value: object) -> Secret:
 
 def find_token(value: object) -> Secret | None:
     """Return a token of an answer, or None if `value` is no token."""
-    # The `repr` of a match would show the token.
-    is_token = isinstance(value, str) and bool(_TOKEN.fullmatch(value))
-    return Secret(value) if is_token else None
+    return Secret(value) if is_token(value) else None

@@ -62,10 +62,14 @@ PARTS = {
     "portal": {"fetch"},
     # The checks and the doctor examine each account.
     "providers": {"each_account", "base_url"},
+    # The login checks the uid of a proof or an access.
+    "providers.base": {"is_uid"},
     # Only `calls` and the provider of Piggy use the bearer token itself.
     "providers.credentials": {
         *("bearer_token", "forget", "has_client", "is_renewable", "require_https"),
     },
+    # `calls` and the login check tokens.
+    "secret": {"is_token"},
     # The pages, the admin, the backend and the log-out use these.
     "tokens": {"get_with_expiry", "LoginFetch", "forget_at_logout", "forget", "keep"},
     # The login reads the traits of the provider.
