@@ -17,6 +17,7 @@ from django_piggy_verify.checks.phones import check_phones
 from django_piggy_verify.checks.project import (
     check_axes,
     check_backend,
+    check_connecting,
     check_databases,
     check_redirect,
     check_referrer_policy,
@@ -37,6 +38,7 @@ from django_piggy_verify.checks.settings import (
     check_flags,
     check_numbers,
     check_rate_limits,
+    check_user_access,
 )
 
 _Check: TypeAlias = Callable[..., Iterator[CheckMessage]]
@@ -47,6 +49,7 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_addresses,
     check_numbers,
     check_client_address,
+    check_user_access,
     check_encryption_keys,
     check_rate_limits,
     check_provider,
@@ -59,6 +62,7 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_flags,
     check_databases,
     check_urls,
+    check_connecting,
     check_redirect,
     check_axes,
     check_referrer_policy,

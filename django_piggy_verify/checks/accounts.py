@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django_piggy_verify.providers import each_account, get_provider
 from django_piggy_verify.providers.base import Provider
+from django_piggy_verify.traits import Traits, traits_of
 
 
 def usable_providers() -> Iterator[tuple[str, Provider]]:
@@ -15,3 +16,14 @@ def usable_providers() -> Iterator[tuple[str, Provider]]:
         except Exception:  # noqa: BLE001  `check_provider` names it
             return
         yield account, provider
+
+
+def known_traits() -> list[Traits]:
+    """Return the traits of each account's provider. Without any, return Piggy's."""
+    found = [traits_of(provider) for _account, provider in usable_providers()]
+    return found or [Traits()]
+
+
+def anybody_can_log_in() -> bool:
+    """Return whether the provider of any account can log people in."""
+    return any(each.can_log_in for each in known_traits())

@@ -36,13 +36,13 @@ def check_phones() -> Iterator[CheckMessage]:
     else:
         yield from _wrong_codes(countries, known) or _wrong_region(countries)
     for account, provider in usable_providers():
-        if Channel.SMS not in traits_of(provider).channels:
+        if traits_of(provider).way_to(Channel.SMS) is None:
             yield _error(_COUNTRIES, "the provider sends no text messages", account)
 
 
 def _text_only() -> Iterator[CheckMessage]:
     for account, provider in usable_providers():
-        if Channel.EMAIL not in traits_of(provider).channels:
+        if traits_of(provider).way_to(Channel.EMAIL) is None:
             reason = "it is empty, and the provider sends text messages only"
             yield _error(_COUNTRIES, reason, account)
 

@@ -17,14 +17,27 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from django_piggy_verify.backends import PiggyBackend
+from django_piggy_verify.checks.accounts import (
+    anybody_can_log_in,
+    known_traits,
+    usable_providers,
+)
+from django_piggy_verify.conf import conf
 from django_piggy_verify.login import redirects
 from django_piggy_verify.models import AuthToken, Contact
+from django_piggy_verify.traits import traits_of
 
 _ID = "piggy_verify."
 
 
 def check_backend() -> Iterator[CheckMessage]:
-    """E002: Without the backend or a subclass of it, nobody can log in."""
+    """
+    E002: Without the backend or a subclass of it, nobody can log in.
+
+    A provider that cannot log in needs no backend.
+    """
+    if not anybody_can_log_in():
+        return
     try:
         is_there = any(isinstance(each, PiggyBackend) for each in get_backends())
     except (ImportError, ImproperlyConfigured):
@@ -66,14 +79,40 @@ def check_databases() -> Iterator[CheckMessage]:
 
 
 def check_urls() -> Iterator[CheckMessage]:
-    """W001: Without the URLs there are no login pages."""
-    if not _is_routed("piggy_verify:email"):
-        yield Caution(
-            "The URLconf has no login pages.",
-            hint="Add path('login/', include('django_piggy_verify.urls')). Do not put "
-            "it into another namespace.",
-            id=f"{_ID}W001",
+    """
+    W001: Without the URLs there are no pages.
+
+    A provider that cannot log in needs the connect pages, and no login pages.
+    """
+    for kind, name, include in _needed_pages():
+        if not _is_routed(name):
+            yield Caution(
+                f"The URLconf has no {kind} pages.",
+                hint=f"Add {include}. Do not put it into another namespace.",
+                id=f"{_ID}W001",
+            )
+
+
+def check_connecting() -> Iterator[CheckMessage]:
+    """
+    W006: A provider that cannot log in serves the connect pages only.
+
+    The login pages return 404 then, so they should not be in the URLconf. Without
+    ``PIGGY_VERIFY_CONNECT``, the connect pages return 404, too.
+    """
+    if not anybody_can_log_in() and _is_routed("piggy_verify:email"):
+        yield _cannot_log_in(
+            "the URLconf has the login pages",
+            hint="They return 404. Include 'django_piggy_verify.urls_connect' in place "
+            "of 'django_piggy_verify.urls'.",
         )
+    for account, provider in usable_providers():
+        if not traits_of(provider).can_log_in and not conf.connect:
+            yield _cannot_log_in(
+                "PIGGY_VERIFY_CONNECT is off",
+                hint="The connect pages return 404. Set PIGGY_VERIFY_CONNECT = True.",
+                account=account,
+            )
 
 
 def check_redirect() -> Iterator[CheckMessage]:
@@ -82,6 +121,8 @@ def check_redirect() -> Iterator[CheckMessage]:
 
     A login page sends on a visitor who is logged in. So there would be a redirect loop.
     """
+    if not anybody_can_log_in():
+        return
     try:
         start = reverse("piggy_verify:email")
         url = urljoin(start, resolve_url(settings.LOGIN_REDIRECT_URL))
@@ -149,6 +190,26 @@ def _has_security_middleware() -> bool:
             if isinstance(found, type) and issubclass(found, SecurityMiddleware):
                 return True
     return False
+
+
+def _needed_pages() -> Iterator[tuple[str, str, str]]:
+    """Yield the kind of the pages, the name of the first one, and the pattern."""
+    can_log_in = {each.can_log_in for each in known_traits()}
+    if True in can_log_in:
+        include = "path('login/', include('django_piggy_verify.urls'))"
+        yield "login", "piggy_verify:email", include
+    if False in can_log_in:
+        include = "path('account/', include('django_piggy_verify.urls_connect'))"
+        yield "connect", "piggy_verify:connect", include
+
+
+def _cannot_log_in(reason: str, *, hint: str, account: str = "") -> Caution:
+    return Caution(
+        f"The provider cannot log anybody in, but {reason}.",
+        hint=hint,
+        obj=account or None,
+        id=f"{_ID}W006",
+    )
 
 
 def _is_routed(name: str) -> bool:

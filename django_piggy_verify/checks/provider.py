@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -14,6 +15,16 @@ from django_piggy_verify.providers.base import Examinable
 from django_piggy_verify.traits import Traits, traits_of
 
 _ID = "piggy_verify."
+_ANYBODY_LOGS_IN: Final = (
+    "So anybody can log in, and can have codes sent. To log in existing users only, "
+    "set PIGGY_VERIFY_CREATE_USERS = False. If anybody may log in, add "
+    "'piggy_verify.W005' to SILENCED_SYSTEM_CHECKS."
+)
+_ANYBODY_GETS_CODES: Final = (
+    "So users who are logged in can have codes sent to strangers, and the vendor may "
+    "bill each. Look at PIGGY_VERIFY_RATE_LIMITS. If the limits are low enough, add "
+    "'piggy_verify.W005' to SILENCED_SYSTEM_CHECKS."
+)
 
 
 def check_addresses() -> Iterator[CheckMessage]:
@@ -77,18 +88,16 @@ def check_openness() -> Iterator[CheckMessage]:
     """
     W005: With some providers, anybody can log in.
 
-    They mail codes to every address, not only to members. If the vendor has no id for a
-    person, the address is the identity.
+    They send codes to everybody, not only to members. If the vendor has no id for a
+    person, the address is the identity. With a provider that cannot log in, users can
+    have codes sent to strangers.
     """
     for account, provider in usable_providers():
         traits = traits_of(provider)
         if not traits.knows_members:
             yield Caution(
                 f"The provider sends codes to anybody{_by_address(traits)}.",
-                hint="So anybody can log in, and can have codes sent. To log in "
-                "existing users only, set PIGGY_VERIFY_CREATE_USERS = False. If "
-                "anybody may log in, add 'piggy_verify.W005' to "
-                "SILENCED_SYSTEM_CHECKS.",
+                hint=_ANYBODY_LOGS_IN if traits.can_log_in else _ANYBODY_GETS_CODES,
                 obj=account or None,
                 id=f"{_ID}W005",
             )

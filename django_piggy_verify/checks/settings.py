@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from django_piggy_verify.checks.accounts import known_traits
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, conf
 from django_piggy_verify.encryption import read_key
 from django_piggy_verify.limits import fixed_windows
-from django_piggy_verify.login import client_address
+from django_piggy_verify.login import client_address, user_access
 from django_piggy_verify.secret import Secret
 
 _ID = "piggy_verify."
@@ -63,6 +64,27 @@ def check_client_address() -> Iterator[CheckMessage]:
         )
 
 
+def check_user_access() -> Iterator[CheckMessage]:
+    """
+    E016: Some providers need the access of the user who is logged in.
+
+    The callable, or its dotted path, must be set then. The check does not call it.
+    """
+    if not any(each.wants_user_access for each in known_traits()):
+        return
+    try:
+        user_access.import_callable()
+    except Exception as error:  # noqa: BLE001  an import may raise anything
+        is_missing = conf.user_access is None
+        reason = "it is missing" if is_missing else type(error).__name__
+        yield Error(
+            f"PIGGY_VERIFY_USER_ACCESS cannot be used: {reason}.",
+            hint="Set it to a callable, or to the dotted path of one, that takes the "
+            "request and returns the UserAccess of the user, or None.",
+            id=f"{_ID}E016",
+        )
+
+
 def check_encryption_keys() -> Iterator[CheckMessage]:
     """E005: With a key that cannot be read, nothing stored can be decrypted."""
     if not _are_keys(conf.encryption_keys):
@@ -102,6 +124,7 @@ def check_flags() -> Iterator[CheckMessage]:
         "CREATE_USERS": conf.create_users,
         "LINK_BY_EMAIL": conf.link_by_email,
         "ALLOW_STAFF": conf.allow_staff,
+        "CONNECT": conf.connect,
         "HIDE_UNKNOWN_CONTACTS": conf.hide_unknown_contacts,
         "EXPOSE_AUTH_TOKEN": conf.expose_auth_token,
         "FORGET_TOKEN_ON_LOGOUT": conf.forget_token_on_logout,
