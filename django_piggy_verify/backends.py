@@ -10,10 +10,12 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from django_piggy_verify import recipients
 from django_piggy_verify.admission import Admission
+from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRejected
 from django_piggy_verify.login import axes, codes, contacts, pending, verification
 from django_piggy_verify.providers import get_provider
@@ -50,9 +52,12 @@ class PiggyBackend(BaseBackend):
 
         Raises TooManyAttempts, LoginRefused, ConsentMissing, ProviderUnavailable and
         ProviderRefused. None of them counts as a failed login in Django. On the code
-        page, it also raises CodeRepeated, CodeNotSent and RecipientRefused.
+        page, it also raises CodeRepeated, CodeNotSent and RecipientRefused. Raises
+        ImproperlyConfigured if the provider cannot log anybody in.
         """
         secret_code = Secret(secret_code)
+        if not verification.traits().can_log_in:
+            raise ImproperlyConfigured(f"{conf.provider} cannot log anybody in")
         try:
             recipient = _spelled(recipient, request)
             code = codes.normalise(secret_code)

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections
 from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
@@ -23,7 +24,7 @@ from django_piggy_verify.exceptions import (
     TooManyAttempts,
 )
 from django_piggy_verify.login import contacts
-from django_piggy_verify.models import Contact
+from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge, Identity
 from django_piggy_verify.sandbox import Fault
@@ -695,3 +696,36 @@ def test_a_new_user_is_not_adopted(prove, settings):
     prove()
 
     assert User.objects.get().last_name == ""
+
+
+@pytest.fixture
+def proving(settings, django_user_model):
+    """A user who may have codes sent, with a provider that cannot log in."""
+    settings.PIGGY_VERIFY_PROVIDER = "tests.attributes.Prover"
+    settings.PIGGY_VERIFY_USER_ACCESS = "tests.attributes.access_of_ann"
+    return django_user_model.objects.create_user("ann", ADDRESS, "password")
+
+
+@pytest.mark.parametrize(
+    ("recipient", "code"),
+    [(ADDRESS, "123456"), (ADDRESS, ""), ("no address", "123456")],
+    ids=["right", "blank", "malformed"],
+)
+def test_a_provider_that_cannot_log_in_logs_nobody_in(proving, rf, recipient, code):
+    with pytest.raises(ImproperlyConfigured, match="Prover cannot log anybody in"):
+        authenticate(rf.get("/"), recipient=recipient, secret_code=code)
+
+
+def test_an_attempt_without_a_login_is_not_counted(proving, rf, failed):
+    with CaptureQueriesContext(connection) as queries, suppress(ImproperlyConfigured):
+        authenticate(rf.get("/"), recipient=ADDRESS, secret_code="123456")
+
+    assert not Tally.objects.exists()
+    assert len(queries) == 0
+    assert failed == []
+
+
+def test_passwords_log_in_beside_a_provider_that_cannot(proving, rf):
+    user = authenticate(rf.get("/"), username="ann", password="password")
+
+    assert user == proving

@@ -76,6 +76,13 @@ def test_a_provider_may_have_no_portal(user, settings):
         get_portal_url(user)
 
 
+def test_a_provider_that_cannot_log_in_has_no_portal(admin_user, settings):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.attributes.Prover"
+
+    with pytest.raises(ImproperlyConfigured, match="Prover has no portal"):
+        get_portal_url(admin_user)
+
+
 @pytest.mark.parametrize(
     ("code", "error", "is_kept"),
     [

@@ -338,6 +338,19 @@ def test_a_provider_without_tokens_is_named(user, settings):
         get_auth_token(user)
 
 
+@pytest.mark.parametrize("is_contact", [True, False])
+def test_a_provider_that_cannot_log_in_has_no_tokens(admin_user, settings, is_contact):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.attributes.Prover"
+    if is_contact:
+        now = timezone.now()
+        Contact.objects.create(
+            user=admin_user, provider="prover", uid="ann", verified_at=now
+        )
+
+    with pytest.raises(ImproperlyConfigured, match="no auth tokens"):
+        get_auth_token(admin_user)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_contact_that_is_deleted_during_a_fetch_is_unknown(
     user, piggy_sandbox, monkeypatch
