@@ -5,12 +5,8 @@ Source: the contact verification page of the Piggy API v3. Some rules are not on
 page. They are guesses, and their docstrings say so.
 """
 
-import base64
-import json
-import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from math import inf
 from threading import RLock
 
@@ -21,17 +17,15 @@ from django_piggy_verify.sandbox.errors import (
     ApiError,
 )
 from django_piggy_verify.sandbox.fields import same, text_of
-from django_piggy_verify.sandbox.mailbox import MAILS_KEPT, Mailbox
+from django_piggy_verify.sandbox.grants import PREFIX, Grants
+from django_piggy_verify.sandbox.mailbox import Mailbox
 from django_piggy_verify.sandbox.people import People
+from django_piggy_verify.sandbox.portals import Portals, encrypted_blob
 from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact, Verdict
 from django_piggy_verify.sandbox.sessions import Sessions
 from django_piggy_verify.sandbox.switches import Switches
 
 CALLS_KEPT = 2000
-
-# Marks the access tokens of the token endpoint. A sandbox that accepts any key must
-# still refuse such a token if it has expired, was revoked, or is from before a restart.
-GRANT_PREFIX = "grant_"
 
 
 class Sandbox:
@@ -69,8 +63,8 @@ class Sandbox:
         self._announce = announce
         self._lock = RLock()
         self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
-        self._grants: dict[str, datetime] = {}
-        self._visitors: dict[str, str] = {}
+        self._grants = Grants()
+        self._portals = Portals()
 
     # Methods for tests and for the mailbox page
 
@@ -134,16 +128,15 @@ class Sandbox:
 
     def revoke_grants(self) -> None:
         """Refuse all access tokens that the token endpoint has issued."""
-        with self._lock:
-            self._grants.clear()
+        self._grants.clear()
 
     def reset(self) -> None:
         """Delete all data, and turn all switches off."""
         with self._lock:
             self.switches = Switches()
-            for memory in (self._grants, self._visitors, self._calls):
+            for memory in (self._grants, self._calls, self._portals, self.blocks):
                 memory.clear()
-            for part in (self.people, self.mailbox, self.sessions, self.blocks):
+            for part in (self.people, self.mailbox, self.sessions):
                 part.clear()
 
     # Methods for `api` and `views`
@@ -155,12 +148,10 @@ class Sandbox:
 
     def accepts(self, bearer: str) -> bool:
         """Return whether a bearer token is valid now."""
-        with self._lock:
-            expires_at = self._grants.get(bearer)
-        if expires_at:
-            return _now() < expires_at
+        if bearer.startswith(PREFIX):
+            return self._grants.has(bearer)
         if self.api_key is None:
-            return bool(bearer) and not bearer.startswith(GRANT_PREFIX)
+            return bool(bearer)
         return same(bearer, self.api_key)
 
     def take_failing_profile(self) -> bool:
@@ -180,10 +171,7 @@ class Sandbox:
         is_known = self.knows_client(client_id)
         if not is_known & same(client_secret, self.client_secret):
             return None
-        token = GRANT_PREFIX + secrets.token_urlsafe(32)
-        with self._lock:
-            self._grants[token] = _now() + timedelta(seconds=self.grant_lifetime)
-        return token
+        return self._grants.new(self.grant_lifetime)
 
     def send(self, email: object) -> Mail:
         """
@@ -208,8 +196,7 @@ class Sandbox:
 
         Earlier codes become invalid. The mail keeps the fields of the `request`.
         """
-        mail = self._new_mail(recipient)
-        mail.request = request or {}
+        mail = Mail.new(recipient, self.code_lifetime, request)
         self.mailbox.add(mail)
         if self._announce:
             self._announce(mail)
@@ -249,7 +236,7 @@ class Sandbox:
         """
         if not self.people.with_uid(uid):
             raise ApiError(CONTACT_NOT_FOUND)
-        return _encrypted_blob()
+        return encrypted_blob()
 
     def portal_token(self, uid: object) -> str:
         """
@@ -262,12 +249,7 @@ class Sandbox:
         wanted = text_of(uid)
         if not self.people.with_uid(wanted):
             raise ApiError(CONTACT_NOT_FOUND)
-        token = _encrypted_blob()
-        with self._lock:
-            self._visitors[token] = wanted
-            while len(self._visitors) > MAILS_KEPT:
-                del self._visitors[next(iter(self._visitors))]
-        return token
+        return self._portals.open(wanted)
 
     def visitor(self, token: str) -> SandboxContact | None:
         """
@@ -275,37 +257,8 @@ class Sandbox:
 
         It is a guess that a token works more than once.
         """
-        with self._lock:
-            return self.people.with_uid(self._visitors.get(token))
+        return self.people.with_uid(self._portals.uid_of(token))
 
     def _forget_codes(self, contact: SandboxContact) -> None:
         for recipient in (contact.email, contact.phone):
             self.mailbox.forget_codes(recipient)
-
-    def _new_mail(self, recipient: str) -> Mail:
-        now = _now()
-        return Mail(
-            recipient=recipient,
-            code=f"{secrets.randbelow(10**6):06d}",
-            sent_at=now,
-            expires_at=now + timedelta(seconds=self.code_lifetime),
-        )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _encrypted_blob() -> str:
-    """Return a text like that of Laravel's `encrypt()`, as long as a real token."""
-    blob = {
-        "iv": _base64(secrets.token_bytes(16)),
-        "value": _base64(secrets.token_bytes(96)),
-        "mac": secrets.token_hex(32),
-        "tag": _base64(secrets.token_bytes(16)),
-    }
-    return _base64(json.dumps(blob, separators=(",", ":")).encode())
-
-
-def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()

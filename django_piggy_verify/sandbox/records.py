@@ -1,10 +1,11 @@
 """The data of a sandbox. No `repr` contains a secret."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 UNKNOWN: Final = "unknown"
 """The name of a call whose path the API does not have."""
@@ -49,6 +50,23 @@ class Mail:
     """The number of wrong codes that were typed."""
     request: Mapping[str, object] = field(default_factory=dict, repr=False)
     """The fields of the send, if the vendor compares them with those of the check."""
+
+    @classmethod
+    def new(
+        cls,
+        recipient: str,
+        lifetime: float,
+        request: Mapping[str, object] | None = None,
+    ) -> Self:
+        """Return a mail with a new code that expires after `lifetime` seconds."""
+        now = datetime.now(UTC)
+        return cls(
+            recipient=recipient,
+            code=f"{secrets.randbelow(10**6):06d}",
+            sent_at=now,
+            expires_at=now + timedelta(seconds=lifetime),
+            request=request or {},
+        )
 
     @property
     def channel(self) -> Literal["email", "sms"]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode
 
+from django_piggy_verify.sandbox import token_endpoint
 from django_piggy_verify.sandbox.answers import Answer, in_json, unauthorized
 from django_piggy_verify.sandbox.emulator import Sandbox
 from django_piggy_verify.sandbox.errors import (
@@ -67,7 +68,7 @@ def reply(sandbox: Sandbox, call: Call, portal: str) -> Answer:
     if call.method != method:
         return in_json(405, {"message": "Method not allowed."}, {"Allow": method})
     if call.name == TOKEN:
-        return _grant(sandbox, call.body)
+        return token_endpoint.reply(sandbox, call.body)
     if not sandbox.accepts(bearer_of(call.headers)):
         return unauthorized()
     return _result(sandbox, call, portal)
@@ -110,25 +111,6 @@ def _portal(sandbox: Sandbox, body: Mapping[str, object], portal: str) -> object
 
 
 _SUCCESSES: Final = {SEND: _send, VERIFY: _verify, AUTH_TOKEN: _auth_token}
-
-
-def _grant(sandbox: Sandbox, body: Mapping[str, object]) -> Answer:
-    """
-    Return the response of the token endpoint.
-
-    The vendor documents no errors, so they follow the RFC.
-
-    Source: RFC 6749, sections 4.4 and 5.
-    """
-    if body.get("grant_type") != "client_credentials":
-        return in_json(400, {"error": "unsupported_grant_type"})
-    token = sandbox.grant(body.get("client_id"), body.get("client_secret"))
-    if token is None:
-        return in_json(401, {"error": "invalid_client"})
-    lifetime = int(sandbox.grant_lifetime)
-    return in_json(
-        200, {"token_type": "Bearer", "expires_in": lifetime, "access_token": token}
-    )
 
 
 def _error(error: ApiError, call: str, switches: Switches) -> Answer:
