@@ -1,5 +1,5 @@
 """
-An emulation of the APIs of Piggy, Verifik and Punchh, for development and tests only.
+An emulation of the APIs of four vendors, for development and tests only.
 
 The sandbox answers real HTTP requests, so the package's own client runs against it.
 A project can add the sandbox to its URLs with
@@ -14,22 +14,27 @@ from django_piggy_verify.sandbox.emulator import Sandbox
 from django_piggy_verify.sandbox.errors import ApiError
 from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact, Verdict
 from django_piggy_verify.sandbox.switches import Fault, Switches
+from django_piggy_verify.sandbox.users import Attribute, SandboxUser, Users
 
 __all__ = [
     "ApiError",
+    "Attribute",
     "Call",
     "Fault",
     "Mail",
     "Sandbox",
     "SandboxContact",
+    "SandboxUser",
     "Switches",
+    "Users",
     "Verdict",
     "sandbox",
 ]
 
 
 def _print_mail(mail: Mail) -> None:
-    sys.stdout.write(f"[piggy sandbox] code for {mail.recipient}: {mail.code}\n")
+    kind, sent = ("link", mail.link) if mail.link else ("code", mail.code)
+    sys.stdout.write(f"[piggy sandbox] {kind} for {mail.recipient}: {sent}\n")
     sys.stdout.flush()
 
 

@@ -12,11 +12,15 @@ from typing import Final
 from django_piggy_verify.sandbox import answers
 from django_piggy_verify.sandbox.answers import Answer
 from django_piggy_verify.sandbox.emulator import Sandbox
-from django_piggy_verify.sandbox.vendors import piggy, punchh, verifik
+from django_piggy_verify.sandbox.pages import Pages
+from django_piggy_verify.sandbox.vendors import piggy, punchh, transmit, verifik
 
-PORTAL_HOME: Final = "https://portal.invalid/home"
-
-VENDORS: Final = {"piggy": piggy, "verifik": verifik, "punchh": punchh}
+VENDORS: Final = {
+    "piggy": piggy,
+    "verifik": verifik,
+    "punchh": punchh,
+    "transmit": transmit,
+}
 """
 The module of each vendor.
 
@@ -32,16 +36,16 @@ def answer(  # noqa: PLR0913 - the parts of an HTTP request
     headers: Mapping[str, str],
     body: bytes,
     *,
-    portal: str = PORTAL_HOME,
+    pages: Pages | None = None,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Answer:
     """
     Return the response of the remote API to a request. No request raises an error.
 
-    `path` is percent-encoded and has no leading slash. Only the call for the portal
-    reads the query. `portal` is the URL at the start of the portal's links. `sleep`
-    waits for the `delay` switch. It does so after the call has taken effect, so a code
-    is mailed even if the client has given up.
+    `path` is percent-encoded and has no leading slash. Only the call for the portal and
+    the link in a mail read the query. `sleep` waits for the `delay` switch. It does so
+    after the call has taken effect, so a code is mailed even if the client has given
+    up.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     vendor = _vendor_of(path)
@@ -51,7 +55,7 @@ def answer(  # noqa: PLR0913 - the parts of an HTTP request
     if fault:
         given = answers.of_fault(fault, sandbox.switches)
     else:
-        given = vendor.reply(sandbox, call, portal)
+        given = vendor.reply(sandbox, call, pages or Pages())
     sleep(sandbox.switches.delay)
     return given
 

@@ -24,6 +24,7 @@ from django_piggy_verify.sandbox.portals import Portals, encrypted_blob
 from django_piggy_verify.sandbox.records import Call, Mail, SandboxContact, Verdict
 from django_piggy_verify.sandbox.sessions import Sessions
 from django_piggy_verify.sandbox.switches import Switches
+from django_piggy_verify.sandbox.users import SandboxUser, Users
 
 CALLS_KEPT = 2000
 
@@ -35,9 +36,10 @@ class Sandbox:
     All methods are thread-safe. With `api_key=None`, every bearer token that is not
     blank is valid. Access tokens from the token endpoint are valid too.
     `code_lifetime` is in seconds. So are `grant_lifetime`, for the tokens of the token
-    endpoint, and `token_lifetime`, for the access tokens of Punchh. You may change
-    them, and `api_key`, at any time. `announce` is called with each mail and text,
-    outside the lock, in the thread that sends it.
+    endpoint, and `token_lifetime`, for the access tokens of Punchh and of the users of
+    Transmit. `users` has these users. You may change the lifetimes, and
+    `api_key`, at any time. `announce` is called with each mail and text, outside the
+    lock, in the thread that sends it.
     """
 
     def __init__(
@@ -56,7 +58,8 @@ class Sandbox:
         self.switches = Switches()
         self.mailbox = Mailbox()
         self.people = People()
-        self.sessions = Sessions()
+        self.users = Users()
+        self.sessions: Sessions[int] = Sessions()
         self.blocks = Blocks()
         self.client_id = client_id
         self.client_secret = client_secret
@@ -119,12 +122,36 @@ class Sandbox:
         """
         Return the newest code that was sent to an address or number.
 
+        Raises LookupError if there is none, or if a link was sent after it.
+        """
+        mail = self.mailbox.newest(recipient)
+        if mail is None or mail.link:
+            raise LookupError("no code was sent to this address or number")
+        return mail.code
+
+    def last_link(self, recipient: str) -> str:
+        """
+        Return the link in the newest mail to an address.
+
         Raises LookupError if there is none.
         """
         mail = self.mailbox.newest(recipient)
-        if mail is None:
-            raise LookupError("no code was sent to this address or number")
-        return mail.code
+        if mail is None or not mail.link:
+            raise LookupError("no link was sent to this address")
+        return mail.link
+
+    def sign_in(self, uid: str) -> str:
+        """
+        Return a new access token of the user of Transmit with this id.
+
+        An unknown user is created. If it has the `transmit_uid` of a contact, it gets
+        the address and the number of the contact. They are not verified.
+        """
+        with self._lock:
+            if not self.users.with_uid(uid):
+                contact = self.people.with_transmit_uid(uid)
+                self.users.put(SandboxUser.of(uid, contact))
+        return self.users.new_token(uid, self.token_lifetime)
 
     def revoke_grants(self) -> None:
         """Refuse all access tokens that the token endpoint has issued."""
@@ -136,7 +163,7 @@ class Sandbox:
             self.switches = Switches()
             for memory in (self._grants, self._calls, self._portals, self.blocks):
                 memory.clear()
-            for part in (self.people, self.mailbox, self.sessions):
+            for part in (self.people, self.users, self.mailbox, self.sessions):
                 part.clear()
 
     # Methods for `api` and `views`
@@ -197,10 +224,14 @@ class Sandbox:
         Earlier codes become invalid. The mail keeps the fields of the `request`.
         """
         mail = Mail.new(recipient, self.code_lifetime, request)
+        self.deliver(mail)
+        return mail
+
+    def deliver(self, mail: Mail) -> None:
+        """Send a mail or text. Earlier codes of its recipient become invalid."""
         self.mailbox.add(mail)
         if self._announce:
             self._announce(mail)
-        return mail
 
     def verify(self, email: object, code: object) -> SandboxContact:
         """

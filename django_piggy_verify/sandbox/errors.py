@@ -14,7 +14,19 @@ PORTAL: Final = "portal"
 TOKEN: Final = "token"  # noqa: S105 - a name
 REFRESH: Final = "refresh"
 PROFILE: Final = "profile"
-CALLS: Final = (SEND, VERIFY, AUTH_TOKEN, PORTAL, TOKEN, REFRESH, PROFILE)
+USER: Final = "user"
+LINK: Final = "link"
+CALLS: Final = (
+    SEND,
+    VERIFY,
+    AUTH_TOKEN,
+    PORTAL,
+    TOKEN,
+    REFRESH,
+    PROFILE,
+    USER,
+    LINK,
+)
 
 INVALID_INPUT: Final = 1003
 CONTACT_NOT_FOUND: Final = 55031

@@ -7,7 +7,7 @@ from django import forms
 
 from django_piggy_verify.sandbox.errors import CALLS, DOCUMENTED
 from django_piggy_verify.sandbox.switches import Fault, Switches
-from django_piggy_verify.sandbox.vendors import punchh, verifik
+from django_piggy_verify.sandbox.vendors import punchh, transmit_shapes, verifik
 
 _NONE = ("", "none")
 
@@ -48,6 +48,7 @@ class SwitchesForm(forms.Form):
             ("Piggy", [(c, f"{c} {text}") for c, (text, _) in DOCUMENTED.items()]),
             ("Verifik", [(word, word) for word in verifik.ERRORS]),
             ("Punchh", [(word, word) for word in punchh.ERRORS]),
+            ("Transmit", [(word, word) for word in transmit_shapes.ERRORS]),
         ],
         coerce=lambda value: int(value) if value.isdecimal() else value,
         empty_value=None,

@@ -31,6 +31,11 @@ class Mailbox:
         with self._lock:
             return self._newest.get(key_of(address))
 
+    def with_link(self, token: str) -> Mail | None:
+        """Return the mail whose link has this token, or None."""
+        links = (each for each in self.mails if each.link)
+        return next((each for each in links if same(token, each.code)), None)
+
     def add(self, mail: Mail) -> None:
         """Add a mail. Earlier codes of its recipient become invalid."""
         with self._lock:

@@ -48,6 +48,10 @@ class People:
         """Return the contact with this id of Punchh, or None."""
         return self._first(lambda each: each.user_id == user_id)
 
+    def with_transmit_uid(self, uid: str) -> SandboxContact | None:
+        """Return the contact with this id of Transmit, or None."""
+        return self._first(lambda each: each.transmit_uid == uid)
+
     def add(self, email: str, phone: str, uid: str | None) -> SandboxContact:
         """
         Add a contact, or give an address and a number to one.

@@ -17,7 +17,7 @@ class SandboxContact:
     A contact of the emulated APIs, with an id for each vendor that has ids of people.
 
     The e-mail address or the number may be blank. `uid` is the id of Piggy, and may be
-    any text. `user_id` is the id of Punchh.
+    any text. `user_id` is the id of Punchh, and `transmit_uid` that of Transmit.
     """
 
     uid: str
@@ -31,18 +31,24 @@ class SandboxContact:
         """The address of the contact, or the number of a contact without address."""
         return self.email or self.phone
 
+    @property
+    def transmit_uid(self) -> str:
+        """The id that the contact gets at Transmit, when it signs in there."""
+        return f"contact-{self.user_id}"
+
 
 @dataclass(eq=False, slots=True)
 class Mail:
     """
     A code that was "mailed" to an address, or "texted" to a number.
 
-    A verify call sets `used`.
+    A verify call sets `used`. So does a visit to the link, if a link was mailed.
     """
 
     recipient: str
     """An e-mail address, or a number in E.164 form."""
     code: str = field(repr=False)
+    """The code. If a link was mailed, it is the token in the link."""
     sent_at: datetime
     expires_at: datetime
     used: bool = False
@@ -50,6 +56,13 @@ class Mail:
     """The number of wrong codes that were typed."""
     request: Mapping[str, object] = field(default_factory=dict, repr=False)
     """The fields of the send, if the vendor compares them with those of the check."""
+
+    owner: str = ""
+    """The id of the user who had the code sent, at Transmit."""
+    text: str = field(default="", repr=False)
+    """The text of the message, if the request chose it."""
+    link: str = field(default="", repr=False)
+    """The link that was mailed in place of a code, or a blank text."""
 
     @classmethod
     def new(
@@ -92,10 +105,11 @@ class Call:
     """
     A request that was received.
 
-    `name` is "send", "verify", "auth-token", "portal", "token", "refresh" or "profile".
-    For any other path it is "unknown". `vendor` is "piggy", "verifik" or "punchh".
-    `body` contains the fields that could be read. For an auth-token or portal call it
-    is `{"uid": ...}`. `content` is the body as it was sent, if the vendor signs it.
+    `name` is "send", "verify", "auth-token", "portal", "token", "refresh", "profile",
+    "user" or "link". The last one is the visit to a link in a mail. For any other path
+    `name` is "unknown". `vendor` is "piggy", "verifik", "punchh" or "transmit". `body`
+    contains the fields that could be read. For an auth-token, portal or user call it is
+    `{"uid": ...}`. `content` is the body as it was sent, if the vendor signs it.
     `path` is the request target. It is percent-encoded and contains the query. The
     names in `headers` are in lower case.
     """

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from django_piggy_verify.sandbox.api import VENDORS, answer
 from django_piggy_verify.sandbox.emulator import Sandbox
+from django_piggy_verify.sandbox.pages import Pages
 from django_piggy_verify.sandbox.vendors.piggy import TOKEN_PATH
 
 LENGTH_DIGITS = 7
@@ -44,7 +45,11 @@ class SandboxServer:
         self.token_url = f"{self.url}/{TOKEN_PATH}"
 
     def url_of(self, vendor: str) -> str:
-        """Return the ``PIGGY_VERIFY_BASE_URL`` of "piggy", "verifik" or "punchh"."""
+        """
+        Return the ``PIGGY_VERIFY_BASE_URL`` of a vendor.
+
+        It is "piggy", "verifik", "punchh" or "transmit".
+        """
         return f"{self.url}/{VENDORS[vendor].BASE_PATH}"
 
     @property
@@ -125,6 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.path.removeprefix("/"),
             dict(self.headers.items()),
             self._body(),
+            pages=Pages(root=f"http://127.0.0.1:{self.server.server_port}/"),
             sleep=self.server.closing.wait,
         )
         self.send_response(given.status)

@@ -4,7 +4,10 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import RLock
+from typing import Generic, TypeVar
 from uuid import uuid4
+
+UserId = TypeVar("UserId", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +19,23 @@ class Tokens:
 
 
 @dataclass(slots=True)
-class _Issued:
+class _Issued(Generic[UserId]):
     """The facts about one token. All tokens of one login are a family."""
 
-    user_id: int
+    user_id: UserId
     family: str
     expires_at: datetime | None = None
     is_used: bool = False
 
 
-class Sessions:
+class Sessions(Generic[UserId]):
     """The tokens that were issued. All methods are thread-safe."""
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._issued: dict[str, _Issued] = {}
+        self._issued: dict[str, _Issued[UserId]] = {}
 
-    def open(self, user_id: int, lifetime: float) -> Tokens:
+    def open(self, user_id: UserId, lifetime: float) -> Tokens:
         """Begin a family of tokens. `lifetime` of the access token is in seconds."""
         return self._issue(user_id, str(uuid4()), lifetime)
 
@@ -53,7 +56,7 @@ class Sessions:
             issued.is_used = True
             return self._issue(issued.user_id, issued.family, lifetime)
 
-    def user_id(self, access: str) -> int | None:
+    def user_id(self, access: str) -> UserId | None:
         """Return whose access token this is, or None if it is not valid now."""
         with self._lock:
             issued = self._issued.get(access)
@@ -66,7 +69,7 @@ class Sessions:
         with self._lock:
             self._issued.clear()
 
-    def _issue(self, user_id: int, family: str, lifetime: float) -> Tokens:
+    def _issue(self, user_id: UserId, family: str, lifetime: float) -> Tokens:
         expires_at = datetime.now(UTC) + timedelta(seconds=lifetime)
         tokens = Tokens(f"eyJ{secrets.token_urlsafe(60)}", secrets.token_urlsafe(32))
         with self._lock:

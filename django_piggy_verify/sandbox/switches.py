@@ -45,8 +45,8 @@ class Switches:
     """The error that is returned by each call that documents it.
 
     A number is an error of Piggy. An undocumented number is returned by all calls but
-    "token". A word is an error of Verifik or of Punchh, and is returned by all calls of
-    this vendor."""
+    "token". A word is an error of Verifik, Punchh or Transmit, and is returned by all
+    calls of this vendor."""
     error_status: int = 400
     """The HTTP status of all errors that have a code."""
     errors_as: Literal["absent", "text", "list"] = "absent"

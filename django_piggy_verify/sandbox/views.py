@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_piggy_verify.sandbox import sandbox
 from django_piggy_verify.sandbox.api import answer
 from django_piggy_verify.sandbox.forms import ContactForm, SwitchesForm
+from django_piggy_verify.sandbox.pages import Pages
 
 View = Callable[..., HttpResponse]
 
@@ -65,15 +66,23 @@ def api(request: HttpRequest, path: str) -> HttpResponse:
         quote(path, errors="replace") + (f"?{query}" if query else ""),
         request.headers,
         request.body,
-        portal=request.build_absolute_uri(reverse("piggy_verify_sandbox:portal")),
+        pages=_pages(request),
     )
     return HttpResponse(given.body, status=given.status, headers=dict(given.headers))
+
+
+def _pages(request: HttpRequest) -> Pages:
+    portal, root = (
+        request.build_absolute_uri(reverse(f"piggy_verify_sandbox:{name}"))
+        for name in ("portal", "mailbox")
+    )
+    return Pages(portal=portal, root=root)
 
 
 @_page
 @require_safe
 def mailbox(request: HttpRequest) -> HttpResponse:
-    """Show the mails and texts with their codes, the contacts and the switches."""
+    """Show the mails and texts, the contacts, the users and the switches."""
     return _mailbox(request)
 
 
@@ -137,6 +146,7 @@ def _mailbox(
     context = {
         "mails": sandbox.mails,
         "contacts": sandbox.contacts,
+        "users": sandbox.users.all,
         "contact_form": contact_form or ContactForm(),
         "switches_form": switches_form or SwitchesForm.of(sandbox.switches),
     }

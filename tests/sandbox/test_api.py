@@ -257,7 +257,11 @@ BODIES = st.binary() | st.dictionaries(FIELD_NAMES, FIELDS).map(
     lambda fields: json.dumps(fields).encode()
 )
 PATHS = st.text() | st.sampled_from(
-    [TOKEN_PATH, *(f"{VERIFICATION[1:]}/{call}" for call in ("send", "verify"))]
+    [
+        TOKEN_PATH,
+        *(f"{VERIFICATION[1:]}/{call}" for call in ("send", "verify")),
+        "transmit/v1/verification/otp/email/validate",
+    ]
 )
 
 

@@ -9,7 +9,13 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from django_piggy_verify.sandbox import Fault, sandbox, views
+from django_piggy_verify.sandbox import (
+    Attribute,
+    Fault,
+    SandboxUser,
+    sandbox,
+    views,
+)
 from tests.steps import NUMBER
 
 EMAIL = "john@example.com"
@@ -279,7 +285,49 @@ def test_the_sandbox_can_be_an_installed_app(settings: Settings) -> None:
     assert apps.get_app_config("piggy_verify_sandbox").verbose_name == "Piggy sandbox"
 
 
-@pytest.mark.parametrize("word", ["INVALID_CODE", "unknown_client"])
+def _ask_transmit(client: Client, path: str, **fields: str) -> None:
+    bearer = {"authorization": f"Bearer {sandbox.sign_in('1')}"}
+    url = f"/sandbox/transmit/v1/verification/{path}"
+    response = client.post(url, fields, "application/json", headers=bearer)
+    assert response.status_code == 200
+
+
+def test_a_mailed_link_is_shown_and_followed(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    back = "http://testserver/login/connect/link/?a=b"
+
+    _ask_transmit(client, "links/email", email=EMAIL, redirect_uri=back)
+
+    link = sandbox.last_link(EMAIL)
+    assert link.startswith("http://testserver/sandbox/transmit/verify?token=")
+    assert capsys.readouterr().out == f"[piggy sandbox] link for {EMAIL}: {link}\n"
+    assert f'<a href="{link}">' in _page(client)
+    assert client.get(link)["Location"] == f"{back}&result=true"
+
+
+def test_the_text_of_a_message_is_shown(client: Client) -> None:
+    message = "{app}: <b>{otp}</b>"
+
+    _ask_transmit(client, "otp/sms/send", phone_number=NUMBER, custom_message=message)
+
+    code = sandbox.last_code(NUMBER)
+    assert f"<td>Sandbox: &lt;b&gt;{code}&lt;/b&gt;</td>" in _page(client)
+
+
+def test_the_users_of_transmit_are_shown(client: Client) -> None:
+    assert "Nobody has signed in at the vendor yet." in _page(client)
+    addresses = Attribute(EMAIL, is_verified=True), Attribute("john@example.org")
+    sandbox.users.put(SandboxUser("<1>", addresses, (Attribute(NUMBER),)))
+
+    cells = " ".join(_page(client).split())
+
+    assert "<td>&lt;1&gt;</td>" in cells
+    assert f"{EMAIL} (verified), john@example.org (not verified)" in cells
+    assert f"{NUMBER} (not verified)" in cells
+
+
+@pytest.mark.parametrize("word", ["INVALID_CODE", "unknown_client", "auth_locked"])
 def test_an_error_of_another_vendor_is_set_and_shown(client: Client, word: str) -> None:
     client.post(_url("set-switches"), SWITCHES | {"error_code": word})
 

@@ -21,6 +21,7 @@ from django_piggy_verify.sandbox.errors import (
     ApiError,
 )
 from django_piggy_verify.sandbox.fields import bearer_of, fields_of
+from django_piggy_verify.sandbox.pages import Pages
 from django_piggy_verify.sandbox.records import UNKNOWN, Call
 from django_piggy_verify.sandbox.switches import Switches
 
@@ -60,8 +61,8 @@ def call_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     return Call(_NAMES.get(target, UNKNOWN), fields, method, path, headers)
 
 
-def reply(sandbox: Sandbox, call: Call, portal: str) -> Answer:
-    """Return the response to a call. `portal` is the URL of the portal page."""
+def reply(sandbox: Sandbox, call: Call, pages: Pages) -> Answer:
+    """Return the response to a call."""
     if call.name == UNKNOWN:
         return in_json(404, {"message": "Not found."})
     method = "GET" if call.name in _GETS else "POST"
@@ -71,7 +72,7 @@ def reply(sandbox: Sandbox, call: Call, portal: str) -> Answer:
         return token_endpoint.reply(sandbox, call.body)
     if not sandbox.accepts(bearer_of(call.headers)):
         return unauthorized()
-    return _result(sandbox, call, portal)
+    return _result(sandbox, call, pages.portal)
 
 
 def _result(sandbox: Sandbox, call: Call, portal: str) -> Answer:

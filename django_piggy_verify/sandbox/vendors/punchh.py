@@ -19,6 +19,7 @@ from django_piggy_verify.sandbox.answers import Answer, blocked, in_html, in_jso
 from django_piggy_verify.sandbox.emulator import Sandbox
 from django_piggy_verify.sandbox.errors import PROFILE, REFRESH, SEND, VERIFY
 from django_piggy_verify.sandbox.fields import bearer_of, fields_of, key_of, same
+from django_piggy_verify.sandbox.pages import Pages
 from django_piggy_verify.sandbox.records import UNKNOWN, Call, SandboxContact, Verdict
 from django_piggy_verify.sandbox.sessions import Tokens
 
@@ -103,9 +104,9 @@ def call_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     return Call(name, fields, method, path, headers, vendor="punchh", content=body)
 
 
-def reply(sandbox: Sandbox, call: Call, _portal: str) -> Answer:
+def reply(sandbox: Sandbox, call: Call, _pages: Pages) -> Answer:
     """
-    Return the response to a call. There is no portal.
+    Return the response to a call. It has no link to a page.
 
     Two things are guesses: how the API answers a blocked client address, and that such
     an address cannot get or use a code.

@@ -17,6 +17,7 @@ from django_piggy_verify.sandbox.answers import Answer, in_json
 from django_piggy_verify.sandbox.emulator import Sandbox
 from django_piggy_verify.sandbox.errors import SEND, VERIFY, ApiError
 from django_piggy_verify.sandbox.fields import bearer_of, fields_of, text_of
+from django_piggy_verify.sandbox.pages import Pages
 from django_piggy_verify.sandbox.records import UNKNOWN, Call, Verdict
 
 PROVIDER: Final = "django_piggy_verify.providers.verifik.VerifikProvider"
@@ -72,9 +73,9 @@ def call_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     return Call(name, fields, method, path, headers, vendor="verifik")
 
 
-def reply(sandbox: Sandbox, call: Call, _portal: str) -> Answer:
+def reply(sandbox: Sandbox, call: Call, _pages: Pages) -> Answer:
     """
-    Return the response to a call. There is no portal.
+    Return the response to a call. It has no link to a page.
 
     The bodies of the statuses 401 and 404 are guesses.
     """
