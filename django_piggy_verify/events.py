@@ -82,6 +82,9 @@ CONTACT_UNKNOWN = Event(
     "contact_unknown", INFO, "No contact has the address %(recipient)s"
 )
 CODE_REJECTED = Event("code_rejected", INFO, "The code for %(recipient)s was wrong")
+LINK_NOT_FOLLOWED = Event(
+    "link_not_followed", INFO, "The provider says that %(recipient)s is not proved yet"
+)
 CONTACT_VERIFIED = Event(
     "contact_verified",
     INFO,

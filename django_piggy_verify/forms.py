@@ -12,9 +12,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from django_piggy_verify import consent_fields, phones, recipients
+from django_piggy_verify import connecting, consent_fields, phones, recipients
 from django_piggy_verify.conf import conf
 from django_piggy_verify.consent_fields import ConsentField
+from django_piggy_verify.exceptions import CodeRejected
 from django_piggy_verify.login import axes, codes, verification
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
@@ -228,15 +229,9 @@ class CodeForm(forms.Form):
             self.fields["code"].error_messages.update(_OF_TEXTS)
 
     def clean_code(self) -> str:
-        """Exchange the code for a user, with Django's `authenticate()`."""
+        """Check the code."""
         code: str = self.cleaned_data["code"]
-        self.user = authenticate(
-            self.request,
-            recipient=self.recipient,
-            secret_code=code,
-            username=self.recipient,
-        )
-        if self.user is None:
+        if not self._is_right(code):
             axes.raise_if_locked_out(self.request)
             verification.require_attempts_left(self.request)
             messages = self.fields["code"].error_messages
@@ -245,9 +240,39 @@ class CodeForm(forms.Form):
 
     def clean(self) -> dict[str, Any] | None:
         """Raise CodeNotSent for a blank code too, if no code could be sent."""
-        if not (self.user or self.has_error("code", "code_rejected")):
+        is_checked = "code" in self.cleaned_data
+        if not (is_checked or self.has_error("code", "code_rejected")):
             verification.require_sent(self._login)
         return super().clean()
+
+    def _is_right(self, code: str) -> bool:
+        """Exchange the code for a user, with Django's `authenticate()`."""
+        self.user = authenticate(
+            self.request,
+            recipient=self.recipient,
+            secret_code=code,
+            username=self.recipient,
+        )
+        return self.user is not None
+
+
+class ConnectCodeForm(CodeForm):
+    """
+    Asks for the code, and connects its contact to the user who is logged in.
+
+    ContactTaken and AlreadyConnected do not become errors of the field, because the
+    code was right.
+    """
+
+    def _is_right(self, code: str) -> bool:
+        """Exchange the code for a contact, and connect the contact."""
+        request, recipient = self.request, self.recipient
+        try:
+            checked = verification.check_code(recipient, Secret(code), request=request)
+        except CodeRejected:
+            return False
+        connecting.connect(checked, request=request)
+        return True
 
 
 def _example_number() -> str:

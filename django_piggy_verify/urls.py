@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from django_piggy_verify import views
+from django_piggy_verify import urls_connect, views
 
 app_name = "piggy_verify"
 
@@ -12,4 +12,5 @@ urlpatterns = [
     path("code/resend/", views.ResendView.as_view(), name="resend"),
     path("cancel/", views.CancelView.as_view(), name="cancel"),
     path("token/", views.AuthTokenView.as_view(), name="auth-token"),
+    *urls_connect.urlpatterns,
 ]

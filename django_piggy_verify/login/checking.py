@@ -4,20 +4,25 @@ Check a code that a visitor has typed.
 This module applies the limits, and refuses used codes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Self, cast
 
 from django.http import HttpRequest
 
 from django_piggy_verify import events, recipients, signals
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
+    AlreadyConnected,
     CodeRejected,
     CodeRepeated,
     ConsentMissing,
+    ContactTaken,
     LoginRefused,
+    LoginRequired,
+    PiggyVerifyError,
     ProviderError,
 )
 from django_piggy_verify.limits import fixed_windows
@@ -31,17 +36,30 @@ from django_piggy_verify.login import (
 )
 from django_piggy_verify.login.consents import GivenConsent
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge, Proof, Provider
+from django_piggy_verify.providers.base import (
+    Challenge,
+    Identity,
+    LinkProvider,
+    Proof,
+    Provider,
+)
 from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import traits_of
 
-_NOTHING, _UNDER_WAY, _PROVED, _REFUSED = range(4)
+_NOTHING, _UNDER_WAY, _PROVED, _REFUSED, _TAKEN, _SECOND = range(6)
 """
 The outcome of a code in a login in progress, stored as the count of its row.
 
 After a wrong code or an outage, no outcome is stored. So the code can be posted again.
 """
+
+_OUTCOMES: Final[Mapping[type[PiggyVerifyError], int]] = {
+    LoginRefused: _REFUSED,
+    ContactTaken: _TAKEN,
+    AlreadyConnected: _SECOND,
+}
+"""The outcomes of a right code that an exception ends, also if it is posted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +80,30 @@ class CheckedCode:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Claims:
     """The claims of one check."""
 
-    by_recipient: list[Claim]
     by_visitor: list[Claim]
-    use: Claim
-    in_login: list[Claim]
+    by_recipient: list[Claim] = field(default_factory=list)
+    use: list[Claim] = field(default_factory=list)
+    in_login: list[Claim] = field(default_factory=list)
 
     @classmethod
-    def of(cls, recipient: str, code: Secret, request: HttpRequest | None) -> Self:
+    def of_code(cls, recipient: str, code: Secret, request: HttpRequest | None) -> Self:
         """Return the claims of a check of `code`."""
+        use, in_login = rate_limits.of_code(recipient, code, request)
         return cls(
-            rate_limits.of_check_by_recipient(recipient, request),
-            rate_limits.of_check_by_visitor(recipient, request),
-            *rate_limits.of_code(recipient, code, request),
+            by_recipient=rate_limits.of_check_by_recipient(recipient, request),
+            by_visitor=rate_limits.of_check_by_visitor(recipient, request),
+            use=[use],
+            in_login=in_login,
         )
+
+    @classmethod
+    def of_link(cls, recipient: str, request: HttpRequest) -> Self:
+        """Return the claims of a check of a link. Nobody can guess a link."""
+        return cls(by_visitor=rate_limits.of_check_by_visitor(recipient, request))
 
     @property
     def of_attempt(self) -> list[Claim]:
@@ -86,9 +111,9 @@ class _Claims:
         return [*self.by_recipient, *self.by_visitor]
 
     @property
-    def of_code(self) -> list[Claim]:
+    def once(self) -> list[Claim]:
         """The claims of the code, which can be exhausted once only."""
-        return [self.use, *self.in_login]
+        return [*self.use, *self.in_login]
 
 
 def check_code(
@@ -101,30 +126,35 @@ def check_code(
     would accept it.
 
     Raises CodeRejected, CodeRepeated, CodeNotSent, LoginRefused, TooManyAttempts,
-    ConsentMissing, ProviderUnavailable, ProviderRefused. On the code page, it also
-    raises RecipientRefused, if the provider has sent no code.
+    ConsentMissing, LoginRequired, ContactTaken, ProviderUnavailable, ProviderRefused.
+    On the code page, it also raises RecipientRefused, if the provider has sent no code.
     """
     provider = get_provider()
     if recipients.channel_of(recipient) not in traits_of(provider).channels:
         raise CodeRejected
-    claims = _Claims.of(recipient, code, request)
-    windows = _take(claims, recipient, request)
+
+    def check(challenge: Challenge) -> Identity | Proof:
+        return provider.check_code(challenge, code)
+
     challenge = challenges.of(provider, recipient, request)
-    with _settled_without_login(claims, windows):
-        proof, consents = _check(provider, challenge, code, request)
+    claims = _Claims.of_code(recipient, code, request)
+    report = partial(_report_rejection, recipient, request)
+    return _checked(provider, challenge, check, claims, request, report)
 
-    def settle(error: BaseException | None) -> None:
-        outcome = _outcome_of(error)
-        fixed_windows.settle(
-            windows,
-            give_back=claims.by_visitor,
-            clear=claims.by_recipient,
-            put=[(each, outcome) for each in claims.in_login],
-        )
-        if outcome != _NOTHING:
-            open_challenges.forget(provider, recipient)
 
-    return CheckedCode(proof, consents, settle)
+def check_link(recipient: str, *, request: HttpRequest) -> CheckedCode:
+    """
+    Ask the provider whether the link to `recipient` was followed.
+
+    Raises CodeRejected if not. Otherwise it is like `check_code`. A link has no code to
+    guess, so a "no" counts for the login in progress and the client address only.
+    """
+    provider = get_provider()
+    challenge = challenges.of(provider, recipient, request)
+    claims = _Claims.of_link(recipient, request)
+    report = partial(events.LINK_NOT_FOLLOWED.log, recipient=recipient)
+    check = cast("LinkProvider", provider).check_link
+    return _checked(provider, challenge, check, claims, request, report)
 
 
 def require_attempts_left(request: HttpRequest) -> None:
@@ -139,40 +169,66 @@ def require_attempts_left(request: HttpRequest) -> None:
         raise rate_limits.reached(waits, login.recipient, request)
 
 
-def _check(
+def _checked(  # noqa: PLR0913, PLR0917  the parts of a check
     provider: Provider,
     challenge: Challenge,
-    code: Secret,
+    check: Callable[[Challenge], Identity | Proof],
+    claims: _Claims,
     request: HttpRequest | None,
-) -> tuple[Proof, Sequence[GivenConsent]]:
-    try:
+    report: Callable[[], None],
+) -> CheckedCode:
+    """Count a check, make it, and return what it has proved."""
+    windows = _take(claims, challenge.recipient, request)
+    with _settled_without_proof(claims, windows), _reported(challenge, report):
         opened = open_challenges.open_newest(provider, challenge)
         with logged_call("check"):
-            found = provider.check_code(opened.challenge, code)
-            return Proof.of(found), opened.consents
+            proof = Proof.of(check(opened.challenge))
+
+    def settle(error: BaseException | None) -> None:
+        outcome = _outcome_of(error)
+        fixed_windows.settle(
+            windows,
+            give_back=claims.by_visitor,
+            clear=claims.by_recipient,
+            put=[(each, outcome) for each in claims.in_login],
+        )
+        if outcome != _NOTHING:
+            open_challenges.forget(provider, challenge.recipient)
+
+    return CheckedCode(proof, opened.consents, settle)
+
+
+@contextmanager
+def _reported(challenge: Challenge, report: Callable[[], None]) -> Iterator[None]:
+    """Log how the check of a challenge ended. `report` reports a rejection."""
+    recipient = challenge.recipient
+    try:
+        yield
     except CodeRejected:
-        _report_rejection(challenge.recipient, request)
+        report()
         raise
     except ConsentMissing:
-        events.CONSENT_MISSING.log(recipient=challenge.recipient)
+        events.CONSENT_MISSING.log(recipient=recipient)
+        raise
+    except ContactTaken:
+        events.CONTACT_TAKEN.log(recipient=recipient)
         raise
     except LoginRefused as refusal:
-        events.LOGIN_REFUSED.log(recipient=challenge.recipient, reason=str(refusal))
+        events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
         raise
 
 
 @contextmanager
-def _settled_without_login(claims: _Claims, windows: Windows) -> Iterator[None]:
+def _settled_without_proof(claims: _Claims, windows: Windows) -> Iterator[None]:
     """Settle the counts of a check that ends with an exception."""
     try:
         yield
-    except CodeRejected:
-        fixed_windows.settle(windows, release=claims.of_code)
+    except (CodeRejected, ContactTaken):
+        # The vendor may say that a contact is taken before it looks at the code.
+        fixed_windows.settle(windows, release=claims.once)
         raise
-    except (ProviderError, ConsentMissing):
-        fixed_windows.settle(
-            windows, give_back=claims.of_attempt, release=claims.of_code
-        )
+    except (ProviderError, ConsentMissing, LoginRequired):
+        fixed_windows.settle(windows, give_back=claims.of_attempt, release=claims.once)
         raise
     except LoginRefused:
         # Nobody can be sure that the vendor has checked the code first. So the attempt
@@ -185,13 +241,14 @@ def _settled_without_login(claims: _Claims, windows: Windows) -> Iterator[None]:
 def _outcome_of(error: BaseException | None) -> int:
     if error is None:
         return _PROVED
-    return _REFUSED if isinstance(error, LoginRefused) else _NOTHING
+    found = (number for kind, number in _OUTCOMES.items() if isinstance(error, kind))
+    return next(found, _NOTHING)
 
 
 def _take(claims: _Claims, recipient: str, request: HttpRequest | None) -> Windows:
     failed = failed_sends.claims(pending.attached_to(request))
     try:
-        return fixed_windows.take([*claims.of_attempt, *claims.of_code], unless=failed)
+        return fixed_windows.take([*claims.of_attempt, *claims.once], unless=failed)
     except Exhausted as refusal:
         for each in failed:
             failed_sends.raise_stored(refusal.numbers.get(each.limit, 0))
@@ -200,7 +257,8 @@ def _take(claims: _Claims, recipient: str, request: HttpRequest | None) -> Windo
         waits = {**refusal.waits}
     for each in claims.in_login:
         waits.pop(each.limit, None)
-    if waits.pop(claims.use.limit, None) is None or waits:
+    is_used = any(waits.pop(each.limit, None) is not None for each in claims.use)
+    if waits or not is_used:
         raise rate_limits.reached(waits, recipient, request)
     # The code was used before, so it is wrong now. It counts like any wrong code.
     with suppress(Exhausted):
@@ -212,8 +270,9 @@ def _take(claims: _Claims, recipient: str, request: HttpRequest | None) -> Windo
 def _raise_if_repeated(in_login: Claim, refusal: Exhausted) -> None:
     """Raise the exception for a code that this login in progress has posted before."""
     outcome = refusal.numbers.get(in_login.limit, _NOTHING)
-    if outcome == _REFUSED:
-        raise LoginRefused("the same code was refused in the same login in progress")
+    for kind, number in _OUTCOMES.items():
+        if outcome == number:
+            raise kind("the same code was refused in the same login in progress")
     age = in_login.rate.period - refusal.waits.get(in_login.limit, 0)
     # If a process dies, the stored outcome stays "under way". After this time, the
     # code is treated as wrong.

@@ -4,12 +4,12 @@ Make a send that is counted, now or after the response.
 A failure that may depend on the contact is hidden. Any other failure uncounts the send.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from secrets import token_urlsafe
-from typing import Final
+from typing import Final, cast
 
 from django.http import HttpRequest
 
@@ -18,7 +18,9 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.events import Event
 from django_piggy_verify.exceptions import (
     ConsentMissing,
+    ContactTaken,
     ContactUnknown,
+    LoginRequired,
     PiggyVerifyError,
     ProviderError,
     ProviderUnavailable,
@@ -28,18 +30,20 @@ from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
 from django_piggy_verify.login import (
     after_response,
+    challenges,
     failed_sends,
     open_challenges,
     rate_limits,
 )
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.login.consents import GivenConsent
-from django_piggy_verify.providers.base import Challenge, Provider
+from django_piggy_verify.providers.base import Challenge, LinkProvider, Provider
 from django_piggy_verify.providers.call_log import logged_call
-from django_piggy_verify.traits import traits_of
+from django_piggy_verify.traits import Channel, traits_of
 
 _ANSWERS: Final[Mapping[type[PiggyVerifyError], Event]] = {
     ContactUnknown: events.CONTACT_UNKNOWN,
+    ContactTaken: events.CONTACT_TAKEN,
     RecipientRefused: events.RECIPIENT_REFUSED,
     ConsentMissing: events.CONSENT_MISSING,
 }
@@ -79,7 +83,7 @@ class CountedSend:
 
     def make_as_job(self) -> None:
         """Send. The log has the failure already, and the code page will show it."""
-        with suppress(ProviderError, RecipientRefused, ConsentMissing):
+        with suppress(ProviderError, RecipientRefused, ConsentMissing, LoginRequired):
             self.make()
 
     def make(self) -> None:
@@ -139,7 +143,7 @@ def _send(
     """
     try:
         with logged_call("send"):
-            sent = provider.send_code(challenge)
+            sent = _sender_of(provider, challenge)(challenge)
     except PiggyVerifyError as error:
         for kind, event in _ANSWERS.items():
             if isinstance(error, kind):
@@ -151,10 +155,25 @@ def _send(
     return sent
 
 
+def _sender_of(
+    provider: Provider, challenge: Challenge
+) -> Callable[[Challenge], Challenge]:
+    """Return the method that sends a code, or the one that mails a link."""
+    if _channel_of(provider, challenge) is Channel.LINK:
+        return cast("LinkProvider", provider).send_link
+    return provider.send_code
+
+
+def _channel_of(provider: Provider, challenge: Challenge) -> Channel | None:
+    return challenges.way_to(challenge.recipient, traits_of(provider))
+
+
 def _is_shown(error: PiggyVerifyError, provider: Provider) -> bool:
     """Return whether a visitor may see this failure of a send."""
     if isinstance(error, ProviderError):
         return not error.may_depend_on_contact
+    if isinstance(error, ContactTaken):
+        return False
     # A vendor that sends to members only may refuse members only.
     is_refusal = isinstance(error, RecipientRefused)
     shows_members = is_refusal and traits_of(provider).knows_members
@@ -170,6 +189,6 @@ def _announce(
     signals.code_sent.send_robust(
         type(provider),
         recipient=challenge.recipient,
-        channel=str(challenge.channel),
+        channel=str(_channel_of(provider, challenge)),
         request=request,
     )

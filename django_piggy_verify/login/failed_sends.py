@@ -9,6 +9,7 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     CodeNotSent,
     ConsentMissing,
+    LoginRequired,
     PiggyVerifyError,
     RecipientRefused,
 )
@@ -17,7 +18,7 @@ from django_piggy_verify.limits.fixed_windows import Claim, Rate
 from django_piggy_verify.login import challenges
 from django_piggy_verify.login.pending import Login
 
-_UNAVAILABLE, _RECIPIENT_REFUSED, _CONSENT_MISSING = range(1, 4)
+_UNAVAILABLE, _RECIPIENT_REFUSED, _LOGIN_REQUIRED, _CONSENT_MISSING = range(1, 5)
 """
 Why a send has failed, stored as the count of its row.
 
@@ -29,6 +30,8 @@ def number_of(error: PiggyVerifyError) -> int:
     """Return the number that stores this failure of a send."""
     if isinstance(error, RecipientRefused):
         return _RECIPIENT_REFUSED
+    if isinstance(error, LoginRequired):
+        return _LOGIN_REQUIRED
     if isinstance(error, ConsentMissing):
         kinds = enumerate(challenges.traits().consents)
         bits = (1 << place for place, kind in kinds if kind in error.kinds)
@@ -55,7 +58,7 @@ def require_sent(login: Login) -> None:
     """
     Do nothing unless the last send of this login in progress has failed.
 
-    Raises CodeNotSent, RecipientRefused or ConsentMissing.
+    Raises CodeNotSent, RecipientRefused, LoginRequired or ConsentMissing.
     """
     for used in fixed_windows.usage(claims(login)):
         raise_stored(used.number)
@@ -65,6 +68,8 @@ def raise_stored(number: int) -> None:
     """Raise the exception for the failure that is stored as this `number`, if any."""
     if number == _RECIPIENT_REFUSED:
         raise RecipientRefused
+    if number == _LOGIN_REQUIRED:
+        raise LoginRequired("the vendor has refused the access of the user")
     if number >= _CONSENT_MISSING:
         bits, kinds = number - _CONSENT_MISSING, challenges.traits().consents
         missing = [kind for place, kind in enumerate(kinds) if bits >> place & 1]

@@ -10,7 +10,7 @@ may undo one of the statements, which is then made again.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
@@ -81,7 +81,7 @@ def store(
     if not _has_rows(provider):
         return Stored(challenge, consents, None)
     challenge = challenges.with_state(provider, challenge)
-    key, *_older = _keys(provider, challenge.recipient)
+    key, *_older = _keys(provider.name, challenge.recipient)
     row = OpenChallenge.objects.create(
         key=key,
         ciphertext=_seal(challenge.state, consents, key=key),
@@ -100,7 +100,7 @@ def open_newest(provider: Provider, challenge: Challenge) -> Opened:
     if not _has_rows(provider):
         return Opened(challenge=challenge)
     rows = locking.primary_rows(OpenChallenge).filter(
-        key__in=_keys(provider, challenge.recipient), ends_at__gt=timezone.now()
+        key__in=_keys(provider.name, challenge.recipient), ends_at__gt=timezone.now()
     )
     row = rows.order_by("-pk").first()
     text = row and encryption.decrypt(bytes(row.ciphertext), bound_to=_binding(row.key))
@@ -119,7 +119,13 @@ def open_newest(provider: Provider, challenge: Challenge) -> Opened:
 def forget(provider: Provider, recipient: str) -> None:
     """Delete all challenges of a recipient, after a right code."""
     if _has_rows(provider):
-        OpenChallenge.objects.filter(key__in=_keys(provider, recipient)).delete()
+        forget_all(provider.name, [recipient])
+
+
+def forget_all(provider: str, addresses: Iterable[str]) -> None:
+    """Delete the challenges of addresses and numbers at the provider of this name."""
+    keys = chain.from_iterable(_keys(provider, each) for each in addresses if each)
+    OpenChallenge.objects.filter(key__in=list(keys)).delete()
 
 
 def _has_rows(provider: Provider) -> bool:
@@ -154,13 +160,13 @@ def _hidden(line: Secret) -> Secret:
     return Secret(json.loads(line))
 
 
-def _keys(provider: Provider, recipient: str) -> list[str]:
+def _keys(provider: str, recipient: str) -> list[str]:
     """
     Return the keyed hashes of the recipient: one for each secret key, newest first.
 
     So a code can be typed after the secret key was changed.
     """
-    text = f"{provider.name}\0{recipients.key(recipient)}"
+    text = f"{provider}\0{recipients.key(recipient)}"
     return [
         salted_hmac(_SALT, text, secret=secret, algorithm="sha256").hexdigest()
         for secret in encryption.secret_keys()

@@ -4,6 +4,10 @@ Create, read and delete the login in progress.
 It is stored in a signed `HttpOnly` cookie and in a field of each form. So each tab
 checks a code for the address that the tab shows. Counts are stored in the database,
 because a visitor could restore an old cookie.
+
+A user who connects a contact has a login in progress of another kind. It has a cookie
+and a signature of its own, and it belongs to this user. `bind` chooses this kind for a
+request.
 """
 
 import time
@@ -11,8 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from secrets import token_urlsafe
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.encoding import iri_to_uri
@@ -24,6 +30,7 @@ from django_piggy_verify.login.consents import GivenConsent
 from django_piggy_verify.traits import Channel
 
 COOKIE: Final = "piggy_verify_login"
+CONNECT_COOKIE: Final = "piggy_verify_connect"
 FIELD: Final = "login"
 """The form field that names the login in progress of a page."""
 
@@ -37,9 +44,19 @@ bytes. Browsers store 4,096 bytes, including the name and the attributes.
 Source: RFC 6265, section 6.1.
 """
 
-_SALT: Final = "django_piggy_verify.pending"
 _GRACE: Final = 3600
 """Seconds for which an expired login is remembered, to say that it has expired."""
+
+
+class _Kind(NamedTuple):
+    """A kind of login in progress, with what keeps it apart from the other kind."""
+
+    cookie: str
+    salt: str
+
+
+_LOGIN: Final = _Kind(COOKIE, "django_piggy_verify.pending")
+_CONNECT: Final = _Kind(CONNECT_COOKIE, "django_piggy_verify.pending.connect")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +113,9 @@ class Login:
     consents: Sequence[GivenConsent] = ()
     """The consents that the visitor has given. A resend uses them again."""
 
+    user: str = ""
+    """The primary key of the user who connects a contact. Blank while logging in."""
+
     @property
     def channel(self) -> Channel:
         """The way on which the code is sent."""
@@ -138,15 +158,28 @@ class Login:
     def __str__(self) -> str:
         """Return the signed text for the cookie and the form field."""
         fields = [getattr(self, name) for name in self.__slots__]
-        # Without consents, an earlier version of this package can read the text.
-        return signing.dumps(fields if self.consents else fields[:-1], salt=_SALT)
+        # Without a user and consents, an earlier version of this package can read it.
+        while not fields[-1] and len(fields) > _SHORTEST:
+            fields.pop()
+        return signing.dumps(fields, salt=(_CONNECT if self.user else _LOGIN).salt)
+
+
+_OPTIONAL: Final[Sequence[Any]] = ((), "")
+"""The values of the last fields that the signed text need not have."""
+
+_SHORTEST: Final = len(Login.__slots__) - len(_OPTIONAL)
+
+
+def bind(request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> None:
+    """Let `request` have the login in progress with which `user` connects a contact."""
+    request._piggy_verify_user = str(user.pk)  # type: ignore[attr-defined]
 
 
 def begin(
     request: HttpRequest, recipient: str, result: SendResult, *, next_url: str
 ) -> Login:
     """Return a new login in progress, after a request for a code. `next_url` fits."""
-    earlier = _read(request.COOKIES.get(COOKIE, ""))
+    earlier = _current(request)
     now = time.time()
     return Login(
         id=token_urlsafe(16),
@@ -158,6 +191,7 @@ def begin(
         is_held_back=not result.is_sent,
         send_id=result.send_id,
         consents=result.consents,
+        user=_user_of(request),
     )
 
 
@@ -168,19 +202,21 @@ def find(request: HttpRequest, named: str = "") -> Login | None:
     `named` is the value of the form field. With it, return only that login, because
     another tab may have begun a newer one. If another tab has asked for another code of
     the same login, return the newer state.
+
+    After `bind`, return only a login of that user.
     """
-    current = _read(request.COOKIES.get(COOKIE, ""))
+    current = _current(request)
     if current is None or not named:
         return current
-    login = _read(named)
+    login = _read(request, named)
     if login and login.id == current.id and login.sent_at <= current.sent_at:
         return current
     return login if login and login.browser == current.browser else None
 
 
-def next_of(named: str) -> str:
+def next_of(request: HttpRequest, named: str) -> str:
     """Return the `next` of the login in a form field, even from another browser."""
-    login = _read(named)
+    login = _read(request, named)
     return login.next if login else ""
 
 
@@ -197,19 +233,20 @@ def fits(next_url: str) -> bool:
 def remember(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
     """Store `login` in the browser's cookie."""
     max_age = conf.login_ttl + _GRACE
-    cookies.keep(request, response, (COOKIE, str(login)), max_age=max_age)
+    cookie = (_kind_of(request).cookie, str(login))
+    cookies.keep(request, response, cookie, max_age=max_age)
 
 
 def close(request: HttpRequest, response: HttpResponseBase, login: Login) -> None:
     """Let `login` expire now, unless the browser has begun another login."""
-    current = _read(request.COOKIES.get(COOKIE, ""))
+    current = _current(request)
     if current and current.id == login.id:
         remember(request, response, replace(login, sent_at=0))
 
 
-def forget(response: HttpResponseBase) -> None:
+def forget(request: HttpRequest, response: HttpResponseBase) -> None:
     """Delete the cookie."""
-    cookies.drop(response, COOKIE)
+    cookies.drop(response, _kind_of(request).cookie)
 
 
 def attach(request: HttpRequest, login: Login) -> None:
@@ -222,16 +259,33 @@ def attached_to(request: HttpRequest | None) -> Login | None:
     return getattr(request, "_piggy_verify_login", None)
 
 
-def _padded(fields: list[Any]) -> list[Any]:
-    """Return the fields of a login. A text without consents has one field less."""
-    is_short = len(fields) == len(Login.__slots__) - 1
-    return [*fields, ()] if is_short else fields
+def _user_of(request: HttpRequest) -> str:
+    """Return the primary key of the user whom `bind` has named, or a blank text."""
+    user: str = getattr(request, "_piggy_verify_user", "")
+    return user
 
 
-def _read(signed: str) -> Login | None:
+def _kind_of(request: HttpRequest) -> _Kind:
+    return _CONNECT if _user_of(request) else _LOGIN
+
+
+def _current(request: HttpRequest) -> Login | None:
+    return _read(request, request.COOKIES.get(_kind_of(request).cookie, ""))
+
+
+def _read(request: HttpRequest, signed: str) -> Login | None:
+    """Return the login in a signed text, if it is of this kind and of this user."""
+    login = read(signed, salt=_kind_of(request).salt)
+    return login if login and login.user == _user_of(request) else None
+
+
+def read(signed: str, *, salt: str = _LOGIN.salt) -> Login | None:
+    """Return the login in a signed text, or None if nobody has signed it so."""
     try:
-        *fields, consents = _padded(signing.loads(signed, salt=_SALT))
-        given = [GivenConsent(*each) for each in consents]
-        return Login(**dict(zip(Login.__slots__, [*fields, given], strict=True)))
+        fields = signing.loads(signed, salt=salt)
+        fields += _OPTIONAL[len(fields) - _SHORTEST :]
+        login = Login(**dict(zip(Login.__slots__, fields, strict=True)))
+        given = [GivenConsent(*each) for each in login.consents]
+        return replace(login, consents=given)
     except (signing.BadSignature, TypeError, ValueError):
         return None

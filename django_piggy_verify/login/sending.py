@@ -53,8 +53,9 @@ def send_code(
 
     Raises TooManyAttempts. Raises ProviderUnavailable if the circuit is open, or if too
     many sends wait. Raises RecipientRefused if the provider cannot send codes to such a
-    recipient. Raises ConsentMissing if it wants more consents. A send that is made at
-    once also raises these two if the vendor says so. It raises ProviderError for a
+    recipient. Raises ConsentMissing if it wants more consents. Raises LoginRequired if
+    it wants the access of a user, and there is none. A send that is made at once also
+    raises these three if the vendor says so. It raises ProviderError for a
     failure that affects every address in the same way. It raises ContactUnknown only
     with ``PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False``.
     """
@@ -74,6 +75,8 @@ def _send_or_hold_back(
     traits = traits_of(provider)
     if request and traits.wants_device:
         browsers.begin(request)
+    kinds = [each.kind for each in given]
+    challenge = challenges.of(provider, recipient, request, consents=kinds)
     cooldown, *_ = claims = rate_limits.of_send(recipient, request)
     refused = rate_limits.of_refused_send(recipient, request, traits)
     try:
@@ -84,10 +87,9 @@ def _send_or_hold_back(
     except ProviderUnavailable:
         events.SEND_STOPPED.log(recipient=recipient)
         raise
-    kinds = [each.kind for each in given]
     send = CountedSend(
         provider=provider,
-        challenge=challenges.of(provider, recipient, request, consents=kinds),
+        challenge=challenge,
         consents=given,
         request=request,
         claims=claims,
@@ -104,7 +106,7 @@ def _require_sendable(
     provider: Provider, recipient: str, given: Sequence[GivenConsent]
 ) -> None:
     traits = traits_of(provider)
-    if recipients.channel_of(recipient) not in traits.channels:
+    if challenges.way_to(recipient, traits) is None:
         raise RecipientRefused("the provider sends no codes on this way")
     if not recipients.is_served(recipient):
         # A resend of a login that began before the settings were changed.

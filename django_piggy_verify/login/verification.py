@@ -1,13 +1,14 @@
 """
-Send a code, and check a code.
+Send a code or a link, and check it.
 
 Pages, forms and the backend call these functions. `sending` and `checking` do the work.
 """
 
-from django_piggy_verify.login.challenges import traits
+from django_piggy_verify.login.challenges import channel_to, traits
 from django_piggy_verify.login.checking import (
     CheckedCode,
     check_code,
+    check_link,
     require_attempts_left,
 )
 from django_piggy_verify.login.failed_sends import require_sent
@@ -15,7 +16,9 @@ from django_piggy_verify.login.sending import send_again, send_code
 
 __all__ = [
     "CheckedCode",
+    "channel_to",
     "check_code",
+    "check_link",
     "require_attempts_left",
     "require_sent",
     "send_again",

@@ -10,6 +10,7 @@ from django_piggy_verify.events import Event
 from django_piggy_verify.exceptions import (
     CodeRejected,
     ConsentMissing,
+    ContactTaken,
     ContactUnknown,
     LoginRefused,
     LoginRequired,
@@ -19,7 +20,7 @@ from django_piggy_verify.exceptions import (
 )
 
 _ANSWERS: Final = (
-    *(CodeRejected, ConsentMissing, ContactUnknown),
+    *(CodeRejected, ConsentMissing, ContactTaken, ContactUnknown),
     *(LoginRefused, LoginRequired, RecipientRefused),
 )
 """The errors by which a provider answers the question. No operator has to act."""

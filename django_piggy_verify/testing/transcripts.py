@@ -55,7 +55,7 @@ def _lines(response: HttpResponse, calls: Iterable[Call]) -> Iterator[str]:
 
 def _read_login(signed: re.Match[str]) -> str:
     """Return the readable content of a login in progress, without random parts."""
-    login = pending._read(signed[0])
+    login = pending.read(signed[0])
     if login is None:
         return signed[0]
     # A blank `send_id` says that nothing was sent, so it is not replaced.

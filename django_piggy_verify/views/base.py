@@ -4,11 +4,14 @@ The base of the login pages. Each outcome of a request is one method of `FlowVie
 Each of these methods returns a response in HTML or in JSON.
 """
 
+from contextlib import suppress
 from typing import Any, Final, cast
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.http import (
+    Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
@@ -16,7 +19,7 @@ from django.http import (
     JsonResponse,
 )
 from django.shortcuts import render, resolve_url
-from django.urls import reverse
+from django.urls import get_resolver, get_urlconf, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -25,12 +28,20 @@ from django_piggy_verify.exceptions import (
     CodeNotSent,
     ConsentMissing,
     LoginRefused,
+    LoginRequired,
+    PiggyVerifyError,
     ProviderError,
     RecipientRefused,
     TooManyAttempts,
 )
 from django_piggy_verify.forms import FORMS
-from django_piggy_verify.login import axes, browsers, pending, redirects
+from django_piggy_verify.login import (
+    axes,
+    browsers,
+    pending,
+    redirects,
+    verification,
+)
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel
@@ -61,12 +72,15 @@ class FlowView(ProtectedView):
     unsent_template_name = "piggy_verify/unsent.html"
     spent_template_name = "piggy_verify/spent.html"
     refused_template_name = "piggy_verify/refused.html"
+    login_required_template_name = "piggy_verify/login_required.html"
     interrupted_template_name = "piggy_verify/interrupted.html"
     messages = {
         **ProtectedView.messages,
         "login_expired": _("There is no login in progress. Ask for a new code."),
         "too_many_attempts": _("There were too many attempts. Try again in %(wait)s."),
         "login_refused": _("You cannot log in to this account with a code."),
+        "login_required": _("Log in first."),
+        "not_found": _("There is no such page."),
     }
 
     def dispatch(
@@ -77,25 +91,42 @@ class FlowView(ProtectedView):
             response = self._early_response() or super().dispatch(
                 request, *args, **kwargs
             )
-        except TooManyAttempts as refusal:
-            response = self.limited(refusal)
-            if prefers_json(request):
-                axes.keep_response(request)
-        except CodeNotSent:
-            response = self.unsent()
-        except ProviderError as failure:
-            response = self.spent() if failure.spends_code else self.unavailable()
-        except (RecipientRefused, ConsentMissing) as refusal:
-            response = self.sent_back(refusal)
-        except LoginRefused:
-            response = self.refused()
+        except PiggyVerifyError as error:
+            response = self.response_to(error)
         # After a send that has failed too, since the vendor may know the browser now.
         browsers.remember(request, response)
         patch_vary_headers(response, ["Accept"])
         return response
 
+    def response_to(self, error: PiggyVerifyError) -> HttpResponse:
+        """Return the response to a request that `error` has ended."""
+        match error:
+            case TooManyAttempts():
+                if prefers_json(self.request):
+                    axes.keep_response(self.request)
+                return self.limited(error)
+            case CodeNotSent():
+                return self.unsent()
+            case ProviderError():
+                return self.spent() if error.spends_code else self.unavailable()
+            case RecipientRefused() | ConsentMissing():
+                return self.sent_back(error)
+            case LoginRequired():
+                return self.login_required()
+            case LoginRefused():
+                return self.refused()
+        raise error
+
+    def has_page(self) -> bool:
+        """Return whether the project has this page. Otherwise it returns 404."""
+        with suppress(ProviderError):  # another method says so
+            return verification.traits().can_log_in
+        return True
+
     def _early_response(self) -> HttpResponse | None:
         """Call `turned_away`, except for OPTIONS and methods that the page lacks."""
+        if not self.has_page():
+            return self.not_found()
         return self.turned_away() if self._is_shown() else None
 
     def _is_shown(self) -> bool:
@@ -137,6 +168,8 @@ class FlowView(ProtectedView):
         the check. Examples are a second click on the code form, and the login page in
         another tab.
         """
+        if not self.has_page():
+            return self.not_found()
         # The method of a subclass may do more, which a forged request must not cause.
         redirect = FlowView.turned_away(self) if self._is_shown() else None
         return redirect or super().csrf_failed()
@@ -197,6 +230,14 @@ class FlowView(ProtectedView):
         url = self.get_page_url("email")
         return f"{url}?{urlencode(query, doseq=True)}" if query else url
 
+    def get_code_page_url(self, login: Login) -> str:
+        """Return the URL of the page to go on with a login in progress."""
+        return self.get_page_url("code")
+
+    def get_login_url(self) -> str:
+        """Return ``LOGIN_URL``, with the first page of the flow as its `next`."""
+        return redirect_to_login(self.get_start_url(self.get_next())).url
+
     def get_retry_url(self) -> str:
         """Return the URL of the link "Try again" after an outage."""
         return self.get_start_url(self.get_next())
@@ -218,7 +259,7 @@ class FlowView(ProtectedView):
         """Redirect to the code page, or return the state of `login` to a script."""
         if prefers_json(self.request):
             return JsonResponse(state(login), status=202)
-        return HttpResponseRedirect(self.get_page_url("code"))
+        return HttpResponseRedirect(self.get_code_page_url(login))
 
     def expired(self) -> HttpResponse:
         """Say that there is no login in progress, or that it is too old."""
@@ -247,7 +288,7 @@ class FlowView(ProtectedView):
             self.limited_template_name,
             retry_after=refusal.retry_after,
             limit=refusal.limit,
-            code_url=self.get_page_url("code") if can_go_on else "",
+            code_url=self.get_code_page_url(login) if login and can_go_on else "",
             email_url=self._email_url_after(refusal),
         )
         if login and can_go_on:
@@ -295,7 +336,24 @@ class FlowView(ProtectedView):
     def refused(self) -> HttpResponse:
         """Say that the code was right, but that this user may not log in by code."""
         response = self._failure(403, "login_refused", self.refused_template_name)
-        pending.forget(response)
+        pending.forget(self.request, response)
+        return response
+
+    def login_required(self) -> HttpResponse:
+        """Say that the visitor has to log in again, where ``LOGIN_URL`` leads."""
+        return self._failure(
+            403,
+            "login_required",
+            self.login_required_template_name,
+            login_url=self.get_login_url(),
+        )
+
+    def not_found(self) -> HttpResponse:
+        """Return the project's own 404 page. An `Http404` could be cached."""
+        if prefers_json(self.request):
+            return self.error(404, "not_found")
+        handler: Any = get_resolver(get_urlconf()).resolve_error_handler(404)
+        response: HttpResponse = handler(self.request, exception=Http404())
         return response
 
     def interrupted(self, status: int, code: str) -> HttpResponse:
@@ -317,6 +375,8 @@ class FlowView(ProtectedView):
         context["channel"] = str(self.get_channel())
         context["start_url"] = self.get_start_url(self.get_next())
         context["retry_url"] = self.get_retry_url()
+        context["resend_url"] = self.get_page_url("resend")
+        context["cancel_url"] = self.get_page_url("cancel")
         if not retry_after:
             return render(self.request, template_name, context, status=status)
         context["retry_after"] = retry_after
@@ -329,7 +389,7 @@ def state(login: Login) -> dict[str, Any]:
     """Return the parts of a login in progress that a page or a script may know."""
     return {
         "recipient": login.recipient,
-        "channel": str(login.channel),
+        "channel": str(verification.channel_to(login.recipient)),
         "expires_in": login.expires_in,
         "resend_in": login.resend_in,
         "sent": not login.is_held_back,

@@ -5,11 +5,9 @@ Each page returns a credential of the provider to the member's own browser.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.contrib.auth.mixins import AccessMixin
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.urls import get_resolver, get_urlconf
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext_lazy as _
 
@@ -83,9 +81,12 @@ class PortalView(AccessMixin, FlowView):
     unavailable_template_name = "piggy_verify/portal_unavailable.html"
     messages = {
         **FlowView.messages,
-        "login_required": _("Log in first."),
         "not_found": _("There is no link to the portal."),
     }
+
+    def has_page(self) -> bool:
+        """Return True. Whether there is a portal does not depend on logins by code."""
+        return True
 
     def turned_away(self) -> HttpResponse | None:
         """Ask visitors to log in first, and refuse a prefetch."""
@@ -119,14 +120,6 @@ class PortalView(AccessMixin, FlowView):
             return JsonResponse({"redirect_to": url})
         response = _HiddenRedirect(url)
         response["Referrer-Policy"] = "no-referrer"
-        return response
-
-    def not_found(self) -> HttpResponse:
-        """Return the project's own 404 page. An `Http404` could be cached."""
-        if prefers_json(self.request):
-            return self.error(404, "not_found")
-        handler: Any = get_resolver(get_urlconf()).resolve_error_handler(404)
-        response: HttpResponse = handler(self.request, exception=Http404())
         return response
 
 

@@ -38,7 +38,7 @@ class EmailView(FormPage):
     Context of the template: `form`, `is_expired` (whether an earlier login in progress
     has ended), `channel` ("email" or "sms"), `other_url` (of the page that asks for the
     other kind of recipient, or blank), `knows_members` (whether codes go to members
-    only).
+    only), `form_url` (to post the form to).
     """
 
     form_class = EmailForm
@@ -102,6 +102,7 @@ class EmailView(FormPage):
             channel=str(self.get_channel()),
             other_url=self.get_other_url(),
             knows_members=verification.traits().knows_members,
+            form_url=self.get_page_url("email"),
             **kwargs,
         )
 
@@ -154,6 +155,6 @@ def _offered_channels() -> list[Channel]:
     if not conf.sms_countries:
         return [Channel.EMAIL]
     with suppress(ProviderError):
-        channels = verification.traits().channels
-        return [each for each in Channel if each in channels] or [Channel.EMAIL]
+        traits, kinds = verification.traits(), (Channel.EMAIL, Channel.SMS)
+        return [each for each in kinds if traits.way_to(each)] or [Channel.EMAIL]
     return [Channel.EMAIL]

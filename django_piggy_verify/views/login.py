@@ -47,11 +47,12 @@ class LoginPage(FlowView):
         """Return the `next` that the visitor had when the login began."""
         if self.login:
             return self.login.next or super().get_next()
-        return pending.next_of(self.data.get(pending.FIELD, "")) or super().get_next()
+        named = self.data.get(pending.FIELD, "")
+        return pending.next_of(self.request, named) or super().get_next()
 
     def get_retry_url(self) -> str:
         """Return the URL of the code page, because an outage does not end the login."""
-        return self.get_page_url("code")
+        return self.get_code_page_url(self.open_login)
 
     def turned_away(self) -> HttpResponse | None:
         """Redirect to the e-mail page if the login is missing or has expired."""
@@ -66,15 +67,16 @@ class LoginPage(FlowView):
         return cast("Login", self.login)
 
 
-class CodeView(LoginPage, FormPage):
+class CodePage(LoginPage, FormPage):
     """
-    Asks for the code, checks it, and logs the user in.
+    Asks for the code, and checks it.
 
     Context of the template: `form`, `recipient`, `resend_in` and `expires_in`
     (seconds), `is_resent` and `is_held_back` (the result of the last request for
     another code), `is_send_recent` (whether a script should ask if it has failed),
     `login` (for the hidden field of this name in other forms), `channel` ("email" or
-    "sms"), `knows_members` (whether codes go to members only).
+    "sms"), `knows_members` (whether codes go to members only), `form_url`, `resend_url`
+    and `cancel_url` (to post the forms to).
     """
 
     form_class = CodeForm
@@ -107,21 +109,22 @@ class CodeView(LoginPage, FormPage):
             is_send_recent=login.is_send_recent,
             knows_members=verification.traits().knows_members,
             login=login,
+            form_url=self.get_page_url("code"),
+            resend_url=self.get_page_url("resend"),
+            cancel_url=self.get_page_url("cancel"),
             **kwargs,
         )
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Check the code, unless the same login has posted it before."""
-        self.token_fetch = tokens.LoginFetch()
         try:
-            with transactions.kept_open(request, self.token_fetch.columns):
-                return super().post(request, *args, **kwargs)
+            return super().post(request, *args, **kwargs)
         except CodeRepeated as repetition:
             return self.repeated(repetition)
 
     def repeated(self, repetition: CodeRepeated) -> HttpResponse:
         """
-        Redirect like the first request with this code, without another login.
+        Redirect like the first request with this code, and do nothing else.
 
         The browser has the session of the first request, or will get it soon. The
         response sets no cookie, because it could replace a cookie of the first one.
@@ -130,13 +133,23 @@ class CodeView(LoginPage, FormPage):
             return self.send_on(self.get_next())
         return self.lead_to_code_page(self.open_login)
 
+
+class CodeView(CodePage):
+    """Asks for the code, checks it, and logs the user in. See `CodePage`."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Check the code, and log the user in within the same transaction."""
+        self.token_fetch = tokens.LoginFetch()
+        with transactions.kept_open(request, self.token_fetch.columns):
+            return super().post(request, *args, **kwargs)
+
     def form_valid(self, form: Form) -> HttpResponse:
         """Log the user in and redirect. The auth token is fetched afterwards."""
         user = cast("CodeForm", form).user
         self.log_in(user)
         self.token_fetch.begin(self.request, user)
         response = self.send_on(self.get_next())
-        pending.forget(response)
+        pending.forget(self.request, response)
         devices.remember(self.request, response, self.open_login.recipient)
         return response
 
@@ -182,5 +195,5 @@ class CancelView(FlowView):
         else:
             next_url = (login and login.next) or self.get_next()
             response = HttpResponseRedirect(self.get_start_url(next_url))
-        pending.forget(response)
+        pending.forget(request, response)
         return response

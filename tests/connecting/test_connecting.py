@@ -1,0 +1,44 @@
+from django_piggy_verify.models import Contact
+from tests.connecting.steps import CODE, CONNECT, ask, connect, contacts_of, type_code
+from tests.steps import ADDRESS, log_in
+
+
+def test_a_right_code_connects_the_contact(client, shopper, contact, piggy_sandbox):
+    response = connect(client, piggy_sandbox)
+
+    assert response.url == CONNECT
+    assert Contact.objects.get().user == shopper
+    assert Contact.objects.get().uid == contact.uid
+
+
+def test_the_list_shows_what_is_connected(client, shopper, contact, piggy_sandbox):
+    connect(client, piggy_sandbox)
+
+    assert ADDRESS in client.get(CONNECT).text
+
+
+def test_a_contact_that_is_connected_logs_in_as_the_user(
+    client, shopper, contact, piggy_sandbox, unlimited
+):
+    connect(client, piggy_sandbox)
+    client.logout()
+
+    log_in(client, piggy_sandbox)
+
+    assert client.session["_auth_user_id"] == str(shopper.pk)
+
+
+def test_a_wrong_code_connects_nothing(client, shopper, contact):
+    ask(client)
+
+    response = type_code(client, "999999")
+
+    assert response.status_code == 200
+    assert not contacts_of(shopper)
+
+
+def test_the_code_page_shows_the_address(client, shopper, contact):
+    response = ask(client)
+
+    assert response.url == CODE
+    assert ADDRESS in client.get(CODE).text
