@@ -34,15 +34,12 @@ def follow(sandbox: Sandbox, token: str) -> str | None:
     mail = sandbox.mailbox.with_link(token)
     if mail is None:
         return None
-    is_verified = _is_newest(sandbox, mail) and _verify(sandbox, mail)
-    return _with_result(str(mail.request[REDIRECT_URI]), is_verified=is_verified)
-
-
-def _is_newest(sandbox: Sandbox, mail: Mail) -> bool:
-    return sandbox.mailbox.newest(mail.recipient) is mail
+    uri = str(mail.request[REDIRECT_URI])
+    return _with_result(uri, is_verified=_verify(sandbox, mail))
 
 
 def _verify(sandbox: Sandbox, mail: Mail) -> bool:
+    """Write the address into the profile, if this is the newest mail to the address."""
     if sandbox.judge(mail.recipient, mail.code) != Verdict.RIGHT:
         return False
     update_primary = mail.request.get(UPDATE_PRIMARY) is True

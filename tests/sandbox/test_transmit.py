@@ -497,7 +497,7 @@ def test_the_code_of_a_mail_is_no_link(client, code):
         "https://",
         "https://[",
         "https://shop.example/a b",
-        "https://shop.example/\r\nX: 1",
+        "https://shop.example/\r\nX:1",
         "https://shöp.example/",
     ],
 )
@@ -622,7 +622,9 @@ def test_an_address_that_another_user_verified_meanwhile(client, sandbox, by):
 
 
 @BY_ANY
-@pytest.mark.parametrize("value", [None, "", 7, "ann", "a b@c", "0612345678", "+0\n"])
+@pytest.mark.parametrize(
+    "value", [None, "", 7, "ann", "a b@c", "a\0@b", "0612", "+0\n"]
+)
 def test_an_address_or_number_that_is_none_is_refused(client, sandbox, by, value):
     name = "phone_number" if by == "text" else "email"
 
