@@ -68,11 +68,10 @@ class Traits:
         """
         Return the channel to an address (`EMAIL`) or a number (`SMS`), or None.
 
-        It is `LINK` for an address if the provider mails links in place of codes.
+        It is `LINK` for an address if the provider mails links, but no codes.
         """
-        if kind is Channel.EMAIL and Channel.LINK in self.channels:
-            return Channel.LINK
-        return kind if kind in self.channels else None
+        ways = (kind, Channel.LINK) if kind is Channel.EMAIL else (kind,)
+        return next((each for each in ways if each in self.channels), None)
 
 
 def traits_of(provider: object) -> Traits:

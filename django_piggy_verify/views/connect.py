@@ -211,7 +211,8 @@ class ConnectLinkView(ConnectPage, LoginPage):
     def has_page(self) -> bool:
         """Return whether the provider mails links."""
         with suppress(ProviderError):
-            return super().has_page() and Channel.LINK in verification.traits().channels
+            way = verification.traits().way_to(Channel.EMAIL)
+            return super().has_page() and way is Channel.LINK
         return False
 
     def turned_away(self) -> HttpResponse | None:

@@ -133,7 +133,7 @@ EXPECTATIONS = {
         "{first}",
         "consent_required",
         event="consent_missing",
-        counted={"send_failed": 4, "send_refused_ip": 1},
+        counted={"send_failed": 5, "send_refused_ip": 1},
         call="send",
     ),
     Outcome.CONSENT_REQUIRED: Expectation(
