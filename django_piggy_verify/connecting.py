@@ -62,8 +62,11 @@ class _Connection:
                 undone=self.checked.settle,
                 request=None,
             )
-        except (ContactTaken, AlreadyConnected):
+        except ContactTaken:
             events.CONTACT_TAKEN.log(recipient=recipient)
+            raise
+        except AlreadyConnected:
+            events.ALREADY_CONNECTED.log(recipient=recipient, user_id=self.user.pk)
             raise
         except LoginRefused as refusal:
             events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
@@ -89,9 +92,13 @@ class _Connection:
         user, hint = _locked(self.user), self.checked.proof.hint
         if user is None or not contacts.may_log_in(user):
             raise LoginRefused("the user may not connect a contact")
-        hooks = (getattr(each, "accepts_hint", None) for each in get_backends())
-        if hint and not all(hook(self.request, user, hint) for hook in hooks if hook):
+        if hint and not self._accepts_hint(user, hint):
             raise LoginRefused(f"the project refuses the hint {hint!r}")
+
+    def _accepts_hint(self, user: AbstractBaseUser, hint: str) -> bool:
+        """Ask the hook of each `PiggyBackend` in the settings."""
+        hooks = (getattr(each, "accepts_hint", None) for each in get_backends())
+        return all(hook(self.request, user, hint) for hook in hooks if hook)
 
     def _is_new(self) -> bool:
         """

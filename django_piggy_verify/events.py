@@ -105,6 +105,11 @@ CONTACT_DISCONNECTED = Event(
     INFO,
     "User %(user_id)s has disconnected the contact %(uid)s of %(provider)s",
 )
+ALREADY_CONNECTED = Event(
+    "already_connected",
+    INFO,
+    "User %(user_id)s has another contact, so %(recipient)s is not connected",
+)
 CONTACT_TAKEN = Event(
     "contact_taken", INFO, "The contact %(recipient)s belongs to another user"
 )
