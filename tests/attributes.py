@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.urls import include, path
 
@@ -88,12 +89,15 @@ def access_of_ann(request):
 
 
 def page(request):
-    return HttpResponse("a page")
+    return HttpResponse("csrfmiddlewaretoken")
+
+
+VIEWS = {"connect": login_required(page)}
 
 
 def urls_of(*names):
     """Return a URLconf with these pages of the package."""
-    pages = [path(f"{name}/", page, name=name) for name in names]
+    pages = [path(f"{each}/", VIEWS.get(each, page), name=each) for each in names]
     return (path("account/", include((pages, "piggy_verify"))),)
 
 

@@ -5,16 +5,15 @@ Only `mail_to` sends a mail to a real address. `auth_tokens` fetches an auth tok
 the member who logged in last. It neither shows nor stores the token.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from time import monotonic
 from typing import Final
-from urllib.parse import urlsplit
 
 from django.utils.crypto import get_random_string
 
 from django_piggy_verify import recipients
 from django_piggy_verify.db import locking
+from django_piggy_verify.doctor import calls
 from django_piggy_verify.doctor.findings import (
     Examination,
     Finding,
@@ -29,22 +28,26 @@ from django_piggy_verify.exceptions import (
     ContactUnknown,
     PiggyVerifyError,
     ProviderError,
-    ProviderRefused,
 )
 from django_piggy_verify.login import challenges
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import base_url, each_account, get_provider
-from django_piggy_verify.providers.base import Challenge, TokenExaminer, TokenProvider
+from django_piggy_verify.providers import each_account, get_provider
+from django_piggy_verify.providers.base import (
+    Challenge,
+    LinkProvider,
+    TokenExaminer,
+    TokenProvider,
+    UserAccess,
+)
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel, traits_of
 
-_HINTS: Final = {
-    404: "PIGGY_VERIFY_BASE_URL is wrong. Correct or remove it.",
-    429: "The API limits the number of calls. Try again later.",
-}
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 UNKNOWN_BEGINS: Final = "It is not known yet whether"
-_REFUSAL_HINT: Final = "Look at the key and the account at the vendor."
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_NEEDS_A_USER: Final = (
+    "No code was sent or checked, because that needs a user who is logged in at the "
+    "vendor."
+)
 
 
 def live(recipient: str | None = None) -> Examination:
@@ -79,9 +82,12 @@ def codes() -> Iterator[Finding]:
     Check a code that is wrong.
 
     Before that, send a code to an address that cannot exist, unless the provider mails
-    to anybody.
+    to anybody. Without the access of a user, only a link can be checked.
     """
-    if traits_of(get_provider()).knows_members:
+    if not can_send():
+        yield note(_NEEDS_A_USER)
+        yield from _check_link_of_nobody()
+    elif traits_of(get_provider()).knows_members:
         yield from _until_a_problem((_send_to_nobody, _check_wrong_code))
     else:
         yield note(
@@ -92,11 +98,11 @@ def codes() -> Iterator[Finding]:
 
 
 def _send_to_nobody() -> Iterator[Finding]:
-    outcome, took = _timed(lambda: get_provider().send_code(_to(_nobody())))
+    outcome, took = calls.timed(lambda: get_provider().send_code(_to(_nobody())))
     if isinstance(outcome, ProviderError):
-        yield _failure(outcome)
+        yield calls.failure(outcome)
         return
-    yield _accepted(took)
+    yield calls.accepted(took)
     if not isinstance(outcome, ContactUnknown):
         yield warning(
             "The API says that it mailed a code to an address that cannot exist.",
@@ -106,20 +112,34 @@ def _send_to_nobody() -> Iterator[Finding]:
 
 def _check_wrong_code() -> Iterator[Finding]:
     code = Secret(get_random_string(6, "0123456789"))
-    outcome, took = _timed(lambda: get_provider().check_code(_to(_nobody()), code))
+    outcome, took = calls.timed(lambda: get_provider().check_code(_to(_nobody()), code))
     if isinstance(outcome, ProviderError):
-        yield _failure(outcome)
+        yield calls.failure(outcome)
     elif isinstance(outcome, CodeRejected):
         if not traits_of(get_provider()).knows_members:
-            yield _accepted(took)
+            yield calls.accepted(took)
         yield good("The API rejects a wrong code.")
     else:
         yield problem("The API accepts a code that it never mailed.")
 
 
-def _accepted(took: float) -> Finding:
-    way = "with" if urlsplit(base_url()).scheme == "https" else "without"
-    return good(f"The API accepts the calls. It answered in {took:.2f} s, {way} TLS.")
+def _check_link_of_nobody() -> Iterator[Finding]:
+    """Ask about an address of a user who cannot exist. This needs our key only."""
+    provider = get_provider()
+    is_mailed = traits_of(provider).way_to(Channel.EMAIL) is Channel.LINK
+    if not (is_mailed and isinstance(provider, LinkProvider)):
+        return
+    challenge = _of_nobody(provider)
+    outcome, took = calls.timed(lambda: provider.check_link(challenge))
+    if isinstance(outcome, ProviderError):
+        yield calls.failure(outcome)
+    elif isinstance(outcome, CodeRejected | ContactUnknown):
+        yield calls.accepted(took)
+        yield good("The API knows no link of a user who cannot exist.")
+    elif isinstance(outcome, PiggyVerifyError):
+        yield unknown("Only a user can show whether the API accepts the calls.")
+    else:
+        yield problem("The API accepts a link that it never mailed.")
 
 
 def auth_tokens() -> Iterator[Finding]:
@@ -133,10 +153,11 @@ def auth_tokens() -> Iterator[Finding]:
     if contact is None:
         yield unknown("No auth token was fetched, because nobody has logged in yet.")
         return
-    outcome = _outcome_of(lambda: _shape_of_token(provider, contact.uid))
+    outcome = calls.outcome_of(lambda: _shape_of_token(provider, contact.uid))
     if isinstance(outcome, ProviderError):
         yield warning(
-            f"The auth token of the last member cannot be fetched: {_cause(outcome)}.",
+            "The auth token of the last member cannot be fetched: "
+            f"{calls.cause(outcome)}.",
             "Members can log in, but get no auth token.",
         )
     elif isinstance(outcome, ContactUnknown):
@@ -157,12 +178,17 @@ def _why_no_token(provider: object) -> str:
 
 def unsent() -> Iterator[Finding]:
     """Say what only a mail to a person can show."""
-    is_closed = traits_of(get_provider()).knows_members
-    whose = "of a member" if is_closed else "of yours"
-    yield note(
-        f"{UNKNOWN_BEGINS} {send_condition()}.",
-        f"To find out, use --send with an address {whose}.",
-    )
+    traits = traits_of(get_provider())
+    whose = "of a member" if traits.knows_members else "of yours"
+    way = f"use --send with an address {whose}"
+    if traits.wants_user_access:
+        way = "connect a contact as a user who is logged in at the vendor"
+    yield note(f"{UNKNOWN_BEGINS} {send_condition()}.", f"To find out, {way}.")
+
+
+def can_send() -> bool:
+    """Return whether ``--send`` can send a code, without the access of a user."""
+    return not traits_of(get_provider()).wants_user_access
 
 
 def send_condition() -> str:
@@ -175,9 +201,12 @@ def mail_to(recipient: str) -> Examination:
 
     def mailing() -> Iterator[Finding]:
         """Mail a code."""
-        outcome = _outcome_of(lambda: get_provider().send_code(_to(recipient)))
+        if not can_send():
+            yield from unsent()
+            return
+        outcome = calls.outcome_of(lambda: get_provider().send_code(_to(recipient)))
         if isinstance(outcome, ProviderError):
-            yield _failure(outcome)
+            yield calls.failure(outcome)
         elif isinstance(outcome, ContactUnknown):
             yield warning(
                 "No contact has this address, so no code was mailed.",
@@ -204,47 +233,19 @@ def _shape_of_token(provider: TokenProvider, uid: str) -> str:
     return ""
 
 
-def _timed(call: Callable[[], object]) -> tuple[object, float]:
-    """Return the outcome of a call, and the seconds that it took."""
-    began = monotonic()
-    return _outcome_of(call), monotonic() - began
-
-
-def _outcome_of(call: Callable[[], object]) -> object:
-    try:
-        return call()
-    except PiggyVerifyError as error:
-        return error
-
-
-def _failure(error: ProviderError) -> Finding:
-    """Return the problem. The hint depends on who must fix it."""
-    if isinstance(error, ProviderRefused):
-        return problem(
-            f"The API refuses the call: {_cause(error)}.",
-            str(getattr(get_provider(), "refusal_hint", "")) or _REFUSAL_HINT,
-        )
-    return problem(
-        f"The API cannot be used: {_cause(error)}.",
-        _HINTS.get(
-            error.status or 0,
-            "Look at the network, the URL, the proxy, the certificates and "
-            "PIGGY_VERIFY_TIMEOUT. The API may also be down.",
-        ),
-    )
-
-
-def _cause(error: ProviderError) -> str:
-    known = {"status": error.status, "code": error.api_code}
-    numbers = ", ".join(f"{name} {each}" for name, each in known.items() if each)
-    return f"{error} ({numbers})" if numbers else str(error)
-
-
 def _to(recipient: str) -> Challenge:
     """Return a challenge with all consents, so that the API looks at the rest."""
     provider = get_provider()
     given = traits_of(provider).consents
     challenge = challenges.of(provider, recipient, None, consents=given)
+    return challenges.with_state(provider, challenge)
+
+
+def _of_nobody(provider: object) -> Challenge:
+    """Return a challenge of a user who cannot exist, with a token of nobody."""
+    uid = f"piggy-verify-doctor-{get_random_string(12, _LETTERS)}"
+    access = UserAccess(uid=uid, token=Secret("nobody"))
+    challenge = Challenge(recipient=_nobody(), access=access)
     return challenges.with_state(provider, challenge)
 
 

@@ -11,6 +11,7 @@ from django.core.checks import ERROR, CheckMessage
 
 from django_piggy_verify import checks
 from django_piggy_verify.backends import PiggyBackend
+from django_piggy_verify.checks.accounts import anybody_can_log_in
 from django_piggy_verify.checks.project import check_backend, check_urls
 from django_piggy_verify.checks.provider import check_credentials
 from django_piggy_verify.conf import conf
@@ -31,7 +32,6 @@ GUESSES: Final = 100
 
 _DAY: Final = 86400
 _TOLD_ELSEWHERE: Final = {check_backend, check_urls}
-_WARNINGS_THAT_KEEP_OUT: Final = {"piggy_verify.W008"}
 _PLACEHOLDERS: Final = (
     *("change", "example", "your", "paste", "todo", "secret"),
     *("piggy_verify", "xxx", "<", "..."),
@@ -91,7 +91,8 @@ def _reads_like_a_placeholder(key: str) -> bool:
 
 def openings() -> Iterator[Finding]:
     """Look for settings that are less strict than the defaults."""
-    if conf.allow_staff:
+    can_log_in = anybody_can_log_in()
+    if conf.allow_staff and can_log_in:
         yield warning(
             "Staff and superusers may log in by code (PIGGY_VERIFY_ALLOW_STAFF).",
             "Anybody who can read their mail can enter the admin.",
@@ -107,6 +108,13 @@ def openings() -> Iterator[Finding]:
             "PIGGY_VERIFY_BACKGROUND is off, and PIGGY_VERIFY_SEND_FLOOR is 0.",
             "The end of the connection shows whether an address belongs to a member.",
         )
+    if can_log_in:
+        yield from _ways_in()
+
+
+def _ways_in() -> Iterator[Finding]:
+    if conf.connect:
+        yield note("Users can connect a contact, and then log in with it.")
     if conf.link_by_email:
         yield note("A new contact gets the user with the same address.")
     if conf.expose_auth_token:
@@ -137,6 +145,18 @@ def backends() -> Iterator[Finding]:
             "'django_piggy_verify.backends.PiggyBackend'.",
         )
         return
+    if anybody_can_log_in():
+        yield from _backend_for_codes(loaded)
+    else:
+        yield note("The provider cannot log anybody in, so it needs no backend.")
+    if not any(isinstance(each, ModelBackend) for each in loaded):
+        yield note(
+            "There is no ModelBackend, so nobody has permissions.",
+            "Staff need it, or another backend, to log in with a password.",
+        )
+
+
+def _backend_for_codes(loaded: list[Any]) -> Iterator[Finding]:
     ours = [each for each in loaded if isinstance(each, PiggyBackend)]
     if not ours:
         yield problem(
@@ -158,11 +178,6 @@ def backends() -> Iterator[Finding]:
         yield good(f"Django asks {_names(ours)} first.")
     if not conf.create_users:
         yield _without_new_users(ours[0])
-    if not any(isinstance(each, ModelBackend) for each in loaded):
-        yield note(
-            "There is no ModelBackend, so nobody has permissions.",
-            "Staff need it, or another backend, to log in with a password.",
-        )
 
 
 def _without_new_users(backend: PiggyBackend) -> Finding:
@@ -176,10 +191,15 @@ def _without_new_users(backend: PiggyBackend) -> Finding:
 
 
 def _finding(message: CheckMessage) -> Finding:
-    is_problem = message.level >= ERROR or message.id in _WARNINGS_THAT_KEEP_OUT
+    is_problem = message.level >= ERROR or _keeps_everybody_out(message)
     make = problem if is_problem else warning
     text = f"{message.msg} ({message.id})"
     return make(f"{message.obj}: {text}" if message.obj else text, message.hint or "")
+
+
+def _keeps_everybody_out(warning: CheckMessage) -> bool:
+    is_off = warning.id == "piggy_verify.W006" and not conf.connect
+    return is_off or warning.id == "piggy_verify.W008"
 
 
 def _names(backends: list[Any]) -> str:

@@ -1,27 +1,32 @@
-"""Examine the login pages as a visitor sees them. No mail is sent."""
+"""Examine the pages as a visitor sees them. No mail is sent."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
+from django.shortcuts import resolve_url
 from django.template import TemplateDoesNotExist
 from django.test import Client
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from django_piggy_verify.checks.accounts import anybody_can_log_in, known_traits
+from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.doctor.findings import (
     Finding,
     good,
+    note,
     problem,
     warning,
 )
 from django_piggy_verify.login import pending
+from django_piggy_verify.traits import Channel
 
 _PAGES: Final = {"email": "The first page", "code": "The page for the code"}
 
@@ -40,23 +45,67 @@ def middleware() -> Iterator[Finding]:
 
 
 def shown() -> Iterator[Finding]:
-    """Request the two pages that each member sees."""
+    """Request the pages that can be shown without a user."""
     if not routes.start():
         return
     visitor = Client(SERVER_NAME=_own_host())
+    if anybody_can_log_in():
+        yield from _login_pages(visitor)
+    elif conf.connect:
+        yield from _connect_pages(visitor)
+    _forget_session(visitor)
+
+
+def _login_pages(visitor: Client) -> Iterator[Finding]:
+    """Request the two pages that each member sees."""
     visitor.cookies[pending.COOKIE] = str(_invented_login())
     for name, words in _PAGES.items():
         yield (finding := _judged(visitor, name, words))
         if finding.is_problem:
             break
-    _forget_session(visitor)
 
 
-def _judged(visitor: Client, name: str, words: str) -> Finding:
+def _connect_pages(visitor: Client) -> Iterator[Finding]:
+    """Request the pages that a visitor sees who is not logged in."""
+    yield _judged(visitor, "connect", "The connect page", _judgement_of_visit)
+    if any(Channel.LINK in each.channels for each in known_traits()):
+        yield _judged(visitor, "connect-link", "The page for the link")
+    yield note("The other connect pages were not shown: they need a user.")
+
+
+def _judgement_of_visit(response: Any, words: str) -> Finding:
+    """Return a good finding if the page leads to the login."""
+    login_url = resolve_url(settings.LOGIN_URL)
+    if response.headers.get("Location", "").startswith(login_url):
+        return good(f"{words} sends visitors to {login_url}.")
+    return _judgement(response, words)
+
+
+def _judgement(response: Any, words: str) -> Finding:
+    if response.status_code != 200:  # noqa: PLR2004
+        return problem(
+            f"{words} returns status {response.status_code}.",
+            "Status 400 means that ALLOWED_HOSTS does not allow the host. A redirect "
+            "comes from a middleware.",
+        )
+    if "csrfmiddlewaretoken" not in response.text:
+        return warning(
+            f"{words} has no CSRF token, so Django refuses its form.",
+            "Add {% csrf_token %} to the form, unless a script sends the token.",
+        )
+    return good(f"{words} works.")
+
+
+def _judged(
+    visitor: Client,
+    name: str,
+    words: str,
+    judge: Callable[[Any, str], Finding] = _judgement,
+) -> Finding:
     try:
         with _tracebacks_hidden():
             response = visitor.get(reverse(f"piggy_verify:{name}"), secure=True)
-        return _judgement(response.status_code, response.text, words)
+        return judge(response, words)
     except TemplateDoesNotExist as error:
         return problem(
             f"{words} needs a template that is missing: {error}.",
@@ -68,21 +117,6 @@ def _judged(visitor: Client, name: str, words: str) -> Finding:
             f"{words} cannot be shown: {type(error).__name__}.",
             "Open the page with runserver to see the error.",
         )
-
-
-def _judgement(status: int, text: str, words: str) -> Finding:
-    if status != 200:  # noqa: PLR2004
-        return problem(
-            f"{words} returns status {status}.",
-            "Status 400 means that ALLOWED_HOSTS does not allow the host. A redirect "
-            "comes from a middleware.",
-        )
-    if "csrfmiddlewaretoken" not in text:
-        return warning(
-            f"{words} has no CSRF token, so Django refuses its form.",
-            "Add {% csrf_token %} to the form, unless a script sends the token.",
-        )
-    return good(f"{words} works.")
 
 
 def _invented_login() -> pending.Login:

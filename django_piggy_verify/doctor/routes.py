@@ -1,4 +1,4 @@
-"""Examine the URLs of the login pages, LOGIN_URL and LOGIN_REDIRECT_URL."""
+"""Examine the URLs of the pages, LOGIN_URL and LOGIN_REDIRECT_URL."""
 
 from collections.abc import Iterator
 
@@ -14,6 +14,8 @@ from django.urls import (
     reverse,
 )
 
+from django_piggy_verify.checks.accounts import anybody_can_log_in
+from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor.findings import (
     Finding,
     good,
@@ -22,28 +24,41 @@ from django_piggy_verify.doctor.findings import (
 )
 
 _NAMESPACE = "piggy_verify"
-_PAGES = ("auth-token", "cancel", "code", "email", "resend")
+_LOGIN_PAGES = ("auth-token", "cancel", "code", "email", "resend")
+_CONNECT_PAGES = (
+    *("connect", "connect-cancel", "connect-code", "connect-link", "connect-resend"),
+    "disconnect",
+)
 _INCLUDE = "path('login/', include('django_piggy_verify.urls'))"
+_INCLUDE_CONNECT = "path('account/', include('django_piggy_verify.urls_connect'))"
 
 
 def start() -> str | None:
-    """Return the URL of the first page, or None if there is none."""
-    return _address("piggy_verify:email")
+    """
+    Return the URL of the first page, or None if there is none.
+
+    With a provider that cannot log in, it is the connect page.
+    """
+    page = "email" if anybody_can_log_in() else "connect"
+    return _address(f"{_NAMESPACE}:{page}")
 
 
 def pages() -> Iterator[Finding]:
     """Look for the URLs of the pages."""
+    kind, include = ("login", _INCLUDE)
+    if not anybody_can_log_in():
+        kind, include = ("connect", _INCLUDE_CONNECT)
     if outer := _outer_namespace():
         yield problem(
             f"The URLs of the pages are inside the namespace {outer!r}.",
-            f"The pages cannot find each other there. Move {_INCLUDE} out of it.",
+            f"The pages cannot find each other there. Move {include} out of it.",
         )
     elif not start():
-        yield problem("The URLconf has no login pages.", f"Add {_INCLUDE}.")
+        yield problem(f"The URLconf has no {kind} pages.", f"Add {include}.")
     elif hidden := _hidden_pages():
         yield problem(
             f"The URLconf has another view at {', '.join(hidden)}.",
-            f"Django uses the first pattern that matches. Move {_INCLUDE} up.",
+            f"Django uses the first pattern that matches. Move {include} up.",
         )
     else:
         yield good(f"The first page is at {start()}.")
@@ -51,6 +66,9 @@ def pages() -> Iterator[Finding]:
 
 def ways_in_and_out() -> Iterator[Finding]:
     """Look at the URLs that lead to the login and away from it."""
+    if not anybody_can_log_in():
+        yield from _way_to_log_in()
+        return
     if start() and _address(settings.LOGIN_URL) != start():
         yield warning(
             "LOGIN_URL is another page, so pages for members do not lead here.",
@@ -69,6 +87,19 @@ def ways_in_and_out() -> Iterator[Finding]:
         )
 
 
+def _way_to_log_in() -> Iterator[Finding]:
+    """Look at the page to which the connect pages send visitors."""
+    target = _address(settings.LOGIN_URL)
+    match = _match(target) if target else None
+    is_here = target is None or target.startswith("/")
+    if is_here and (match is None or match.namespace == _NAMESPACE):
+        yield warning(
+            f"The connect pages send visitors to LOGIN_URL ({target or 'no URL'}). "
+            "There is no such page.",
+            "Set LOGIN_URL to the page on which your users log in.",
+        )
+
+
 def _address(target: str) -> str | None:
     """Return the URL of a pattern's name, or a given URL. None if it is neither."""
     try:
@@ -79,13 +110,21 @@ def _address(target: str) -> str | None:
 
 def _hidden_pages() -> list[str]:
     """Return the URLs of pages that another pattern hides."""
-    names = [f"{_NAMESPACE}:{page}" for page in _PAGES]
+    names = [f"{_NAMESPACE}:{page}" for page in _expected_pages()]
     found = {name: _match(reverse(name)) for name in names}
     return [
         reverse(name)
         for name, match in found.items()
         if match is None or match.view_name != name
     ]
+
+
+def _expected_pages() -> list[str]:
+    """Return the names of the pages. A project may leave out some connect pages."""
+    pages = list(_LOGIN_PAGES) if anybody_can_log_in() else []
+    if conf.connect:
+        pages += [each for each in _CONNECT_PAGES if _address(f"{_NAMESPACE}:{each}")]
+    return pages
 
 
 def _match(path: str) -> ResolverMatch | None:

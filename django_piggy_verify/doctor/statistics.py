@@ -12,6 +12,7 @@ from typing import Final
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
+from django_piggy_verify.checks.accounts import anybody_can_log_in
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
 from django_piggy_verify.limits import fixed_windows
@@ -43,16 +44,17 @@ def _figures() -> list[Figure]:
     since, at_limit = timezone.now() - DAY, _at_limits()
     contacts = locking.primary_rows(Contact)
     tokens = locking.primary_rows(AuthToken)
+    verb = "logged in" if anybody_can_log_in() else "connected a contact"
     return [
         Figure(
             "members_logged_in",
             contacts.filter(verified_at__gte=since).count(),
-            "members have logged in",
+            f"members have {verb}",
         ),
         Figure(
             "members_new",
             contacts.filter(created_at__gte=since).count(),
-            "of these members have logged in for the first time",
+            f"of these members have {verb} for the first time",
         ),
         Figure(
             "sends",

@@ -1,4 +1,4 @@
-"""Say whether members can log in to this site."""
+"""Say whether members can log in to this site, or users can connect contacts."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand
 
+from django_piggy_verify.checks.accounts import anybody_can_log_in
 from django_piggy_verify.doctor import (
     api,
     configuration,
@@ -60,7 +61,8 @@ class Command(BaseCommand):
     """
 
     help = (
-        "Says in plain words whether members can log in to this site. Exits with 1 if "
+        "Says in plain words whether members can log in to this site. With a provider "
+        "that cannot log in, says whether users can connect contacts. Exits with 1 if "
         "there is a problem."
     )
     # The doctor reports what the checks find. A failed check must not stop it.
@@ -146,11 +148,15 @@ def _problems(findings: _Findings) -> int:
 
 
 def _verdict(findings: _Findings) -> str:
+    who, what = "Members", "log in"
+    if not anybody_can_log_in():
+        who, what = "Users", "connect contacts"
     if number := _problems(findings):
         noun = "problem" if number == 1 else "problems"
-        return f"Members cannot log in here: {number} {noun}."
+        return f"{who} cannot {what} here: {number} {noun}."
     if any(api.UNKNOWN_BEGINS in each.text for _, each in findings):
-        return f"Members can log in here if {api.send_condition()}. Try --send."
+        advice = " Try --send." if api.can_send() else ""
+        return f"{who} can {what} here if {api.send_condition()}.{advice}"
     if any(area == "API" for area, _ in findings):
-        return "Members can log in here."
-    return "Members can log in here if the API agrees. Try --live."
+        return f"{who} can {what} here."
+    return f"{who} can {what} here if the API agrees. Try --live."
