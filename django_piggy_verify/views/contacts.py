@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django_piggy_verify import portal, tokens
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ContactUnknown, LoginRequired, ProviderError
+from django_piggy_verify.login import verification
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.views.base import RETRY_AFTER_OUTAGE, FlowView
 from django_piggy_verify.views.negotiation import prefers_json
@@ -24,7 +25,8 @@ class AuthTokenView(ProtectedView):
     """
     Returns the auth token of the logged-in contact to a script.
 
-    Returns 404 unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on.
+    Returns 404 unless ``PIGGY_VERIFY_EXPOSE_AUTH_TOKEN`` is on. A provider that cannot
+    log in has no tokens, so there is a 404, too.
     """
 
     http_method_names = ["get", "head", "options"]
@@ -38,10 +40,8 @@ class AuthTokenView(ProtectedView):
         """Return ``auth_token`` and ``expires_at`` (ISO 8601, aware)."""
         if not conf.expose_auth_token:
             return self.not_found()
-        if not request.user.is_authenticated:
-            return self.error(403, "login_required")
         try:
-            served = tokens.get_with_expiry(request.user)
+            return self._token_of(request)
         except ContactUnknown:
             return self.not_found()
         except LoginRequired:
@@ -50,6 +50,13 @@ class AuthTokenView(ProtectedView):
             return self.error(
                 503, "provider_unavailable", retry_after=RETRY_AFTER_OUTAGE
             )
+
+    def _token_of(self, request: HttpRequest) -> HttpResponse:
+        if not verification.traits().can_log_in:
+            return self.not_found()
+        if not request.user.is_authenticated:
+            return self.error(403, "login_required")
+        served = tokens.get_with_expiry(request.user)
         return JsonResponse(
             {"auth_token": served.token, "expires_at": served.expires_at}
         )

@@ -234,6 +234,22 @@ def test_the_token_page_is_not_found_for_a_user_who_is_no_contact(
     assert admin_client.get("/login/token/").status_code == 404
 
 
+@pytest.mark.parametrize("is_logged_in", [True, False])
+def test_the_token_page_is_not_found_with_a_provider_that_cannot_log_in(
+    admin_client, client, settings, exposed, is_logged_in
+):
+    settings.PIGGY_VERIFY_PROVIDER = "tests.attributes.Prover"
+    visitor = admin_client if is_logged_in else client
+
+    assert visitor.get("/login/token/").status_code == 404
+
+
+def test_the_token_page_reports_options_that_do_not_fit(client, settings, exposed):
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = {"no_such": "option"}
+
+    assert client.get("/login/token/").status_code == 503
+
+
 def test_the_token_page_reports_an_outage(client, member, piggy_sandbox, exposed):
     AuthToken.objects.all().delete()
     piggy_sandbox.switches.fault = Fault.MAINTENANCE
