@@ -16,11 +16,13 @@ from django_piggy_verify.exceptions import (
     ProviderUnavailable,
 )
 from django_piggy_verify.models import Contact
-from tests import attributes
-from tests.attributes import LinkProver, Prover, access_of_ann, urls_of
+from django_piggy_verify.views import ConnectView
+from tests.attributes import LinkProver, Prover, access_of_ann
 from tests.doctor.test_doctor import found, report, run
 from tests.steps import ADDRESS
 
+CONNECT_PAGES = path("account/", include("django_piggy_verify.urls_connect"))
+ALL_PAGES = path("account/", include("django_piggy_verify.urls"))
 DJANGOS = "django.contrib.auth.backends.ModelBackend"
 OURS = "django_piggy_verify.backends.PiggyBackend"
 
@@ -38,7 +40,7 @@ def connecting(settings):
     settings.PIGGY_VERIFY_CONNECT = True
     settings.PIGGY_VERIFY_USER_ACCESS = access_of_ann
     settings.PIGGY_VERIFY_SEND_FLOOR = 1.0
-    route(settings, "connect", "connect-code", "connect-link")
+    route(settings, CONNECT_PAGES)
 
 
 @pytest.fixture
@@ -57,9 +59,9 @@ def piggy(settings):
     clear_url_caches()
 
 
-def route(settings, *names):
+def route(settings, *pages):
     password = path("password/", lambda _request: HttpResponse())
-    settings.ROOT_URLCONF = (password, *urls_of(*names))
+    settings.ROOT_URLCONF = (password, *pages)
     clear_url_caches()
 
 
@@ -147,16 +149,14 @@ def test_the_connect_page_is_the_first_page():
 
 
 def test_login_pages_that_return_404_are_a_warning(settings):
-    route(settings, "connect", "email")
+    route(settings, ALL_PAGES)
 
     assert any("(piggy_verify.W006)" in each for each in found("warning"))
     assert found("problem") == []
 
 
 def test_connect_pages_within_another_namespace_are_a_problem(settings):
-    inner = include((list(urls_of("connect")), "club"))
-    settings.ROOT_URLCONF = (path("club/", inner),)
-    clear_url_caches()
+    route(settings, path("club/", include(([CONNECT_PAGES], "club"))))
 
     [text] = [each for each in report()["findings"] if "namespace" in each["text"]]
     assert text["outcome"] == "problem"
@@ -164,12 +164,11 @@ def test_connect_pages_within_another_namespace_are_a_problem(settings):
 
 
 def test_connect_pages_behind_another_route_are_a_problem(settings):
-    other = path("account/connect-code/", lambda _request: HttpResponse())
-    settings.ROOT_URLCONF = (other, *settings.ROOT_URLCONF)
-    clear_url_caches()
+    other = path("account/connect/code/", lambda _request: HttpResponse())
+    route(settings, other, CONNECT_PAGES)
 
     assert found("problem") == [
-        "The URLconf has another view at /account/connect-code/."
+        "The URLconf has another view at /account/connect/code/."
     ]
 
 
@@ -178,11 +177,11 @@ def test_connect_pages_behind_another_route_are_a_problem(settings):
     [
         ("/no/such/page/", "/no/such/page/"),
         ("no-such-name", "no URL"),
-        ("piggy_verify:email", "/account/email/"),
+        ("piggy_verify:email", "/account/"),
     ],
 )
 def test_visitors_who_are_sent_to_no_page_are_a_warning(settings, target, shown):
-    route(settings, "connect", "email")
+    route(settings, ALL_PAGES)
     settings.LOGIN_URL = target
 
     text = f"The connect pages send visitors to LOGIN_URL ({shown}). There is no such"
@@ -217,9 +216,8 @@ def test_without_links_their_page_is_not_shown():
     assert not any("page for the link" in each for each in texts())
 
 
-def test_a_connect_page_that_fails_is_a_problem(settings, monkeypatch):
-    monkeypatch.setitem(attributes.VIEWS, "connect", lambda _request: 1 / 0)
-    route(settings, "connect")
+def test_a_connect_page_that_fails_is_a_problem(monkeypatch):
+    monkeypatch.setattr(ConnectView, "ask_to_log_in", lambda _view: 1 / 0)
 
     assert found("problem") == ["The connect page cannot be shown: ZeroDivisionError."]
 
@@ -242,15 +240,9 @@ def test_connect_pages_behind_another_route_are_a_problem_beside_a_login(
     settings, piggy
 ):
     other = path("account/connect/", lambda _request: HttpResponse())
-    pages = [*urls_of("connect", *routes_of_logins())]
-    settings.ROOT_URLCONF = (other, *pages)
-    clear_url_caches()
+    route(settings, other, ALL_PAGES)
 
     assert "The URLconf has another view at /account/connect/." in found("problem")
-
-
-def routes_of_logins():
-    return ("auth-token", "cancel", "code", "email", "resend")
 
 
 # The API

@@ -18,7 +18,7 @@ from django.test.utils import override_script_prefix
 from django.urls import include, path
 from django.utils import timezone
 
-from django_piggy_verify import migrations, urls
+from django_piggy_verify import migrations, urls, urls_connect
 from django_piggy_verify.auth_tokens import cache
 from django_piggy_verify.auth_tokens.cache import IssuedToken
 from django_piggy_verify.doctor import routes
@@ -592,8 +592,9 @@ def test_the_doctor_leaves_no_rows():
 
 
 def test_the_doctor_visits_every_page():
-    pages = {each.name for each in urls.urlpatterns}
-    assert pages - {*routes._CONNECT_PAGES} == {*routes._LOGIN_PAGES}
+    pages = {*routes._LOGIN_PAGES, *routes._CONNECT_PAGES}
+    assert {each.name for each in urls.urlpatterns} == pages
+    assert {each.name for each in urls_connect.urlpatterns} == {*routes._CONNECT_PAGES}
 
 
 def test_the_doctor_leaves_no_session(settings):
