@@ -16,7 +16,8 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import ContactUnknown, LoginRequired, ProviderError
 from django_piggy_verify.login import verification
 from django_piggy_verify.secret import Secret
-from django_piggy_verify.views.base import RETRY_AFTER_OUTAGE, FlowView
+from django_piggy_verify.views.base import FlowView
+from django_piggy_verify.views.failures import RETRY_AFTER_OUTAGE
 from django_piggy_verify.views.negotiation import prefers_json
 from django_piggy_verify.views.protection import ProtectedView
 

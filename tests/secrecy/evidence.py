@@ -87,7 +87,7 @@ EXPOSING = {
 POSTED = re.compile('<h3 id="post-info">.*?<h3 id="files-info">', re.DOTALL)
 # These read the posted fields, or the body of an answer. No error shows the frames of
 # the latter.
-PLAIN = ("/http/", "/sandbox/", "/views/negotiation.py", "/views/base.py data")
+PLAIN = ("/http/", "/sandbox/", "/views/negotiation.py", "/views/page_urls.py data")
 # The frames of these functions hold the code, since they typed it.
 VISITORS = ("/tests/", "/django/test/")
 

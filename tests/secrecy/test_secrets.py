@@ -233,7 +233,7 @@ CRASHES = {
     "ask": """
         django_piggy_verify.login.client_address.of
         django_piggy_verify.login.cookies.keep
-        django_piggy_verify.views.base.form_data
+        django_piggy_verify.views.page_urls.form_data
         django_piggy_verify.limits.fixed_windows.salted_hmac
         django_piggy_verify.limits.fixed_windows.take
         django_piggy_verify.login.after_response.run
