@@ -52,7 +52,9 @@ class LoginPage(FlowView):
 
     def get_retry_url(self) -> str:
         """Return the URL of the code page, because an outage does not end the login."""
-        return self.get_code_page_url(self.open_login)
+        if self.login is None:
+            return super().get_retry_url()
+        return self.get_code_page_url(self.login)
 
     def turned_away(self) -> HttpResponse | None:
         """Redirect to the e-mail page if the login is missing or has expired."""
