@@ -92,6 +92,8 @@ class _Connection:
         user, hint = _locked(self.user), self.checked.proof.hint
         if user is None or not contacts.may_log_in(user):
             raise LoginRefused("the user may not connect a contact")
+        if user.get_session_auth_hash() != self.user.get_session_auth_hash():
+            raise LoginRefused("the password was changed, which ends the session")
         if hint and not self._accepts_hint(user, hint):
             raise LoginRefused(f"the project refuses the hint {hint!r}")
 
