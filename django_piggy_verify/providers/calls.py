@@ -61,6 +61,7 @@ def call_as(  # noqa: PLR0913  the parts of an HTTP request
     method: str,
     path: str,
     *,
+    base_url: str = "",
     timeout: float | None = None,
     headers: Mapping[str, str | None] | None = None,
     json: Mapping[str, object] | None = None,
@@ -68,13 +69,13 @@ def call_as(  # noqa: PLR0913  the parts of an HTTP request
     """
     Make one call with a person's access token or, with None, without a bearer token.
 
-    The call goes to ``PIGGY_VERIFY_BASE_URL``. It uses none of our credentials.
-    Otherwise it is like `call`.
+    It uses none of our credentials. Otherwise it is like `call`. Leave out `base_url`
+    if the vendor has none of its own.
     """
     seconds = conf.timeout if timeout is None else timeout
     return client.call(
         method,
-        _url(path),
+        _url(path, base_url),
         bearer=bearer,
         timeout=seconds,
         headers=headers,
@@ -82,7 +83,7 @@ def call_as(  # noqa: PLR0913  the parts of an HTTP request
     )
 
 
-def _url(path: str, base_url: str = "") -> str:
+def _url(path: str, base_url: str) -> str:
     base = base_url if conf.base_url is None else str(conf.base_url)
     url = f"{base.rstrip('/')}/{path}"
     credentials.require_https(url)
@@ -139,6 +140,13 @@ def failure(
         api_code=api_code,
         may_depend_on_contact=status not in NOT_ABOUT_A_CONTACT,
     )
+
+
+def no_success(answer: Answer, *, refused: Collection[int] = ()) -> ProviderError:
+    """Return the exception for an answer of any status that is no success."""
+    if is_success(answer):
+        return unreadable("it is no success", status=answer.status)
+    return failure(answer.status, refused=refused)
 
 
 def unreadable(what: str, *, status: int | None = None) -> ProviderUnavailable:

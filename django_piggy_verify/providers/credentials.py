@@ -70,12 +70,15 @@ def has_client() -> bool:
     return bool(conf.client_id and conf.client_secret and conf.token_url)
 
 
-def key_problems(hint: str) -> Iterator[Problem]:
+def key_problems(hint: str, *, or_client: bool = False) -> Iterator[Problem]:
     """
     Return what is wrong with ``PIGGY_VERIFY_API_KEY``, without showing it.
 
-    A callable is called. `hint` says where an operator finds the key.
+    A callable is called. `hint` says where an operator finds the key. With `or_client`,
+    client credentials can stand in for a key.
     """
+    if or_client and has_client() and not conf.api_key:
+        return
     if fault := _key_fault():
         yield Problem(
             text=f"PIGGY_VERIFY_API_KEY cannot be used: {fault}.",

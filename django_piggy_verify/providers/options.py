@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from django_piggy_verify import durations
 from django_piggy_verify.conf import conf
 from django_piggy_verify.http.client import is_header_name, is_header_value
-from django_piggy_verify.providers import credentials
+from django_piggy_verify.providers import credentials, option_values
 from django_piggy_verify.providers.base import Problem
 from django_piggy_verify.secret import Secret
 
@@ -38,7 +38,10 @@ class Option:
     """One option of a provider."""
 
     default: object
-    """The value if the option is not given, or None if the option is required."""
+    """The value if the option is not given.
+
+    It is None if the option is required, and if the option may stay without a value.
+    """
 
     accepts: Callable[[Any], bool]
     """Return whether the option may have this value."""
@@ -89,6 +92,52 @@ def path(default: str) -> Option:
 def flag(*, default: bool) -> Option:
     """Return an option that is on or off."""
     return Option(default, lambda value: isinstance(value, bool), "True or False")
+
+
+def choice(default: str, *others: str) -> Option:
+    """Return an option for one of several words."""
+    words = (default, *others)
+    return Option(
+        default,
+        lambda value: value in words,
+        " or ".join(repr(each) for each in words),
+    )
+
+
+def matching(pattern: str, words: str, *, is_required: bool = False) -> Option:
+    """
+    Return an option for a printable text that matches a regular expression as a whole.
+
+    If the option is not required, it may be None.
+    """
+    expression = re.compile(pattern)
+    return Option(
+        None,
+        lambda value: (
+            not is_required
+            if value is None
+            else _is_text(value) and bool(expression.fullmatch(value))
+        ),
+        words if is_required else f"{words}, or None",
+    )
+
+
+def url() -> Option:
+    """Return an option for an absolute https URL, or None. DEBUG allows http too."""
+    return Option(
+        None,
+        lambda value: value is None or option_values.is_url(value),
+        "an https URL without user info and fragment, or None",
+    )
+
+
+def json_object() -> Option:
+    """Return an option for an object that is sent as JSON, or None."""
+    return Option(
+        None,
+        lambda value: value is None or option_values.is_json_object(value),
+        "a dict of what JSON can say, with texts as its keys, or None",
+    )
 
 
 def seconds(default: int) -> Option:

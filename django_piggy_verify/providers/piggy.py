@@ -92,11 +92,11 @@ class PiggyProvider:
 
     def problems(self) -> Iterator[Problem]:
         """Return what is wrong with the key. Client credentials stand in for a key."""
-        if conf.api_key or not credentials.has_client():
-            yield from credentials.key_problems(
-                "Use a personal access token of the business dashboard (Apps > "
-                "Integrations > Personal Access Tokens)."
-            )
+        return credentials.key_problems(
+            "Use a personal access token of the business dashboard (Apps > "
+            "Integrations > Personal Access Tokens).",
+            or_client=True,
+        )
 
     def send_code(self, challenge: Challenge) -> Challenge:
         """

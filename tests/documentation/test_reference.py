@@ -41,6 +41,7 @@ PUBLIC = [
     "providers.options",
     "providers.piggy",
     "providers.punchh",
+    "providers.transmit",
     "providers.verifik",
     "sandbox",
     "sandbox.server",
