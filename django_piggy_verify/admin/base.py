@@ -72,13 +72,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().response_action(request, queryset, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False, because only a login adds rows."""
+        """Return False, because only logins and the connect pages add rows."""
         return False
 
     def has_change_permission(
         self, request: HttpRequest, obj: Model | None = None
     ) -> bool:
-        """Return False, because only a login changes rows."""
+        """Return False, because only logins and the connect pages change rows."""
         return False
 
 

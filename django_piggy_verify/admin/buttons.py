@@ -27,16 +27,25 @@ class ButtonAdmin(ReadOnlyAdmin):
         """Give each button a URL."""
         return [self._url_of(action) for action in self.buttons] + super().get_urls()
 
-    def change_view(
+    def has_use(self, action: str, shown: Any) -> bool:
+        """Return whether the button of this action can change the object."""
+        return True
+
+    def render_change_form(  # noqa: PLR0913, PLR0917  the signature of Django
         self,
         request: HttpRequest,
-        object_id: str,
+        context: dict[str, Any],
+        add: bool = False,  # noqa: FBT001, FBT002
+        change: bool = False,  # noqa: FBT001, FBT002
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        obj: Any = None,
     ) -> HttpResponse:
-        """Show the buttons to staff who may use them."""
-        context = {"buttons": self._offered(request), **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, context)
+        """Show the buttons that have a use to staff who may use them."""
+        buttons = self._offered(request).items()
+        context["buttons"] = {
+            action: label for action, label in buttons if self.has_use(action, obj)
+        }
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def press(
         self, request: HttpRequest, object_id: str, *, action: str

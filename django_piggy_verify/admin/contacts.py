@@ -204,6 +204,10 @@ class ContactAdmin(ButtonAdmin):
         )
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
+    def has_use(self, action: str, shown: Contact) -> bool:
+        """Return False for the button that forgets a token if there is none."""
+        return action != "forget_tokens" or hasattr(shown, "auth_token")
+
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Return whether the staff member has the permission to change contacts."""
         codename = get_permission_codename("change", self.opts)

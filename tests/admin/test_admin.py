@@ -448,6 +448,16 @@ def test_a_token_is_forgotten_on_the_contacts_page(admin_client, member, contact
     assert not AuthToken.objects.exists()
 
 
+def test_without_a_token_there_is_nothing_to_forget(admin_client, contact_page):
+    assert "/forget_tokens/" in admin_client.get(contact_page).text
+
+    AuthToken.objects.all().delete()
+
+    page = admin_client.get(contact_page).text
+    assert "/forget_tokens/" not in page
+    assert "/unlock/" in page
+
+
 def test_a_button_acts_on_its_own_contact_alone(admin_client, member, contact_page):
     add_contacts(2)
 
@@ -679,3 +689,45 @@ def test_the_limits_take_the_same_queries_for_any_number(admin_client, db):
         count(subject=str(number))
 
     assert statements(admin_client, COUNTS) == before <= 6
+
+
+# A provider that cannot log in
+
+
+@pytest.fixture
+def connected(db, settings):
+    """A contact whose number was proved by a provider that cannot log in."""
+    settings.PIGGY_VERIFY_PROVIDER = "tests.attributes.Prover"
+    settings.PIGGY_VERIFY_SMS_COUNTRIES = ["NL"]
+    return Contact.objects.create(
+        user=User.objects.create_user("ann"),
+        provider="prover",
+        uid="ann/1?",
+        phone="+31612345678",
+        verified_at=timezone.now(),
+    )
+
+
+def test_a_contact_of_a_provider_that_cannot_log_in_is_listed(admin_client, connected):
+    [row] = rows(admin_client.get(CHANGELIST, {"q": "+31 6 12345678"}))
+
+    assert {"+31612345678", "none", "ann/1?", "prover"} <= set(row)
+
+
+def test_a_contact_that_was_connected_can_be_unlocked(admin_client, connected):
+    address = f"{CHANGELIST}{connected.pk}"
+    fixed_windows.take(rate_limits.of_send(connected.phone, None))
+
+    page = admin_client.get(f"{address}/change/").text
+    admin_client.post(f"{address}/unlock/")
+
+    assert "/unlock/" in page
+    assert "/forget_tokens/" not in page
+    assert not Tally.objects.filter(key__contains="recipient").exists()
+
+
+def test_tokens_that_never_were_are_not_forgotten(admin_client, connected):
+    page = act(admin_client, "forget_tokens")
+
+    assert "0 auth tokens were forgotten." in page.text
+    assert not LogEntry.objects.exists()

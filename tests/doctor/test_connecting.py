@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.urls import clear_url_caches, include, path
 from django.utils import timezone
 
+from django_piggy_verify import urls_connect
 from django_piggy_verify.exceptions import (
     CodeRejected,
     ContactUnknown,
@@ -220,6 +221,13 @@ def test_a_connect_page_that_fails_is_a_problem(monkeypatch):
     monkeypatch.setattr(ConnectView, "ask_to_log_in", lambda _view: 1 / 0)
 
     assert found("problem") == ["The connect page cannot be shown: ZeroDivisionError."]
+
+
+def test_a_project_may_leave_out_a_connect_page(settings):
+    pages = [each for each in urls_connect.urlpatterns if each.name != "connect-link"]
+    route(settings, path("account/", include((pages, "piggy_verify"))))
+
+    assert found("problem") == []
 
 
 # With a provider that can log in
