@@ -83,13 +83,16 @@ AUTHENTICATION_BACKENDS = [
 LOGIN_URL = "piggy_verify:email"
 LOGIN_REDIRECT_URL = "members"
 LOGOUT_REDIRECT_URL = "home"
+# Users with a password can connect a contact, and then log in by code too.
+PIGGY_VERIFY_CONNECT = True
 
-# "piggy", "verifik" or "punchh"
+# "piggy", "verifik", "punchh" or "transmit"
 VENDOR = env("PIGGY_VERIFY_VENDOR", default="piggy")
 SANDBOX_PATH = {
     "piggy": "sandbox/api/v3/oauth/clients",
     "verifik": "sandbox/verifik/v2",
     "punchh": "sandbox/punchh",
+    "transmit": "sandbox/transmit",
 }[VENDOR]
 if VENDOR == "verifik":
     PIGGY_VERIFY_PROVIDER = "django_piggy_verify.providers.verifik.VerifikProvider"
@@ -103,13 +106,30 @@ if VENDOR == "punchh":
     _CLIENT = "sandbox" if DEBUG else ""
     PIGGY_VERIFY_CLIENT_ID = env("PIGGY_VERIFY_CLIENT_ID", default=_CLIENT)
     PIGGY_VERIFY_CLIENT_SECRET = env("PIGGY_VERIFY_CLIENT_SECRET", default=_CLIENT)
-    # Mobile numbers of these countries get text messages.
-    PIGGY_VERIFY_SMS_COUNTRIES = ("NL", "DE", "BE", "US")
-    PIGGY_VERIFY_PHONE_REGION = "NL"
     PIGGY_VERIFY_CONSENTS = {
         "terms": {"url": "/terms/", "version": "2026-01"},
         "privacy": {"url": "/privacy/", "version": "2026-01"},
     }
+if VENDOR == "transmit":
+    # This vendor proves addresses and numbers of users who are logged in already.
+    LOGIN_URL = "password"
+    PIGGY_VERIFY_PROVIDER = "django_piggy_verify.providers.transmit.TransmitProvider"
+    PIGGY_VERIFY_PROVIDER_OPTIONS = {
+        "email_by": env("TRANSMIT_EMAIL_BY", default="code"),
+        "message": "{otp} is your code for {app}.",
+    }
+    PIGGY_VERIFY_USER_ACCESS = "shop.transmit.user_access"
+    # The client asks whether a mailed link was followed. Codes need no client.
+    PIGGY_VERIFY_CLIENT_ID = env("PIGGY_VERIFY_CLIENT_ID", default="")
+    PIGGY_VERIFY_CLIENT_SECRET = env("PIGGY_VERIFY_CLIENT_SECRET", default="")
+    PIGGY_VERIFY_TOKEN_URL = env(
+        "PIGGY_VERIFY_TOKEN_URL",
+        default="https://api.transmitsecurity.io/oidc/token",
+    )
+if VENDOR in {"punchh", "transmit"}:
+    # Mobile numbers of these countries get text messages.
+    PIGGY_VERIFY_SMS_COUNTRIES = ("NL", "DE", "BE", "US")
+    PIGGY_VERIFY_PHONE_REGION = "NL"
 PIGGY_VERIFY_API_KEY = env("PIGGY_VERIFY_API_KEY", default="")
 # None is the live API of the vendor.
 PIGGY_VERIFY_BASE_URL = env("PIGGY_VERIFY_BASE_URL", default="") or None

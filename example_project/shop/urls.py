@@ -2,12 +2,16 @@
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from django.views.generic import TemplateView
 
 from django_piggy_verify.views import PortalView
 from shop import views
+from shop.settings import VENDOR
+
+# With Transmit, nobody logs in by code. Users who are logged in connect an address.
+LOGIN_PAGES = "urls_connect" if VENDOR == "transmit" else "urls"
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="shop/home.html"), name="home"),
@@ -20,7 +24,12 @@ urlpatterns = [
         name="privacy",
     ),
     path("portal/", PortalView.as_view(), name="portal"),
-    path("login/", include("django_piggy_verify.urls")),
+    path("login/", include(f"django_piggy_verify.{LOGIN_PAGES}")),
+    path(
+        "password/",
+        LoginView.as_view(template_name="shop/password.html"),
+        name="password",
+    ),
     path("logout/", LogoutView.as_view(), name="logout"),
     # Staff log in by password. `manage.py createsuperuser` creates a staff user.
     path("admin/", admin.site.urls),

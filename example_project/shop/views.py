@@ -7,15 +7,19 @@ from django.utils import timezone
 
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import PortalProvider
+from django_piggy_verify.providers.base import PortalProvider, TokenProvider
+from django_piggy_verify.traits import traits_of
 
 
 @login_required
 def members(request: HttpRequest) -> HttpResponse:
     """Show who is logged in, and how old the cached auth token is."""
+    provider = get_provider()
     token = AuthToken.objects.filter(contact__user=request.user.pk).first()
     context = {
-        "has_portal": isinstance(get_provider(), PortalProvider),
+        "has_portal": isinstance(provider, PortalProvider),
+        "has_tokens": isinstance(provider, TokenProvider)
+        or traits_of(provider).issues_tokens,
         "contact": Contact.objects.filter(user=request.user.pk).first(),
         "token_age": token and int((timezone.now() - token.fetched_at).total_seconds()),
     }

@@ -73,12 +73,23 @@ class Demo:
         self.wait_for(pattern)
         return str(re.findall(pattern, self.console.read_text())[-1])
 
+    def last_link(self, address: str) -> str:
+        """Return the newest link that was mailed to an address."""
+        return self.wait_for(rf"link for {re.escape(address)}: (\S+)\n")
+
     def close_circuit(self) -> None:
         """Let codes be sent again at once after an outage."""
+        self._forget_counts("circuit")
+
+    def end_cooldown(self) -> None:
+        """Let another code be sent to the same person at once."""
+        self._forget_counts("send_cooldown")
+
+    def _forget_counts(self, name: str) -> None:
         database = sqlite3.connect(self.console.parent / "db.sqlite3")
         with closing(database), database:
             database.execute(
-                "DELETE FROM piggy_verify_tally WHERE key LIKE '%:circuit%'"
+                "DELETE FROM piggy_verify_tally WHERE key LIKE ?", [f"%:{name}%"]
             )
 
     def url(self) -> str:

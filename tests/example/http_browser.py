@@ -23,8 +23,11 @@ def get(browser: requests.Session, url: str) -> requests.Response:
 def submit(
     browser: requests.Session, page: requests.Response, **typed: str
 ) -> requests.Response:
-    """Fill in the first form of a page and submit it."""
-    form = page.text.partition("<form")[2].partition("</form>")[0]
+    """Submit the first form of a page that has the typed fields."""
+    forms = re.findall(r"<form.*?</form>", page.text, re.DOTALL)
+    form = next(
+        each for each in forms if all(f'name="{name}"' in each for name in typed)
+    )
     action = re.search(r'action="([^"]*)"', form)
     hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
     assert action

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 
@@ -25,6 +26,9 @@ MEMBERS = {
     "ann@example.com": "demo-contact-ann",
     "ben@example.com": "demo-contact-ben",
 }
+
+USER = "carla"
+"""The name and the password of a user who is no member yet."""
 
 SANDBOX = """\
 Shop:     {url}
@@ -50,6 +54,20 @@ Log in with any address, or with any mobile number of these countries: {countrie
 This vendor sends codes to anybody. The code appears here and in the mailbox. No
 data leaves this machine, and nobody gets a text message.
 """
+SANDBOX_TO_CONNECT = """\
+Shop:     {url}
+Mailbox:  {url}sandbox/
+
+This vendor logs nobody in. It proves an address, or a mobile number of these
+countries, of a user who is logged in: {countries}. The code or the link appears
+here and in the mailbox. No data leaves this machine, and nobody gets a text message.
+"""
+FOR_CARLA = """
+Password: {url}password/
+User:     {user}, and the password is the same
+
+This user can connect an address, by a link on the members' page.
+"""
 LIVE = """\
 Shop:     {url}
 API:      {api}
@@ -62,6 +80,7 @@ _OF_VENDOR = {
     "piggy": SANDBOX,
     "verifik": SANDBOX_FOR_ANYBODY,
     "punchh": SANDBOX_WITH_TEXTS,
+    "transmit": SANDBOX_TO_CONNECT,
 }
 
 
@@ -103,11 +122,19 @@ def _open_shop(port: int) -> str:
     Tally.objects.all().delete()
     for email, uid in MEMBERS.items():
         sandbox.add_contact(email, uid)
-    return _OF_VENDOR[VENDOR].format(
+    _add_user()
+    return f"{_OF_VENDOR[VENDOR]}{FOR_CARLA}".format(
         url=url,
         members=", ".join(MEMBERS),
         countries=", ".join(conf.sms_countries),
+        user=USER,
     )
+
+
+def _add_user() -> None:
+    """Add the user who logs in by password, unless there is one."""
+    if not User.objects.filter(username=USER).exists():
+        User.objects.create_user(USER, password=USER)
 
 
 def _first_free(first: int, last: int | None = None) -> int:
