@@ -925,6 +925,9 @@ def test_the_longest_message_has_140_characters():
 MARK = "marked-option"
 CIRCLE: dict[str, object] = {}
 CIRCLE["circle"] = CIRCLE
+DEEP: list[object] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
 BAD_OPTIONS = {
     "misspelt": {"emailBy": MARK},
     "name blank": {"name": ""},
@@ -975,6 +978,7 @@ BAD_OPTIONS = {
     "content with nan": {"email_content": {"a": float("nan")}},
     "content with infinity": {"email_content": {"a": [float("inf")]}},
     "content with bytes": {"email_content": {"a": MARK.encode()}},
+    "content too deep": {"email_content": {"a": DEEP}},
     "content in a circle": {"email_content": CIRCLE},
     "primary text": {"update_primary": "true"},
     "primary number": {"update_primary": 1},
@@ -988,6 +992,7 @@ BAD_OPTIONS = {
     "url with a user": {"redirect_uri": f"https://ann@{MARK}.example/"},
     "url with a fragment": {"redirect_uri": f"https://{MARK}.example/#a"},
     "url with a backslash": {"redirect_uri": f"https://{MARK}.example\\@evil.example"},
+    "url with a backslash in its path": {"redirect_uri": f"https://{MARK}.example/\\"},
     "url with a space": {"redirect_uri": f"https://{MARK}.example/a b"},
     "url with a letter": {"redirect_uri": f"https://{MARK}.example/\u00e4"},
     "url with a line end": {"redirect_uri": f"https://{MARK}.example/\n"},
