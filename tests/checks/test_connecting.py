@@ -11,6 +11,7 @@ from django_piggy_verify.checks.settings import check_user_access
 from tests.attributes import Branches, access_of_ann, urls_of
 
 DJANGOS = "django.contrib.auth.backends.ModelBackend"
+TRANSMIT = "django_piggy_verify.providers.transmit.TransmitProvider"
 NO_CALLABLE = "not to be called"
 
 
@@ -69,6 +70,19 @@ def test_no_account_that_can_log_in_needs_neither(branches, monkeypatch):
     monkeypatch.setattr(Branches, "can_log_in", {"north": False, "south": False})
 
     assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("email_by", "key", "ids"),
+    [("code", None, set()), ("link", None, {"E001"}), ("link", "key", set())],
+)
+def test_transmit_needs_a_key_for_links_only(settings, email_by, key, ids):
+    options = {"message": "{otp} for {app}", "email_by": email_by}
+    settings.PIGGY_VERIFY_PROVIDER = TRANSMIT
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = options
+    settings.PIGGY_VERIFY_API_KEY = key
+
+    assert found() == ids
 
 
 # The URLs

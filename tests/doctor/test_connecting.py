@@ -17,10 +17,11 @@ from django_piggy_verify.exceptions import (
     ProviderUnavailable,
 )
 from django_piggy_verify.models import Contact
+from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.views import ConnectView
 from tests.attributes import LinkProver, Prover, access_of_ann
 from tests.doctor.test_doctor import found, report, run
-from tests.steps import ADDRESS
+from tests.steps import ADDRESS, calls
 
 CONNECT_PAGES = path("account/", include("django_piggy_verify.urls_connect"))
 ALL_PAGES = path("account/", include("django_piggy_verify.urls"))
@@ -339,6 +340,44 @@ def test_a_vendor_that_asks_for_the_user_says_nothing_about_the_key(answering):
     assert "Only a user can show whether the API accepts the calls." in found(
         "unknown", "--live"
     )
+
+
+@pytest.fixture
+def transmit(sandbox_for, settings):
+    """Return a function that lets the sandbox of Transmit mail codes or links."""
+
+    def mailing(email_by):
+        sandbox = sandbox_for("transmit")
+        settings.PIGGY_VERIFY_PROVIDER_OPTIONS["email_by"] = email_by
+        return sandbox
+
+    return mailing
+
+
+@pytest.mark.parametrize("arguments", [["--live"], ["--send", ADDRESS]], ids=len)
+@pytest.mark.parametrize(
+    ("email_by", "expected"), [("code", []), ("link", ["user"])], ids=["code", "link"]
+)
+def test_transmit_sends_nothing_without_a_user(transmit, email_by, expected, arguments):
+    sandbox = transmit(email_by)
+
+    printed, status = run(*arguments)
+
+    assert status == 0
+    assert calls(sandbox) == expected
+    assert sandbox.mails == ()
+    assert printed.endswith(
+        "Users can connect contacts here if the application sends codes.\n"
+    )
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAUTHORIZED, Fault.MAINTENANCE])
+def test_a_fault_of_transmit_is_found_with_a_link_of_nobody(transmit, fault):
+    transmit("link").switches.fault = fault
+
+    [problem] = found("problem", "--live")
+
+    assert problem.startswith("The API ")
 
 
 # The figures
