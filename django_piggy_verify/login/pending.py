@@ -275,14 +275,19 @@ def _current(request: HttpRequest) -> Login | None:
 
 def _read(request: HttpRequest, signed: str) -> Login | None:
     """Return the login in a signed text, if it is of this kind and of this user."""
-    login = read(signed, salt=_kind_of(request).salt)
+    login = _unsigned(signed, _kind_of(request))
     return login if login and login.user == _user_of(request) else None
 
 
-def read(signed: str, *, salt: str = _LOGIN.salt) -> Login | None:
+def read(signed: str) -> Login | None:
+    """Return the login of either kind in a signed text, or None."""
+    return _unsigned(signed, _LOGIN) or _unsigned(signed, _CONNECT)
+
+
+def _unsigned(signed: str, kind: _Kind) -> Login | None:
     """Return the login in a signed text, or None if nobody has signed it so."""
     try:
-        fields = signing.loads(signed, salt=salt)
+        fields = signing.loads(signed, salt=kind.salt)
         fields += _OPTIONAL[len(fields) - _SHORTEST :]
         login = Login(**dict(zip(Login.__slots__, fields, strict=True)))
         given = [GivenConsent(*each) for each in login.consents]
