@@ -143,9 +143,10 @@ def check_axes() -> Iterator[CheckMessage]:
     W004: By default, django-axes counts each spelling of an address separately.
 
     A callable of your own is accepted, because it can call the one of this package.
+    With a provider that cannot log in, axes counts no codes.
     """
     is_named = getattr(settings, "AXES_USERNAME_CALLABLE", None)
-    if apps.is_installed("axes") and not is_named:
+    if apps.is_installed("axes") and not is_named and anybody_can_log_in():
         yield Caution(
             "django-axes is installed, but AXES_USERNAME_CALLABLE is not set.",
             hint="Set AXES_USERNAME_CALLABLE = 'django_piggy_verify.lockout.username', "

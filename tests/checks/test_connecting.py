@@ -153,6 +153,12 @@ def test_no_redirect_loop_is_named_where_the_login_pages_return_404(settings):
     assert "W007" not in found()
 
 
+def test_axes_needs_no_names_where_nobody_logs_in_by_code(settings):
+    del settings.AXES_USERNAME_CALLABLE
+
+    assert found() == set()
+
+
 # The settings
 
 
