@@ -75,10 +75,9 @@ def check_user_access() -> Iterator[CheckMessage]:
     try:
         user_access.import_callable()
     except Exception as error:  # noqa: BLE001  an import may raise anything
-        is_missing = conf.user_access is None
-        reason = "it is missing" if is_missing else type(error).__name__
         yield Error(
-            f"PIGGY_VERIFY_USER_ACCESS cannot be used: {reason}.",
+            "PIGGY_VERIFY_USER_ACCESS cannot be used: "
+            f"{user_access.why_unusable(error)}.",
             hint="Set it to a callable, or to the dotted path of one, that takes the "
             "request and returns the UserAccess of the user, or None.",
             id=f"{_ID}E016",

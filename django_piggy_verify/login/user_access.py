@@ -43,12 +43,17 @@ def import_callable() -> Callable[[HttpRequest], Any]:
     return callables.imported(conf.user_access)
 
 
+def why_unusable(error: Exception) -> str:
+    """Return in words why `import_callable` raised `error`."""
+    return "it is missing" if conf.user_access is None else type(error).__name__
+
+
 def _callable() -> Callable[[HttpRequest], Any]:
     try:
         return import_callable()
     except Exception as error:
-        name = type(error).__name__
-        cause = f"PIGGY_VERIFY_USER_ACCESS cannot be used: {name}"
+        reason = why_unusable(error)
+        cause = f"PIGGY_VERIFY_USER_ACCESS cannot be used: {reason}"
         refusal = ProviderRefused(cause, may_depend_on_contact=False)
         events.PROVIDER_REFUSED.log(
             verb="access", cause=cause, status=None, api_code=None, duration=0

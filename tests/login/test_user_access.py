@@ -101,13 +101,21 @@ def test_an_access_that_cannot_be_used_is_logged_without_the_token(asked, named,
     assert TOKEN not in line
 
 
-@pytest.mark.parametrize("named", [None, "no.such.callable", f"{__name__}.UID", 5])
-def test_a_setting_that_names_no_callable_is_an_operators_fault(asked, named):
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        (None, "it is missing"),
+        ("no.such.callable", "ModuleNotFoundError"),
+        (f"{__name__}.UID", "TypeError"),
+        (5, "TypeError"),
+    ],
+)
+def test_a_setting_that_names_no_callable_is_an_operators_fault(asked, named, reason):
     found, [line] = asked(named)
 
     assert isinstance(found, ProviderRefused)
     assert not found.may_depend_on_contact
-    assert "PIGGY_VERIFY_USER_ACCESS cannot be used" in line
+    assert f"PIGGY_VERIFY_USER_ACCESS cannot be used: {reason} " in line
 
 
 @pytest.mark.parametrize(
