@@ -56,8 +56,12 @@ class FlowView(FailurePages):
 
     def has_page(self) -> bool:
         """Return whether the project has this page. Otherwise it returns 404."""
-        with suppress(ProviderError):  # another method says so
+        try:
             return verification.traits().can_log_in
+        except ProviderError:
+            # A visitor who is logged in is sent on, even if nobody can log in now.
+            if not self.request.user.is_authenticated:
+                raise
         return True
 
     def _early_response(self) -> HttpResponse | None:
@@ -105,8 +109,9 @@ class FlowView(FailurePages):
         the check. Examples are a second click on the code form, and the login page in
         another tab.
         """
-        if not self.has_page():
-            return self.not_found()
+        with suppress(ProviderError):
+            if not self.has_page():
+                return self.not_found()
         # The method of a subclass may do more, which a forged request must not cause.
         redirect = FlowView.turned_away(self) if self._is_shown() else None
         return redirect or super().csrf_failed()

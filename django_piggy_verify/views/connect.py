@@ -5,7 +5,6 @@ They work like the login pages, but nobody is logged in: the user, the session a
 key of the session stay the same.
 """
 
-from contextlib import suppress
 from typing import Any, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -25,7 +24,6 @@ from django_piggy_verify.exceptions import (
     ContactUnknown,
     OnlyWayIn,
     PiggyVerifyError,
-    ProviderError,
 )
 from django_piggy_verify.forms import ConnectCodeForm
 from django_piggy_verify.login import contacts, pending, redirects, verification
@@ -210,10 +208,9 @@ class ConnectLinkView(ConnectPage, LoginPage):
 
     def has_page(self) -> bool:
         """Return whether the provider mails links."""
-        with suppress(ProviderError):
-            way = verification.traits().way_to(Channel.EMAIL)
-            return super().has_page() and way is Channel.LINK
-        return False
+        if not super().has_page():
+            return False
+        return verification.traits().way_to(Channel.EMAIL) is Channel.LINK
 
     def turned_away(self) -> HttpResponse | None:
         """Show the page to everybody. Only a user who is logged in can post it."""
