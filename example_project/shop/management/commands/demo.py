@@ -66,7 +66,7 @@ FOR_CARLA = """
 Password: {url}password/
 User:     {user}, and the password is the same
 
-This user can connect an address, by a link on the members' page.
+After the login, the members' page leads to the page that connects a contact.
 """
 LIVE = """\
 Shop:     {url}
