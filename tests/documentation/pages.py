@@ -30,7 +30,14 @@ class Described(Directive):
     optional_arguments = 1
     final_argument_whitespace = True
     option_spec = dict.fromkeys(
-        ("members", "show-inheritance", "exclude-members", "no-index", "noindex"),
+        (
+            "members",
+            "show-inheritance",
+            "inherited-members",
+            "exclude-members",
+            "no-index",
+            "noindex",
+        ),
         directives.unchanged,
     )
 
