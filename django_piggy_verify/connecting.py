@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, cast
 from django.contrib.auth import get_backends, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import router, transaction
+from django.db.models import F
 from django.http import HttpRequest
 
 from django_piggy_verify import events, signals, tokens
@@ -165,6 +166,7 @@ def disconnect(
     is_id = contact_id.isdecimal() and len(contact_id) <= _LONGEST_ID
     contact = _delete(int(contact_id) if is_id else 0, user, is_only_way_in)
     provider, uid = contact.provider, contact.uid
+    open_challenges.forget_all(provider, (contact.email, contact.phone))
     events.CONTACT_DISCONNECTED.log(user_id=user.pk, provider=provider, uid=uid)
     signals.contact_disconnected.send_robust(
         Contact, user=user, provider=provider, uid=uid, request=request
@@ -181,8 +183,8 @@ def is_only_way_in(user: AbstractBaseUser, contact: Contact) -> bool:
     names = set(_names_that_log_in())
     if contact.provider not in names or user.has_usable_password():
         return False
-    others = Contact.objects.filter(user_id=user.pk, provider__in=names)
-    return not others.exclude(pk=contact.pk).exists()
+    rows = locking.primary_rows(Contact).exclude(pk=contact.pk)
+    return not rows.filter(user_id=user.pk, provider__in=names).exists()
 
 
 @retries.retry_on_conflict
@@ -193,8 +195,9 @@ def _delete(
 ) -> Contact:
     rows = locking.primary_rows(Contact).filter(user_id=user.pk)
     with transaction.atomic(using=rows.db):
-        contacts.lock()
-        # Two requests at once must not delete the last two ways in.
+        # Two requests at once must not delete the last two ways in. With a lock only,
+        # PostgreSQL would read old rows at the level of repeatable reads.
+        rows.update(uid=F("uid"))
         locked = _locked(user)
         contact = rows.filter(pk=contact_id).first()
         if locked is None or contact is None:
@@ -202,7 +205,6 @@ def _delete(
         if is_only_way_in(locked, contact):
             raise OnlyWayIn("the user could not log in any more")
         contact.delete()
-    open_challenges.forget_all(contact.provider, (contact.email, contact.phone))
     return contact
 
 

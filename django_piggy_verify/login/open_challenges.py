@@ -115,13 +115,13 @@ def open_newest(provider: Provider, challenge: Challenge) -> Opened:
     return Opened(challenge=opened, consents=given)
 
 
-@retries.retry_on_conflict
 def forget(provider: Provider, recipient: str) -> None:
     """Delete all challenges of a recipient, after a right code."""
     if _has_rows(provider):
         forget_all(provider.name, [recipient])
 
 
+@retries.retry_on_conflict
 def forget_all(provider: str, addresses: Iterable[str]) -> None:
     """Delete the challenges of addresses and numbers at the provider of this name."""
     keys = chain.from_iterable(_keys(provider, each) for each in addresses if each)
