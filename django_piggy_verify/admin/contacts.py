@@ -206,7 +206,9 @@ class ContactAdmin(ButtonAdmin):
 
     def has_use(self, action: str, shown: Contact) -> bool:
         """Return False for the button that forgets a token if there is none."""
-        return action != "forget_tokens" or hasattr(shown, "auth_token")
+        if action == "forget_tokens":
+            return hasattr(shown, "auth_token")
+        return super().has_use(action, shown)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Return whether the staff member has the permission to change contacts."""
