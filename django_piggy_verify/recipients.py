@@ -79,6 +79,12 @@ def key(recipient: str) -> str:
     return recipient.lower()
 
 
+def is_spelling(text: str, recipient: str) -> bool:
+    """Return whether `text`, which a vendor has written, is `recipient` in any case."""
+    # The lower-case form of the Kelvin sign is an ASCII letter.
+    return text.isascii() and key(text) == key(recipient)
+
+
 def channel_of(recipient: str) -> Channel:
     """Return the way on which a code reaches `recipient`."""
     return Channel.EMAIL if "@" in recipient else Channel.SMS

@@ -196,6 +196,15 @@ def test_the_key_folds_the_case_of_the_local_part():
     assert recipients.key("Ann@example.com") == recipients.key("aNN@example.com")
 
 
+SPELLINGS = {"kim@example.com": True, "KIM@Example.com": True}
+SPELLINGS |= {"\N{KELVIN SIGN}im@example.com": False, "kim@example.org": False}
+
+
+@pytest.mark.parametrize(("text", "is_spelling"), SPELLINGS.items())
+def test_a_vendor_may_write_an_address_in_another_case_only(text, is_spelling):
+    assert recipients.is_spelling(text, "kim@example.com") == is_spelling
+
+
 def test_tags_and_dots_stay():
     assert recipients.key("a.nn+x@example.com") == "a.nn+x@example.com"
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from django_piggy_verify import recipients
 from django_piggy_verify.exceptions import CodeRejected, ContactTaken, ContactUnknown
 from django_piggy_verify.http.client import Answer
 from django_piggy_verify.providers import base, calls, credentials, options, user_calls
@@ -162,6 +163,6 @@ def _has_proved(user: Mapping[str, Any], address: str) -> bool:
     for each in [user.get("email"), *(others if isinstance(others, list) else ())]:
         match each:
             case {"value": str(value), "email_verified": True}:
-                if value.lower() == address.lower():
+                if recipients.is_spelling(value, address):
                     return True
     return False

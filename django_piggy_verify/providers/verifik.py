@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from django_piggy_verify import recipients
 from django_piggy_verify.exceptions import CodeRejected, LoginRefused, ProviderError
 from django_piggy_verify.http.client import Answer
 from django_piggy_verify.providers import base, calls, credentials, options
@@ -100,7 +101,7 @@ class VerifikProvider:
                 "type": "login",
                 "appLogin": {"status": "validated" | "completed"},
                 "token": token,
-            } if email.lower() == recipient.lower():
+            } if recipients.is_spelling(email, recipient):
                 subject = f"{self._options['project']}\0{recipient.lower()}"
                 uid = hashlib.sha256(subject.encode()).hexdigest()
             case {"success": False} | {"code": str()} if "token" not in found:
