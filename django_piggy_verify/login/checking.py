@@ -103,7 +103,12 @@ class _Claims:
     @classmethod
     def of_link(cls, recipient: str, request: HttpRequest) -> Self:
         """Return the claims of a check of a link. Nobody can guess a link."""
-        return cls(by_visitor=rate_limits.of_check_by_visitor(recipient, request))
+        use, in_login = rate_limits.of_link(recipient, request)
+        return cls(
+            by_visitor=rate_limits.of_check_by_visitor(recipient, request),
+            use=[use],
+            in_login=in_login,
+        )
 
     @property
     def of_attempt(self) -> list[Claim]:
@@ -148,6 +153,7 @@ def check_link(recipient: str, *, request: HttpRequest) -> CheckedCode:
 
     Raises CodeRejected if not. Otherwise it is like `check_code`. A link has no code to
     guess, so a "no" counts for the login in progress and the client address only.
+    After a "yes", the same link raises CodeRepeated.
     """
     provider = get_provider()
     challenge = challenges.of(provider, recipient, request)
@@ -178,7 +184,7 @@ def _checked(  # noqa: PLR0913, PLR0917  the parts of a check
     report: Callable[[], None],
 ) -> CheckedCode:
     """Count a check, make it, and return what it has proved."""
-    windows = _take(claims, challenge.recipient, request)
+    windows = _take(claims, challenge.recipient, request, report)
     with _settled_without_proof(claims, windows), _reported(challenge, report):
         opened = open_challenges.open_newest(provider, challenge)
         with logged_call("check"):
@@ -245,7 +251,12 @@ def _outcome_of(error: BaseException | None) -> int:
     return next(found, _NOTHING)
 
 
-def _take(claims: _Claims, recipient: str, request: HttpRequest | None) -> Windows:
+def _take(
+    claims: _Claims,
+    recipient: str,
+    request: HttpRequest | None,
+    report: Callable[[], None],
+) -> Windows:
     failed = failed_sends.claims(pending.attached_to(request))
     try:
         return fixed_windows.take([*claims.of_attempt, *claims.once], unless=failed)
@@ -263,7 +274,7 @@ def _take(claims: _Claims, recipient: str, request: HttpRequest | None) -> Windo
     # The code was used before, so it is wrong now. It counts like any wrong code.
     with suppress(Exhausted):
         fixed_windows.take(claims.of_attempt)
-    _report_rejection(recipient, request)
+    report()
     raise CodeRejected
 
 

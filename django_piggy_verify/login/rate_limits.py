@@ -118,6 +118,13 @@ def of_code(
     return use, [fixed_windows.claim("code_login", subject, rate=rate)]
 
 
+def of_link(recipient: str, request: HttpRequest | None) -> tuple[Claim, list[Claim]]:
+    """Return the claims of the link of the last send, as `of_code` does of a code."""
+    login = pending.attached_to(request)
+    link = f"{login.id} {login.send_id}" if login else ""
+    return of_code(recipient, Secret(link), request)
+
+
 def reached(
     waits: Mapping[str, int], recipient: str, request: HttpRequest | None
 ) -> TooManyAttempts:

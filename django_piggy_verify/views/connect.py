@@ -20,6 +20,7 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import (
     AlreadyConnected,
     CodeRejected,
+    CodeRepeated,
     ContactTaken,
     ContactUnknown,
     OnlyWayIn,
@@ -231,6 +232,8 @@ class ConnectLinkView(ConnectPage, LoginPage):
         except CodeRejected:
             verification.require_attempts_left(request)
             return self.not_followed()
+        except CodeRepeated as repetition:
+            return self.repeated(repetition)
         connecting.connect(checked, request=request)
         return self.connected()
 

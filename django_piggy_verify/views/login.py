@@ -63,6 +63,17 @@ class LoginPage(FlowView):
             response = self.expired()
         return response
 
+    def repeated(self, repetition: CodeRepeated) -> HttpResponse:
+        """
+        Redirect like the first request with this code, and do nothing else.
+
+        The browser has the session of the first request, or will get it soon. The
+        response sets no cookie, because it could replace a cookie of the first one.
+        """
+        if repetition.was_right:
+            return self.send_on(self.get_next())
+        return self.lead_to_code_page(self.open_login)
+
     @property
     def open_login(self) -> Login:
         """The login in progress. After `turned_away`, it exists and is open."""
@@ -123,17 +134,6 @@ class CodePage(LoginPage, FormPage):
             return super().post(request, *args, **kwargs)
         except CodeRepeated as repetition:
             return self.repeated(repetition)
-
-    def repeated(self, repetition: CodeRepeated) -> HttpResponse:
-        """
-        Redirect like the first request with this code, and do nothing else.
-
-        The browser has the session of the first request, or will get it soon. The
-        response sets no cookie, because it could replace a cookie of the first one.
-        """
-        if repetition.was_right:
-            return self.send_on(self.get_next())
-        return self.lead_to_code_page(self.open_login)
 
 
 class CodeView(CodePage):

@@ -1,5 +1,7 @@
 import pytest
 
+from tests.connecting.steps import ask
+
 
 @pytest.fixture(autouse=True)
 def _connect_is_on(settings):
@@ -12,3 +14,24 @@ def shopper(client, django_user_model):
     found = django_user_model.objects.create_user("shopper", password="secret-words")
     client.force_login(found, "django.contrib.auth.backends.ModelBackend")
     return found
+
+
+@pytest.fixture
+def transmit(sandbox_for, settings):
+    """The sandbox of Transmit, which mails links to addresses."""
+    sandbox = sandbox_for("transmit")
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS |= {"email_by": "link"}
+    return sandbox
+
+
+@pytest.fixture
+def uid(shopper):
+    """The id of the shopper at Transmit."""
+    return f"user-{shopper.pk}"
+
+
+@pytest.fixture
+def asked(client, shopper, transmit):
+    """The browser of the shopper, who has asked for a link."""
+    ask(client)
+    return client
