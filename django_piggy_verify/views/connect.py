@@ -129,8 +129,7 @@ class ConnectPage(FlowView):
 
     def get_code_page_url(self, login: Login) -> str:
         """Return the URL of the page for the code, or of the one for the link."""
-        is_link = verification.channel_to(login.recipient) is Channel.LINK
-        return self.get_page_url("connect-link" if is_link else "code")
+        return self.get_page_url("connect-link" if _has_link(login) else "code")
 
     def get_target_url(self, next_url: str) -> str:
         """Return `next_url` if it stays on this site, else the list of contacts."""
@@ -173,10 +172,27 @@ class ConnectView(ConnectPage, EmailView):
 
 
 class ConnectCodeView(ConnectPage, CodePage):
-    """Asks for the code, checks it, and connects the contact."""
+    """
+    Asks for the code, checks it, and connects the contact.
+
+    If a link was mailed, the page leads to `ConnectLinkView`. A script still gets the
+    state of the login in progress.
+    """
 
     form_class = ConnectCodeForm
     template_name = "piggy_verify/connect_code.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form, or return the state of the login in progress as JSON."""
+        if _has_link(self.open_login) and not prefers_json(request):
+            return self.lead_to_code_page(self.open_login)
+        return super().get(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Check the code, and connect the contact."""
+        if _has_link(self.open_login):
+            return self.lead_to_code_page(self.open_login)
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Redirect. The form has connected the contact."""
@@ -224,11 +240,16 @@ class ConnectLinkView(ConnectPage, LoginPage):
         return self._render()
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Ask the provider whether the link was followed, and connect the contact."""
+        """
+        Ask the provider whether the link was followed, and connect the contact.
+
+        If a code was sent, lead to the page for it.
+        """
+        login = self.open_login
+        if not _has_link(login):
+            return self.lead_to_code_page(login)
         try:
-            checked = verification.check_link(
-                self.open_login.recipient, request=request
-            )
+            checked = verification.check_link(login.recipient, request=request)
         except CodeRejected:
             verification.require_attempts_left(request)
             return self.not_followed()
@@ -295,6 +316,11 @@ class DisconnectView(ConnectPage):
         log in, override it.
         """
         return connecting.is_only_way_in(user, contact)
+
+
+def _has_link(login: Login) -> bool:
+    """Return whether a link is mailed for a login in progress, and no code is sent."""
+    return verification.channel_to(login.recipient) is Channel.LINK
 
 
 def _in_json(contact: Contact) -> dict[str, Any]:
