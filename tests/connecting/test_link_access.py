@@ -1,0 +1,134 @@
+"""The access of the user at the vendor, while a link is on its way."""
+
+import pytest
+
+from django_piggy_verify.providers.base import UserAccess
+from django_piggy_verify.sandbox.users import Attribute, SandboxUser
+from django_piggy_verify.secret import Secret
+from tests.connecting.links import asks, counts, follow, go_on
+from tests.connecting.steps import CONNECT, LINK, ask, contacts_of
+from tests.steps import ADDRESS, JSON, calls
+
+
+@pytest.fixture
+def access(settings, transmit, uid):
+    """Return a function that lets the callable return or raise something."""
+    sign_in = settings.PIGGY_VERIFY_USER_ACCESS
+
+    def change(found):
+        def ask(request):
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        settings.PIGGY_VERIFY_USER_ACCESS = ask if found != "again" else sign_in
+
+    return change
+
+
+@pytest.fixture
+def another(transmit):
+    """The access of another user of the vendor, who has verified the address."""
+    transmit.users.put(SandboxUser("other", (Attribute(ADDRESS, is_verified=True),)))
+    return UserAccess(uid="other", token=Secret(transmit.sign_in("other")))
+
+
+UNUSABLE = {
+    "none": None,
+    "error": ValueError("a token"),
+    "text": "a token",
+    "dictionary": {"access_token": "a token"},
+    "no uid": UserAccess(uid="", token=Secret("a-token")),
+    "no token": UserAccess(uid="user", token=Secret("")),
+}
+
+
+@pytest.mark.parametrize("found", UNUSABLE.values(), ids=UNUSABLE)
+def test_without_an_access_at_the_send_the_user_has_to_log_in(
+    client, shopper, transmit, access, found
+):
+    access(found)
+
+    response = ask(client)
+
+    assert response.status_code == 403
+    assert calls(transmit) == []
+    assert counts() == {}
+
+
+@pytest.mark.parametrize("found", UNUSABLE.values(), ids=UNUSABLE)
+def test_without_an_access_at_the_check_the_user_has_to_log_in(
+    asked, shopper, transmit, access, found
+):
+    follow(transmit)
+    before = counts()
+    access(found)
+
+    response = go_on(asked, headers=JSON)
+
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "login_required"
+    assert asks(transmit) == 0
+    assert counts() == before
+    access("again")
+    assert go_on(asked).url == CONNECT
+
+
+def test_another_user_of_the_vendor_has_to_log_in(
+    asked, shopper, transmit, access, another
+):
+    before = counts()
+    access(another)
+
+    response = go_on(asked, headers=JSON)
+
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "login_required"
+    assert asks(transmit) == 0
+    assert counts() == before
+    assert not contacts_of(shopper)
+
+
+def test_the_page_leads_to_the_login_page(asked, shopper, transmit, access, another):
+    access(another)
+
+    response = go_on(asked)
+
+    assert response.status_code == 403
+    assert f"/login/?next={CONNECT}" in response.text
+
+
+def test_an_access_that_is_expired_at_the_send_is_told_afterwards(
+    client, shopper, transmit
+):
+    transmit.token_lifetime = 0
+    asked = ask(client)
+    transmit.token_lifetime = 3600
+
+    response = go_on(client, headers=JSON)
+
+    assert asked.url == LINK
+    assert client.get(LINK).status_code == 200
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "login_required"
+    assert asks(transmit) == 0
+
+
+def test_a_send_with_an_expired_access_is_not_counted(client, shopper, transmit):
+    transmit.token_lifetime = 0
+    ask(client)
+    transmit.token_lifetime = 3600
+
+    response = ask(client)
+    follow(transmit)
+
+    assert response.url == LINK
+    assert go_on(client).url == CONNECT
+
+
+def test_the_check_needs_no_fresh_token_of_the_user(asked, transmit, shopper):
+    """The vendor is asked with our own key."""
+    follow(transmit)
+    transmit.users.revoke_tokens()
+
+    assert go_on(asked).url == CONNECT
