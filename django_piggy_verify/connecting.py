@@ -195,8 +195,9 @@ def _delete(
 ) -> Contact:
     rows = locking.primary_rows(Contact).filter(user_id=user.pk)
     with transaction.atomic(using=rows.db):
-        # Two requests at once must not delete the last two ways in. With a lock only,
-        # PostgreSQL would read old rows at the level of repeatable reads.
+        # Two requests at once must not delete the last two ways in, and no token may be
+        # stored meanwhile. With a lock only, PostgreSQL would read old rows at the
+        # level of repeatable reads.
         rows.update(uid=F("uid"))
         locked = _locked(user)
         contact = rows.filter(pk=contact_id).first()

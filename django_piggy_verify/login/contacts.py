@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from django_piggy_verify.conf import conf
-from django_piggy_verify.db import locking
+from django_piggy_verify.db import locking, retries
 from django_piggy_verify.exceptions import LoginRefused
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers.base import Identity
@@ -62,14 +62,19 @@ def record(
     """
     Store the contact's user, the address or number that was proved, and `columns`.
 
-    Raises IntegrityError if another login inserts the row at the same time.
+    Raises IntegrityError if another login inserts the row at the same time. Raises
+    Conflict if the row was read with `user`, and was deleted meanwhile.
     """
     rows = Contact.objects.filter(
         provider=identity.provider, uid=identity.uid, user_id=user.pk
     )
     proved = _proved(identity)
-    if not rows.update(**proved, verified_at=timezone.now(), **columns):
-        add(user, identity, columns)
+    if rows.update(**proved, verified_at=timezone.now(), **columns):
+        return
+    if _read_with(user, identity):
+        # The user has disconnected the contact, so it must not log in as this user.
+        raise retries.Conflict
+    add(user, identity, columns)
 
 
 def add(user: AbstractBaseUser, identity: Identity, columns: Mapping[str, Any]) -> None:
@@ -98,11 +103,15 @@ def _proved(identity: Identity) -> dict[str, str]:
 
 def stored(user: AbstractBaseUser, identity: Identity) -> Contact:
     """Return the row of the contact that was stored for `user`."""
-    contact = read_with(user, identity.provider)
-    if contact and contact.uid == identity.uid:
+    if contact := _read_with(user, identity):
         return contact
     rows = locking.primary_rows(Contact)
     return rows.get(provider=identity.provider, uid=identity.uid)
+
+
+def _read_with(user: AbstractBaseUser, identity: Identity) -> Contact | None:
+    contact = read_with(user, identity.provider)
+    return contact if contact and contact.uid == identity.uid else None
 
 
 def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:

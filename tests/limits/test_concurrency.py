@@ -5,7 +5,6 @@ from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -24,26 +23,18 @@ from django_piggy_verify.models import AuthToken, Tally
 from django_piggy_verify.providers.base import Identity
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.tokens import get_auth_token
-from tests.limits.workers import PROCESSES, THREADS as THREADS_OF_EACH, Workers
+from tests.limits.workers import (
+    ISOLATION_LEVELS,
+    PROCESSES,
+    THREADS as THREADS_OF_EACH,
+    Workers,
+)
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, calls, is_logged_in, type_code
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROOM = 50
-
-REPEATABLE = {"isolation_level": "repeatable read"}
-OPTIONS: dict[str, list[Any]] = {
-    "sqlite": [{"transaction_mode": "IMMEDIATE"}],
-    # The numbers of psycopg for repeatable read and serializable.
-    "postgresql": [{}, {"isolation_level": 3}, {"isolation_level": 4}],
-    # The last option is the default from MariaDB 11.6 on.
-    "mysql": [
-        {},
-        REPEATABLE,
-        REPEATABLE | {"init_command": "SET innodb_snapshot_isolation = ON"},
-    ],
-}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +76,7 @@ def test_a_limit_is_exact_for_a_thousand_concurrent_attempts(workers):
     assert sum(let_through) == count_of("hot") == count_of("all") == ROOM
 
 
-@pytest.mark.parametrize("options", OPTIONS[connection.vendor])
+@pytest.mark.parametrize("options", ISOLATION_LEVELS[connection.vendor])
 @pytest.mark.parametrize("act", [attempt, attempt_in_a_transaction])
 def test_a_limit_is_exact_at_every_isolation_level(workers, act, options):
     let_through = workers.do(act, 120, **options)

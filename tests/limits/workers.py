@@ -18,6 +18,20 @@ if not apps.ready:
 
 PROCESSES, THREADS = 3, 4
 
+_REPEATABLE = {"isolation_level": "repeatable read"}
+ISOLATION_LEVELS: dict[str, list[Any]] = {
+    "sqlite": [{"transaction_mode": "IMMEDIATE"}],
+    # The numbers of psycopg for repeatable read and serializable.
+    "postgresql": [{}, {"isolation_level": 3}, {"isolation_level": 4}],
+    # The last option is the default from MariaDB 11.6 on.
+    "mysql": [
+        {},
+        _REPEATABLE,
+        _REPEATABLE | {"init_command": "SET innodb_snapshot_isolation = ON"},
+    ],
+}
+"""The options of connections to test with, by the kind of the database."""
+
 _start: Any = None
 
 
