@@ -223,9 +223,15 @@ class Sandbox:
 
         Earlier codes become invalid. The mail keeps the fields of the `request`.
         """
-        mail = Mail.new(recipient, self.code_lifetime, request)
+        mail = self.new_mail(recipient, request)
         self.deliver(mail)
         return mail
+
+    def new_mail(
+        self, recipient: str, request: Mapping[str, object] | None = None
+    ) -> Mail:
+        """Return a mail or text with a new code, which is not sent yet."""
+        return Mail.new(recipient, self.code_lifetime, request)
 
     def deliver(self, mail: Mail) -> None:
         """Send a mail or text. Earlier codes of its recipient become invalid."""

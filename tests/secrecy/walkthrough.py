@@ -56,7 +56,7 @@ BEFORE = {
 }
 
 
-class MarkedSessions(Sessions):
+class MarkedSessions(Sessions[Any]):
     """Tokens that contain a mark. Each token is a different one."""
 
     def _issue(self, user_id, family, lifetime):
@@ -74,6 +74,8 @@ class MarkedSandbox(Sandbox):
     def __init__(self, **options):
         super().__init__(**options)
         self.sessions = MarkedSessions()
+        self.users._sessions = MarkedSessions()
+        self.granted = ""
 
     def auth_token(self, uid):
         super().auth_token(uid)
@@ -84,12 +86,14 @@ class MarkedSandbox(Sandbox):
         return PORTAL_TOKEN
 
     def grant(self, client_id, client_secret):
-        if granted := super().grant(client_id, client_secret):
-            self._grants[GRANT] = self._grants[granted]
-        return GRANT
+        self.granted = super().grant(client_id, client_secret) or ""
+        return GRANT if self.granted else None
 
-    def _new_mail(self, address):
-        mail = super()._new_mail(address)
+    def accepts(self, bearer):
+        return super().accepts(self.granted if bearer == GRANT else bearer)
+
+    def new_mail(self, recipient, request=None):
+        mail = super().new_mail(recipient, request)
         mail.code = CODE
         return mail
 

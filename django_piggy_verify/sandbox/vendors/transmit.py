@@ -140,7 +140,7 @@ def _send(sandbox: Sandbox, call: Call, uid: str, pages: Pages) -> object:
     response 409 means that the address or number is verified for another user.
     """
     target, recipient = call.path.partition("?")[0], recipient_of(call)
-    mail = Mail.new(recipient, sandbox.code_lifetime, call.body)
+    mail = sandbox.new_mail(recipient, call.body)
     mail.owner = uid
     if target == _BY_TEXT:
         mail.text = message_of(call.body, mail.code)
