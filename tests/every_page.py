@@ -3,6 +3,7 @@
 from django_piggy_verify.exceptions import ProviderUnavailable, RecipientRefused
 from django_piggy_verify.sandbox import Fault
 from tests import consenting
+from tests.every_connect_page import every_connect_page
 from tests.steps import ADDRESS, ask_for_code, log_in, type_code
 
 
@@ -35,6 +36,8 @@ def every_page(browser, sandbox, settings):
     log_in(browser, sandbox, "bob@example.com")
     sandbox.switches.fault = Fault.OUTAGE
     yield browser.get("/portal/")
+    sandbox.switches.fault = None
+    yield from every_connect_page(browser, sandbox)
 
 
 def _pages_for_numbers(browser):

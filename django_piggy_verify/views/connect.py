@@ -5,6 +5,7 @@ They work like the login pages, but nobody is logged in: the user, the session a
 key of the session stay the same.
 """
 
+from contextlib import suppress
 from typing import Any, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -25,6 +26,7 @@ from django_piggy_verify.exceptions import (
     ContactUnknown,
     OnlyWayIn,
     PiggyVerifyError,
+    ProviderError,
 )
 from django_piggy_verify.forms import ConnectCodeForm
 from django_piggy_verify.login import contacts, pending, redirects, verification
@@ -60,16 +62,19 @@ class ConnectPage(FlowView):
     """
 
     redirect_authenticated_user = False
-    refused_template_name = "piggy_verify/connect_refused.html"
+    limited_template_name = "piggy_verify/connect_limited.html"
+    unavailable_template_name = "piggy_verify/connect_unavailable.html"
+    unsent_template_name = "piggy_verify/connect_unsent.html"
     spent_template_name = "piggy_verify/connect_spent.html"
+    refused_template_name = "piggy_verify/connect_refused.html"
     conflict_template_name = "piggy_verify/connect_conflict.html"
     messages = {
         **FlowView.messages,
-        "login_expired": _("There is nothing to go on with. Ask for a new code."),
-        "login_refused": _("You cannot connect this to your account."),
+        "login_expired": _("The time is over, or nothing was begun. Start again."),
+        "login_refused": _("This account cannot be connected in this way."),
         "contact_taken": _("This belongs to another account."),
-        "already_connected": _("Your account is connected with another one already."),
-        "only_way_in": _("You could not log in any more."),
+        "already_connected": _("Your account has another connection already."),
+        "only_way_in": _("This is your only way to log in."),
         "link_not_followed": _("Follow the link in the email first."),
     }
 
@@ -117,6 +122,17 @@ class ConnectPage(FlowView):
         """Say why the contact cannot be connected or disconnected, and no more."""
         return self._failure(409, code, self.conflict_template_name, conflict=code)
 
+    def refused(self) -> HttpResponse:
+        """Say that the user may not connect a contact. The link leads out of here."""
+        response = self._failure(
+            403,
+            "login_refused",
+            self.refused_template_name,
+            back_url=super().get_target_url(self.get_next()),
+        )
+        pending.forget(self.request, response)
+        return response
+
     def connected(self) -> HttpResponse:
         """Redirect after a contact was connected, and forget the login in progress."""
         response = self.send_on(self.get_next())
@@ -126,6 +142,13 @@ class ConnectPage(FlowView):
     def get_page_url(self, name: str) -> str:
         """Return the URL of the connect page that is like the login page `name`."""
         return super().get_page_url(_PAGES.get(name, name))
+
+    def get_way(self) -> Channel:
+        """Return the way on which the provider sends a code or a link."""
+        kind = self.get_channel()
+        with suppress(ProviderError):  # the page is about this error
+            return verification.traits().way_to(kind) or kind
+        return kind
 
     def get_code_page_url(self, login: Login) -> str:
         """Return the URL of the page for the code, or of the one for the link."""
@@ -142,8 +165,8 @@ class ConnectView(ConnectPage, EmailView):
     Lists the contacts of the user, and asks for an address or a number to connect.
 
     Context of the template: that of `EmailView`, `contacts` (the user's contacts, the
-    oldest first), `disconnect_url` (to post the `contact` to, its primary key),
-    `sends_link` (whether a link is mailed in place of a code).
+    oldest first), `disconnect_url` (to post the `contact` to, its primary key).
+    `channel` is "link" if a link is mailed in place of a code.
     """
 
     template_name = "piggy_verify/connect.html"
@@ -158,11 +181,9 @@ class ConnectView(ConnectPage, EmailView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the contacts of the user."""
-        way = verification.traits().way_to(self.get_channel())
         return super().get_context_data(
             contacts=self.get_contacts(),
             disconnect_url=self.get_page_url("disconnect"),
-            sends_link=way is Channel.LINK,
             **kwargs,
         )
 
@@ -277,10 +298,6 @@ class ConnectLinkView(ConnectPage, LoginPage):
         if prefers_json(self.request):
             return super().ask_to_log_in()
         return redirect_to_login(self.request.path)
-
-    def get_channel(self) -> Channel:
-        """Return `LINK`, for the words of the pages about failures."""
-        return Channel.LINK
 
     def _render(self, **context: Any) -> HttpResponse:
         context["form_url"] = self.get_page_url("connect-link")

@@ -178,7 +178,9 @@ class FailurePages(PageURLs):
         if prefers_json(self.request):
             limit = context.get("limit", "")
             return self.error(status, code, retry_after=retry_after, limit=limit)
-        context["channel"] = str(self.get_channel())
+        # Called by the templates that need it. If the provider cannot be created, each
+        # call is logged.
+        context["channel"] = self.get_way
         context["start_url"] = self.get_start_url(self.get_next())
         context["retry_url"] = self.get_retry_url()
         context["resend_url"] = self.get_page_url("resend")

@@ -99,7 +99,7 @@ class EmailView(FormPage):
         is_expired = "expired" in self.request.GET and self.request.method != "POST"
         return super().get_context_data(
             is_expired=is_expired,
-            channel=str(self.get_channel()),
+            channel=str(self.get_way()),
             other_url=self.get_other_url(),
             knows_members=verification.traits().knows_members,
             form_url=self.get_page_url("email"),

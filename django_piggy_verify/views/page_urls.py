@@ -63,6 +63,10 @@ class PageURLs(ProtectedView):
         login = pending.attached_to(self.request)
         return login.channel if login else Channel.EMAIL
 
+    def get_way(self) -> Channel:
+        """Return the way of the code, for the words of the pages."""
+        return self.get_channel()
+
     def get_start_url(self, next_url: str, **query: Any) -> str:
         """Return the URL of the first page, with `next_url` in its query."""
         return self.get_first_page_url(self.get_channel(), next_url, **query)
