@@ -68,6 +68,7 @@ PIGGY_VERIFY_API_KEY = "sandbox-key"
 
 PIGGY_VERIFY_BASE_URL = os.environ["SANDBOX"]
 PIGGY_VERIFY_SEND_FLOOR = 0
+PIGGY_VERIFY_CONNECT = True
 # All visitors of the tests share one client address, and must not wait.
 PIGGY_VERIFY_RATE_LIMITS = {
     "send_cooldown": "9/1h",

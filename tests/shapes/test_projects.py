@@ -98,6 +98,50 @@ def test_a_stranger_is_redirected_like_a_contact(visit, shape):
     assert pages[0].status_code == pages[1].status_code == 200
 
 
+# Connections --------------------------------------------------------------------
+
+
+def connect(member, address):
+    member.address = address
+    page = member.submit("login/connect/", email=address)
+    return member.type(page, member.mailed_code())
+
+
+@every_shape
+def test_a_member_connects_the_own_contact_again(visit, shape):
+    member = visit(shape)
+    member.log_in()
+
+    page = connect(member, member.address)
+
+    assert page.url == f"{member.project.url}login/connect/"
+    assert member.address in page.text
+
+
+@every_shape
+def test_a_member_cannot_connect_the_contact_of_another_member(visit, shape):
+    ann, bob = visit(shape), visit(shape)
+    ann.log_in()
+    bob.log_in()
+
+    page = connect(ann, bob.address)
+
+    assert page.status_code == 409
+    assert bob.address not in ann.get("login/connect/").text
+
+
+@every_shape
+def test_a_member_cannot_disconnect_the_only_way_in(visit, shape):
+    member = visit(shape)
+    member.log_in()
+
+    page = member.submit("login/connect/")
+
+    assert page.url == f"{member.project.url}login/connect/disconnect/"
+    assert page.status_code == 409
+    assert member.address in member.get("login/connect/").text
+
+
 # The admin ----------------------------------------------------------------------
 
 
