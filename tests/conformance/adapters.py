@@ -8,70 +8,14 @@ to the list in `test_vendors`, or name it in the environment variable
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
+from tests.conformance.outcomes import Outcome
+from tests.conformance.pages import BY_LINK, CONNECT, LOGIN, Pages
 from tests.http.hostile import CODE, KEY, TOKEN, Request
 from tests.steps import ADDRESS, BOB, STRANGER
 
 Reply = tuple[int, object]
 """A status and what the JSON body says. The content may also be bytes."""
-
-
-class Outcome(StrEnum):
-    """How a case ends. `expectations` says what each outcome means."""
-
-    SENT = "sent"
-    """The code was sent."""
-    LOOKS_SENT = "looks sent"
-    """The pages say that the code was sent. Only the log has the failure."""
-    STRANGER = "looks sent (stranger)"
-    """The vendor does not know the address. The pages do not show this."""
-    SEND_UNAVAILABLE = "unavailable"
-    """The pages say that no code can be sent now. Nobody has to act."""
-    SEND_BLOCKED = "blocked"
-    """As `SEND_UNAVAILABLE`, but perhaps for this visitor only. Others get codes."""
-    SEND_REFUSED = "refused"
-    """As `SEND_UNAVAILABLE`, but an operator has to act: our key is refused."""
-    RECIPIENT_REFUSED = "recipient refused"
-    """The vendor sends nothing to this address or number. The first page says so."""
-    CONSENT_MISSING = "consent missing"
-    """The vendor misses a consent at the send. The first page asks for it."""
-    CONSENT_REQUIRED = "form error (consent)"
-    """The form says that a consent is missing. The vendor is not asked."""
-
-    LOGGED_IN = "logged in"
-    REJECTED = "rejected"
-    """The vendor says that the code is wrong. This counts as a wrong code."""
-    REJECTED_HERE = "rejected here"
-    """The code was used before, so the vendor is not asked."""
-    CHECK_UNAVAILABLE = "not checked"
-    """The code was not checked, and may be typed again. Nobody has to act."""
-    CHECK_REFUSED = "not checked, refused"
-    """As `CHECK_UNAVAILABLE`, but an operator has to act: our key is refused."""
-    LOGIN_REFUSED = "login refused"
-    """The code is right, but the vendor wants more than a code."""
-    CODE_SPENT = "code spent"
-    """The code was right, but nobody knows whose. The page offers another code."""
-    CODE_SPENT_REFUSED = "code spent, refused"
-    """As `CODE_SPENT`, but an operator has to act: our key is refused."""
-    CHECK_LACKS_CONSENT = "consent missing, check"
-    """The vendor misses a consent at the check. The first page asks for it."""
-    BLANK = "form error"
-    """The form says that the code is missing. The vendor is not asked."""
-    REPEATED = "redirected only"
-    """As at the first POST of this code, but nobody is logged in by it."""
-
-
-def each(outcome: Outcome, *statuses: int) -> dict[int, Outcome]:
-    """Return this outcome for each of these statuses."""
-    return dict.fromkeys(statuses, outcome)
-
-
-OVERLOADED = each(Outcome.SEND_UNAVAILABLE, 429, 502, 503, 504)
-"""Failures of a send that can be shown, because they affect every address alike."""
-
-REFUSED = {"send": Outcome.SEND_REFUSED, "check": Outcome.CHECK_REFUSED}
-"""The outcome of each call if our key is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,10 +61,17 @@ class Adapter:
     """The path of the call that sends a code, without ``PIGGY_VERIFY_BASE_URL``."""
 
     check_path: str
-    """The path of the call that checks a code."""
+    """The path of the call that checks a code, or the beginning of this path."""
 
     code_field: str
-    """The member of the JSON body of a check that has the code."""
+    """The member of the JSON body of a check that has the code.
+
+    It is blank if the vendor mails links. Then a check has no body, and the vendor
+    answers with `proved` after a link was followed, and with `wrong` before that.
+    """
+
+    can_log_in: bool = True
+    """Whether users can log in with the provider. They can connect contacts anyway."""
 
     people: People = BY_EMAIL
     """Those who log in. With `BY_PHONE`, they type numbers in place of addresses."""
@@ -140,8 +91,14 @@ class Adapter:
     )
     """The headers that every call must have, by lower-case name."""
 
+    check_headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers of a check that differ from those of the other calls."""
+
     required: Mapping[str, object] = field(default_factory=dict)
     """The further members that the body of a send and of a check must have."""
+
+    required_at: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """By call, "send" or "check", the members that only the body of this call has."""
 
     make_code: Callable[[int], str] = lambda number: f"{CODE}{number}"
     """Return the code with a number, which is below 1000.
@@ -242,6 +199,23 @@ class Adapter:
 
     check_errors_with_body: Mapping[int, Outcome] | None = None
     """The same for errors with `error_body`. None if the body makes no difference."""
+
+    @property
+    def pages(self) -> Sequence[Pages]:
+        """The pages on which the cases are played."""
+        if self.is_by_link:
+            return [BY_LINK]
+        return [LOGIN, CONNECT] if self.can_log_in else [CONNECT]
+
+    @property
+    def is_by_link(self) -> bool:
+        """Whether the vendor mails links."""
+        return not self.code_field
+
+    @property
+    def wants_access(self) -> bool:
+        """Whether the provider wants the access of a user to the vendor."""
+        return "PIGGY_VERIFY_USER_ACCESS" in self.settings
 
     @property
     def is_by_phone(self) -> bool:

@@ -1,13 +1,7 @@
 """Play Piggy: errors have a number, and no token comes with a right code."""
 
-from tests.conformance.adapters import (
-    OVERLOADED,
-    REFUSED,
-    Adapter,
-    Outcome,
-    Reply,
-    each,
-)
+from tests.conformance.adapters import Adapter, Reply
+from tests.conformance.outcomes import OVERLOADED, REFUSED, Outcome, each
 from tests.http.hostile import CODE, TOKEN
 
 

@@ -3,15 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tests.conformance.adapters import (
-    BY_PHONE,
-    OVERLOADED,
-    REFUSED,
-    Adapter,
-    Outcome,
-    Reply,
-    each,
-)
+from tests.conformance.adapters import BY_PHONE, Adapter, Reply
+from tests.conformance.outcomes import OVERLOADED, REFUSED, Outcome, each
 from tests.http.hostile import CLIENT_SECRET, CODE, TOKEN, Request
 from tests.steps import ADDRESS
 

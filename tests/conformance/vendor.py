@@ -30,6 +30,7 @@ class Vendor(Hostile):
         self.wrong_code = adapter.make_code(999)
         self.valid = {}  # codes by address
         self.refusals = {}  # answers by code
+        self.followed = ("", "")  # the address and the link that was followed last
         self.seen_before = 0
 
     @property
@@ -65,9 +66,18 @@ class Vendor(Hostile):
 
     def name_of(self, method, target):
         path = urlsplit(target).path.removeprefix(f"{self.base_path}/")
-        names = {self.adapter.send_path: "send", self.adapter.check_path: "check"}
-        others = (each for each in self.adapter.more if path.startswith(each))
-        return names.get(path) or next(others, "unknown")
+        if path == self.adapter.send_path:
+            return "send"
+        paths = {self.adapter.check_path: "check"}
+        paths |= {each: each for each in self.adapter.more}
+        found = (name for start, name in paths.items() if path.startswith(start))
+        return next(found, "unknown")
+
+    def follow(self, link):
+        """Let somebody follow a link. A link that is not valid changes nothing."""
+        for recipient, valid in self.valid.items():
+            if link == valid:
+                self.followed = recipient, link
 
     def void(self, refusal, recipient=None):
         """Refuse the code of a recipient from now on, with this answer."""
@@ -84,21 +94,32 @@ class Vendor(Hostile):
         _answer(peer, self.adapter.sent(self.code))
 
     def _check(self, peer):
-        body = json.loads(peer.request.body)
-        recipient, code = self.adapter.recipient_of(body), body[self.adapter.code_field]
-        if self.valid.get(recipient) == code:
-            self.void(self.adapter.used, recipient)
-            _answer(peer, self.adapter.proved(recipient))
-        else:
+        recipient, code = self._proof_in(peer.request)
+        if self.valid.get(recipient) != code:
             _answer(peer, self.refusals.get(code, self.adapter.wrong))
+            return
+        if not self.adapter.is_by_link:
+            self.void(self.adapter.used, recipient)
+        _answer(peer, self.adapter.proved(recipient))
+
+    def _proof_in(self, request):
+        """Return an address or number, and the code or the link that may prove it."""
+        if self.adapter.is_by_link:
+            return self.followed
+        body = json.loads(request.body)
+        return self.adapter.recipient_of(body), body[self.adapter.code_field]
 
     def _lacking(self, request):
-        for name, value in self.adapter.headers.items():
+        headers = dict(self.adapter.headers)
+        if request.name == "check":
+            headers |= self.adapter.check_headers
+        for name, value in headers.items():
             if request.headers.get(name) != value:
                 yield name
-        if request.name in self.flow:
+        if request.name in self.flow and request.body:
             body = json.loads(request.body)
-            for name, value in self.adapter.required.items():
+            further = self.adapter.required_at.get(request.name, {})
+            for name, value in {**self.adapter.required, **further}.items():
                 if body.get(name) != value:
                     yield name
             if (

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from itertools import count
 
-from tests.conformance.adapters import OVERLOADED, Adapter, Outcome, Reply, each
+from tests.conformance.adapters import Adapter, Reply
+from tests.conformance.outcomes import OVERLOADED, Outcome, each
 from tests.http.hostile import CODE, TOKEN
 from tests.steps import ADDRESS, STRANGER
 

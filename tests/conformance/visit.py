@@ -1,20 +1,23 @@
-"""A visitor of the login pages of one vendor, and what is seen of the visit."""
+"""A visitor of the pages with one vendor, and what is seen of the visit."""
 
 import logging
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import AnonymousUser
+from django.test import RequestFactory
 
 from django_piggy_verify.exceptions import PiggyVerifyError
 from django_piggy_verify.limits.fixed_windows import limit_of
+from django_piggy_verify.login import challenges
 from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import Challenge, Stateful
 from django_piggy_verify.secret import Secret
 from tests.http.hostile import reply
 from tests.secrecy.evidence import Browser, shapes
-from tests.steps import is_logged_in, type_code
 
 
 class Seen(NamedTuple):
@@ -31,26 +34,34 @@ class Seen(NamedTuple):
     """By limit, how much more is counted than before."""
     calls: list[str]
     """The calls that the vendor received."""
-    user: str
-    """The name of the person who is logged in, or a blank text."""
+    person: str
+    """The name of the person whose contact was stored for the user who is logged in, or
+    a blank text."""
+    is_new_session: bool
+    """Whether the session, or its user, is another one than before."""
 
 
 class Visit:
-    """A visitor with a browser, who logs in with a code of the vendor."""
+    """A visitor with a browser, who proves a contact with a code of the vendor."""
 
-    def __init__(self, evidence, vendor, settings, *, is_script):
+    def __init__(self, evidence, vendor, settings, pages, *, is_script):
         self.evidence = evidence
         self.vendor = vendor
         self.settings = settings
+        self.pages = pages
         self.is_script = is_script
         self.adapter = vendor.adapter
         self.people = vendor.adapter.people
         self.events = EventLog()
         self.browser = self.new_browser()
 
-    def new_browser(self):
+    def new_browser(self, user="shopper"):
+        """Return a new browser. To connect a contact, this user is logged in there."""
         browser = Browser(self.evidence)
         browser.is_script = self.is_script
+        if self.pages.is_connecting:
+            found, _ = get_user_model().objects.get_or_create(username=user)
+            browser.force_login(found, _BACKEND)
         return browser
 
     def begin(self):
@@ -58,12 +69,14 @@ class Visit:
         self.events.names.clear()
         self.vendor.begin()
         self.counted_before = counts()
+        self.session_before = self.session
+        self.contacts_before = {*self._contacts()}
 
     def ask(self, recipient=""):
         """Ask for a code. The response never says whether the code was sent."""
         self.post_first_page(recipient, self.adapter.consents)
         seen = self.response.status_code, page_of(self.response)
-        assert seen in {(302, "/login/code/"), (202, "")}
+        assert seen in {(302, self.pages.code), (202, "")}
 
     def post_first_page(self, recipient="", consents=()):
         """Fill in the first page, and agree to these consents."""
@@ -71,42 +84,57 @@ class Visit:
         boxes = [f"consent_{kind}" for kind in consents]
         ticks = dict.fromkeys(boxes, True if self.is_script else "on")
         fields = {name: recipient or self.people.ann, **ticks}
-        self.response = self.browser.post("/login/", fields)
+        self.response = self.browser.post(self.pages.start, fields)
 
     def look(self):
-        """Look at the code page."""
-        self.response = self.browser.get("/login/code/")
+        """
+        Look at the code page, or press the button of the page for the link.
+
+        The latter page looks the same for everybody, until its button is pressed.
+        """
+        open_page = self.browser.post if self.pages.is_link else self.browser.get
+        self.response = open_page(self.pages.code)
 
     def type(self, code, **fields):
-        """Type a code on the code page."""
-        self.response = type_code(self.browser, code, **fields)
+        """Type a code on the code page, or follow a link and press the button."""
+        if self.pages.is_link:
+            self.vendor.follow(code)
+        else:
+            fields["code"] = code
+        self.response = self.browser.post(self.pages.code, fields)
+
+    def resend(self):
+        """Ask for another code or link."""
+        self.browser.post(f"{self.pages.start}code/resend/")
 
     @property
     def tab(self):
         """The field of an open tab that names its login in progress."""
-        return {"login": self.browser.cookies["piggy_verify_login"].value}
+        return {"login": self.browser.cookies[self.pages.cookie].value}
 
     def call_directly(self, verb):
         """Make a call without a page, and record the frames of its error."""
-        provider, challenge = get_provider(), self._new_challenge()
+        provider: Any = get_provider()
+        challenge, is_link = self._new_challenge(provider), self.pages.is_link
         if verb not in self.vendor.flow:
             status, content = self.adapter.proved(self.people.ann)
             self.vendor.answers["check"] = reply(content, status)
         try:
             if verb == "send":
-                provider.send_code(challenge)
+                (provider.send_link if is_link else provider.send_code)(challenge)
+            elif is_link:
+                provider.check_link(challenge)
             else:
                 provider.check_code(challenge, Secret(self.vendor.wrong_code))
         except PiggyVerifyError as error:
             self.evidence.error(error)
 
-    def _new_challenge(self):
-        consents = frozenset(self.adapter.consents)
-        challenge = Challenge(recipient=self.people.ann, consents=consents)
-        provider = get_provider()
-        if isinstance(provider, Stateful):
-            return replace(challenge, state=provider.new_state(challenge))
-        return challenge
+    def _new_challenge(self, provider):
+        consents, request = self.adapter.consents, RequestFactory().get("/")
+        request.user = get_user_model().objects.first() or AnonymousUser()
+        recipient = self.people.ann
+        challenge = challenges.of(provider, recipient, request, consents=consents)
+        return challenges.with_state(provider, challenge)
 
     @property
     def leaks(self):
@@ -130,14 +158,34 @@ class Visit:
             events=[*self.events.names],
             counted={limit: number for limit, number in counted.items() if number},
             calls=self.vendor.calls,
-            user=self._user(),
+            person=self._person(),
+            is_new_session=self.session != self.session_before,
         )
 
-    def _user(self):
-        if not is_logged_in(self.browser):
-            return ""
-        contact = Contact.objects.get(user_id=self.browser.session["_auth_user_id"])
-        return self.people.name_of(contact.email or contact.phone)
+    def _person(self):
+        stored = {*self._contacts()} - self.contacts_before
+        names = [self.people.name_of(email or phone) for email, phone, _ in stored]
+        return " ".join(names)
+
+    def _contacts(self):
+        """Return the contacts of the user who is logged in, and when each was proved.
+
+        A contact that is stored again has another time.
+        """
+        found = Contact.objects.filter(user_id=self.session.get("_auth_user_id"))
+        return found.values_list("email", "phone", "verified_at")
+
+    @property
+    def session(self):
+        """The content of the session, with its key and the last login of its user."""
+        if "sessionid" not in self.browser.cookies:
+            return {}
+        session = self.browser.session
+        user = get_user_model().objects.get(pk=session["_auth_user_id"])
+        return {"key": session.session_key, "at": user.last_login, **session}
+
+
+_BACKEND = f"{ModelBackend.__module__}.{ModelBackend.__qualname__}"
 
 
 class EventLog(logging.Handler):
@@ -167,6 +215,8 @@ def page_of(response):
         content = response.json()
         return content.get("redirect_to") or content.get("error", {}).get("code", "")
     template = response.templates[0].name.removeprefix("piggy_verify/")
+    if response.context.get("is_not_followed"):
+        return f"{template} link_not_followed"
     with suppress(KeyError):
         errors = response.context["form"].errors.as_data()
         codes = [error.code for many in errors.values() for error in many]
