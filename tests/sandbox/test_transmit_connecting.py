@@ -117,8 +117,10 @@ def test_an_address_that_another_user_there_got_meanwhile(client, user, sandbox)
     assert not Contact.objects.exists()
 
 
-def test_the_access_is_refused_once_it_is_expired(client, user, sandbox, settings):
-    sandbox.token_lifetime = 60.0
+def test_the_access_is_refused_once_it_is_expired(
+    client, user, sandbox, settings, monkeypatch
+):
+    monkeypatch.setattr(sandbox, "token_lifetime", 60.0)
     access = UserAccess(uid="1", token=Secret(sandbox.sign_in("1")))
     settings.PIGGY_VERIFY_USER_ACCESS = lambda _: access
     ask(client)
@@ -133,9 +135,9 @@ def test_the_access_is_refused_once_it_is_expired(client, user, sandbox, setting
 
 
 def test_a_client_with_the_grant_asks_about_the_link(
-    client, user, by_link, settings, piggy_sandbox_server
+    client, user, by_link, settings, monkeypatch, piggy_sandbox_server
 ):
-    by_link.api_key = "another key"
+    monkeypatch.setattr(by_link, "api_key", "another key")
     settings.PIGGY_VERIFY_API_KEY = None
     settings.PIGGY_VERIFY_CLIENT_ID = "sandbox"
     settings.PIGGY_VERIFY_CLIENT_SECRET = "sandbox"
