@@ -13,9 +13,10 @@ from django.test import Client
 
 from django_piggy_verify import connecting
 from django_piggy_verify.backends import PiggyBackend
-from django_piggy_verify.exceptions import ContactUnknown, OnlyWayIn
-from django_piggy_verify.models import AuthToken, Contact
-from django_piggy_verify.providers.base import Identity
+from django_piggy_verify.exceptions import ContactTaken, ContactUnknown, OnlyWayIn
+from django_piggy_verify.login.checking import CheckedCode
+from django_piggy_verify.models import AuthToken, Contact, Tally
+from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.tokens import get_auth_token
 from django_piggy_verify.traits import Traits
 from tests.connecting.steps import DISCONNECT, ask, type_code
@@ -172,6 +173,32 @@ def test_a_connection_during_the_deletion_of_its_user_leaves_no_contact(_round):
 
     assert page.status_code in {302, 403}
     assert not Contact.objects.exists()
+
+
+def connect_one(user_ids, number, provider=PROVIDER):
+    """Return whether a process could connect a contact, which twelve users want."""
+    settings.PIGGY_VERIFY_PROVIDER = provider
+    request = HttpRequest()
+    request.user = User.objects.get(pk=user_ids[number])
+    uid = str(number // 12)
+    proof = Proof(identity=Identity(provider="north", uid=uid, email=ADDRESS))
+    checked = CheckedCode(proof, (), lambda _error: Tally.objects.update(count=1))
+    try:
+        connecting.connect(checked, request=request)
+    except ContactTaken:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("options", ISOLATION_LEVELS[connection.vendor])
+def test_a_contact_gets_one_user_at_every_isolation_level(workers, options):
+    users = [new_user(f"user-{n}") for n in range(120)]
+
+    connected = workers.do(
+        partial(connect_one, [each.pk for each in users]), len(users), **options
+    )
+
+    assert sum(connected) == Contact.objects.count() == 10
 
 
 # Disconnections.
