@@ -111,7 +111,7 @@ def test_a_user_connects_an_address_by_link(tmp_path: Path) -> None:
         back = get(browser, link)
         page = submit(browser, back)
 
-    assert "follow the link, and try again" in too_soon.text
+    assert "Follow the link in the newest email" in too_soon.text
     assert back.url == f"{demo.url()}login/connect/link/?result=true"
     assert page.url == f"{demo.url()}login/connect/"
     assert connected(page) == [ADDRESS]
