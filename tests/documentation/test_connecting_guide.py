@@ -1,0 +1,278 @@
+"""Run the code of the guide to the connect pages."""
+
+import json
+import re
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from django_piggy_verify import urls_connect
+from django_piggy_verify.models import Contact
+from django_piggy_verify.signals import contact_connected
+from tests.documentation import pages
+from tests.secrecy.evidence import receiving
+from tests.steps import ADDRESS, JSON
+
+GUIDE = pages.parsed(pages.DOCS / "howto/connecting.rst")
+CONNECT = "/account/connect/"
+CODE = f"{CONNECT}code/"
+DISCONNECT = f"{CONNECT}disconnect/"
+PASSWORD = "secret-words"
+
+
+def names_with(text):
+    """Return the names that the only block of the guide with this text defines."""
+    [block] = [each for each in pages.blocks("connecting") if text in each]
+    return pages.run(block)
+
+
+@pytest.fixture
+def guide(settings):
+    """Return a function that uses the URLs of a block of the guide."""
+    settings.PIGGY_VERIFY_CONNECT = names_with("_CONNECT =")["PIGGY_VERIFY_CONNECT"]
+
+    def use(text):
+        names = names_with(text)
+        settings.ROOT_URLCONF = tuple(names["urlpatterns"])
+        return names
+
+    return use
+
+
+@pytest.fixture
+def shopper(client, db):
+    """A user with a password, who has logged in with `client`."""
+    user = User.objects.create_user("shopper", "shopper@example.com", PASSWORD)
+    client.login(username="shopper", password=PASSWORD)
+    return user
+
+
+def ask(browser, **options):
+    return browser.post(CONNECT, {"email": ADDRESS}, **options)
+
+
+def connect(browser, sandbox):
+    ask(browser)
+    return browser.post(CODE, {"code": sandbox.last_code(ADDRESS)})
+
+
+def cells(title):
+    return pages.table([GUIDE], title)
+
+
+# Turn it on
+
+
+def test_the_urls_of_the_guide_are_the_connect_pages_alone(
+    guide, client, shopper, contact, piggy_sandbox
+):
+    guide('include("django_piggy_verify.urls_connect")')
+
+    response = connect(client, piggy_sandbox)
+
+    assert response.url == CONNECT
+    assert Contact.objects.get().user == shopper
+    assert client.get("/account/").status_code == 404
+
+
+def test_the_guide_lists_every_connect_page():
+    paths = {each.name: str(each.pattern) for each in urls_connect.urlpatterns}
+
+    listed = {name: row[0] for name, row in cells("Name of the URL").items()}
+    assert listed == paths
+
+
+# Who may connect, and disconnect
+
+
+@pytest.fixture
+def customer(guide, shopper):
+    guide("CustomersOnly")
+    shopper.groups.add(Group.objects.create(name="customers"))
+    return shopper
+
+
+def test_a_customer_of_the_guide_connects_a_contact(
+    customer, client, contact, piggy_sandbox
+):
+    connect(client, piggy_sandbox)
+
+    assert Contact.objects.get().user == customer
+
+
+def test_nobody_else_may_begin(guide, shopper, client, contact, piggy_sandbox):
+    guide("CustomersOnly")
+
+    assert client.get(CONNECT).status_code == 403
+    assert ask(client).status_code == 403
+    assert not piggy_sandbox.mails
+
+
+def test_who_is_no_customer_any_more_cannot_use_the_code(
+    customer, client, contact, piggy_sandbox
+):
+    ask(client)
+    customer.groups.clear()
+
+    response = client.post(CODE, {"code": piggy_sandbox.last_code(ADDRESS)})
+
+    assert response.status_code == 403
+    assert not Contact.objects.exists()
+
+
+@pytest.mark.parametrize("has_account", [True, False])
+def test_a_linked_account_is_another_way_in(piggy_sandbox, db, has_account):
+    user = User.objects.create_user("ann")
+    accounts = SimpleNamespace(exists=lambda: has_account)
+    vars(user)["socialaccount_set"] = accounts
+    contact = Contact(user=user, provider="piggy", uid="1")
+
+    view = names_with("ShopDisconnectView")["ShopDisconnectView"]()
+
+    assert view.is_only_way_in(user, contact) is not has_account
+
+
+# Ask for the password first
+
+
+@pytest.fixture
+def careful(guide, shopper, settings, tmp_path):
+    """The pages of the guide that ask for the password."""
+    names = guide("CarefulConnectView")
+    template = tmp_path / "shop" / "password.html"
+    template.parent.mkdir()
+    template.write_text("<form method=post>{% csrf_token %}{{ form }}</form>")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    return names
+
+
+def type_password(browser, page, **fields):
+    return browser.post(page, {"username": "shopper", "password": PASSWORD, **fields})
+
+
+def test_who_is_logged_in_types_the_password_and_comes_back(
+    careful, client, contact, piggy_sandbox
+):
+    to_password = client.get(f"{CONNECT}?by=email")
+    assert client.get(to_password.url).status_code == 200
+    back = type_password(client, to_password.url)
+
+    assert back.url == f"{CONNECT}?by=email"
+    assert client.get(back.url).status_code == 200
+    assert connect(client, piggy_sandbox).url == CONNECT
+    assert Contact.objects.exists()
+
+
+def test_without_the_password_nothing_is_sent(careful, client, contact, piggy_sandbox):
+    response = ask(client)
+
+    assert urlsplit(response.url).path == "/account/password/"
+    assert parse_qs(urlsplit(response.url).query)["next"] == [CONNECT]
+    assert not piggy_sandbox.mails
+
+
+def test_a_wrong_password_does_not_count(careful, client):
+    type_password(client, "/account/password/", password="wrong")
+
+    assert client.get(CONNECT).status_code == 302
+
+
+@pytest.mark.parametrize(("late", "status"), [(-1, 200), (0, 302)])
+def test_a_password_counts_for_ten_minutes(careful, client, time_machine, late, status):
+    time_machine.move_to(10**9, tick=False)
+    type_password(client, "/account/password/")
+
+    time_machine.shift(10 * 60 + late)
+
+    assert client.get(CONNECT).status_code == status
+
+
+def test_a_password_in_another_browser_does_not_count(careful, client):
+    type_password(Client(), "/account/password/")
+
+    assert client.get(CONNECT).status_code == 302
+
+
+def test_a_script_is_told_to_log_in_again(careful, client):
+    response = ask(client, headers=JSON)
+
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "login_required"
+
+
+def test_a_visitor_who_is_not_logged_in_still_goes_to_the_login(careful, settings):
+    settings.LOGIN_URL = "/somewhere/"
+
+    response = Client().get(CONNECT)
+
+    assert response["Location"] == f"/somewhere/?next={CONNECT}"
+
+
+# Signals, templates and scripts
+
+
+@pytest.mark.usefixtures("contact", "shopper", "unlimited")
+def test_the_receiver_of_the_guide_mails_the_user_once(
+    guide, client, piggy_sandbox, mailoutbox
+):
+    guide('include("django_piggy_verify.urls_connect")')
+    receiver = names_with("tell_user")["tell_user"]
+    contact_connected.disconnect(receiver)
+
+    with receiving(contact_connected, receiver):
+        connect(client, piggy_sandbox)
+        connect(client, piggy_sandbox)
+
+    [message] = mailoutbox
+    assert message.to == ["shopper@example.com"]
+    assert ADDRESS in message.body
+
+
+def test_the_template_of_the_guide_tells_the_conflicts_apart(
+    guide, member, client, settings, tmp_path
+):
+    guide('include("django_piggy_verify.urls_connect")')
+    [block] = [
+        each
+        for each in pages.blocks("connecting", of="html+django")
+        if "conflict ==" in each
+    ]
+    path = tmp_path / re.findall(r"templates/(\S+)", block)[0]
+    path.parent.mkdir()
+    path.write_text(block.partition("\n")[2])
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+
+    page = client.post(DISCONNECT, {"contact": member.piggy_contacts.get().pk})
+
+    assert page.status_code == 409
+    assert "Set a password first" in page.text
+
+
+def test_a_script_connects_and_disconnects_with_the_calls_of_the_guide(
+    guide, client, shopper, contact, piggy_sandbox
+):
+    guide('include("django_piggy_verify.urls_connect")')
+    told = {call: row[1][:3] for call, row in cells("Call").items()}
+
+    def post(path, **fields):
+        return client.post(path, fields, "application/json", headers=JSON)
+
+    begun = post(CONNECT, email=ADDRESS)
+    code = piggy_sandbox.last_code(ADDRESS)
+    done = post(CODE, code=code, recipient=ADDRESS)
+    listed = client.get(CONNECT, headers=JSON)
+    [row] = listed.json()["contacts"]
+    gone = post(DISCONNECT, contact=row["contact"])
+
+    assert told["GET connect/"] == str(listed.status_code)
+    assert told["POST connect/"] == str(begun.status_code)
+    assert told["POST connect/code/"] == str(done.status_code)
+    assert told["POST connect/disconnect/"] == str(gone.status_code)
+    assert done.json() == {"redirect_to": CONNECT}
+    [shown] = pages.blocks("connecting", of="json")
+    shown = json.loads(shown)
+    assert listed.json().keys() == shown.keys()
+    assert row.keys() == shown["contacts"][0].keys()
