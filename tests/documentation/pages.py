@@ -115,8 +115,8 @@ def all_parsed() -> list[nodes.document]:
     return [parsed(path) for path in paths()]
 
 
-def blocks_of(page: nodes.document, language: str) -> list[str]:
-    """Return the code blocks of a page in this language."""
+def blocks_of(page: nodes.Element, language: str) -> list[str]:
+    """Return the code blocks of a page, or of a section, in this language."""
     found = page.findall(nodes.literal_block)
     return [block.astext() for block in found if language in block["classes"]]
 

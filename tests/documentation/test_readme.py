@@ -31,6 +31,9 @@ PAGES = documentation.paths()
 SETTINGS = sorted(
     name for name, each in vars(Conf).items() if isinstance(each, property)
 )
+APART = ("tutorial.rst", "transmit-login.rst")
+"""The pages whose blocks are parts of a project."""
+
 HOOKS = {
     "find_user": "ShopBackend",
     "create_user": "ShopBackend",
@@ -57,8 +60,8 @@ def blocks(
 
 
 def python_blocks(pages: list[nodes.document]) -> list[str]:
-    """Return the blocks that run alone. `test_tutorial` runs those of the tutorial."""
-    found = [page for page in pages if not page["source"].endswith("tutorial.rst")]
+    """Return the blocks that run alone. Other tests run those of `APART`."""
+    found = [page for page in pages if not page["source"].endswith(APART)]
     return [block for page in found for block in blocks_of(page, "python")]
 
 

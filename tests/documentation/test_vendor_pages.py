@@ -10,9 +10,10 @@ from django.test import Client
 from django_piggy_verify import checks
 from django_piggy_verify.checks.provider import check_openness
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import piggy, punchh, verifik
+from django_piggy_verify.providers import piggy, punchh, transmit, verifik
+from tests.connecting import links
 from tests.documentation import pages
-from tests.steps import ask_for_code, calls, is_logged_in, log_in, type_code
+from tests.steps import NUMBER, ask_for_code, calls, is_logged_in, log_in, type_code
 
 NUMBERS = {
     value
@@ -44,14 +45,18 @@ def test_the_page_of_piggy_names_its_url():
     assert f"``{piggy.PiggyProvider.base_url}``" in guide("piggy")
 
 
-@pytest.mark.parametrize("vendor", [verifik, punchh], ids=["verifik", "punchh"])
-def test_the_page_of_a_vendor_lists_its_options(vendor):
-    name = vendor.__name__.rpartition(".")[2]
+@pytest.mark.parametrize("name", ["verifik", "punchh", "transmit"])
+def test_the_page_of_a_vendor_lists_its_options(name):
+    vendor = {"verifik": verifik, "punchh": punchh, "transmit": transmit}[name]
     page = [pages.parsed(pages.DOCS / f"howto/{name}.rst")]
     listed = {name: row[0] for name, row in pages.table(page, "Option").items()}
 
     defaults = {name: each.default for name, each in vendor._OPTIONS.items()}
-    required = {name for name, default in defaults.items() if default is None}
+    required = {
+        name
+        for name, each in vendor._OPTIONS.items()
+        if each.default is None and not each.accepts(None)
+    }
     assert {name for name, said in listed.items() if said == "required"} == required
     assert {
         name: ast.literal_eval(said)
@@ -220,3 +225,51 @@ def test_a_merged_account_keeps_its_user(sandbox, visitor, settings, monkeypatch
 
     assert User.objects.count() == 1
     assert Contact.objects.get().uid in found["MERGED"]
+
+
+# Transmit
+
+
+@pytest.fixture
+def connecting(sandbox_for, settings, monkeypatch, member):
+    """The sandbox of Transmit with the settings of its page. A member is logged in."""
+    for name in ("CLIENT_ID", "CLIENT_SECRET"):
+        monkeypatch.setenv(f"PIGGY_VERIFY_{name}", "sandbox")
+    sandbox = sandbox_for("transmit")
+    [block] = [each for each in pages.blocks("transmit") if '"email_by"' in each]
+    for name, value in pages.run(block).items():
+        if name.startswith("PIGGY_VERIFY_"):
+            setattr(settings, name, value)
+    settings.PIGGY_VERIFY_TOKEN_URL = f"{settings.PIGGY_VERIFY_BASE_URL}/oidc/token"
+    sandbox.client_id = sandbox.client_secret = "sandbox"
+    del settings.PIGGY_VERIFY_API_KEY
+    return sandbox
+
+
+def test_a_followed_link_connects_with_the_settings_of_transmit(connecting, client):
+    client.post("/login/connect/", {"email": BOB})
+    links.follow(connecting, BOB)
+
+    response = links.go_on(client)
+
+    assert response.url == "/login/connect/"
+    assert Contact.objects.filter(provider="transmit", email=BOB).exists()
+
+
+def test_a_forged_host_does_not_change_where_a_link_leads(connecting, client, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+
+    client.post("/login/connect/", {"email": BOB}, headers={"host": "evil.example"})
+
+    [mail] = connecting.mails
+    assert mail.request["redirect_uri"] == "https://shop.example.com/connect/link/"
+
+
+def test_transmit_sends_the_text_message_of_its_page(sandbox_for, client, member):
+    sandbox = sandbox_for("transmit")
+
+    client.post("/login/connect/", {"phone": NUMBER})
+
+    [mail] = sandbox.mails
+    message = pages.run(pages.blocks("transmit")[0])["PIGGY_VERIFY_PROVIDER_OPTIONS"]
+    assert mail.request["custom_message"] == message["message"]
