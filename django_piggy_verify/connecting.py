@@ -123,15 +123,26 @@ class _Connection:
         """Log and signal the connection, after everything was stored."""
         identity, hint = self.checked.proof.identity, self.checked.proof.hint
         is_new, announce_token = connected
-        about = {"user": self.user, "identity": identity, "request": self.request}
         events.CONTACT_CONNECTED.log(
             recipient=identity.recipient, user_id=self.user.pk, is_new=is_new
         )
-        signals.contact_connected.send_robust(Contact, is_new=is_new, **about)
+        signals.contact_connected.send_robust(
+            Contact,
+            user=self.user,
+            identity=identity,
+            is_new=is_new,
+            request=self.request,
+        )
         announce_token()
         if hint:
             events.STEP_UP_RECOMMENDED.log(user_id=self.user.pk, hint=hint)
-            signals.step_up_recommended.send_robust(Contact, hint=hint, **about)
+            signals.step_up_recommended.send_robust(
+                Contact,
+                user=self.user,
+                identity=identity,
+                hint=hint,
+                request=self.request,
+            )
 
 
 def connect(checked: CheckedCode, *, request: HttpRequest) -> None:
