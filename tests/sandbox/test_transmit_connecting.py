@@ -134,15 +134,18 @@ def test_the_access_is_refused_once_it_is_expired(
     assert not Contact.objects.exists()
 
 
-def test_a_client_with_the_grant_asks_about_the_link(
-    client, user, by_link, settings, monkeypatch, piggy_sandbox_server
-):
-    monkeypatch.setattr(by_link, "api_key", "another key")
+@pytest.fixture
+def grant(sandbox, settings, monkeypatch, piggy_sandbox_server):
+    """Client credentials in place of a key, which the sandbox refuses."""
+    monkeypatch.setattr(sandbox, "api_key", "another key")
     settings.PIGGY_VERIFY_API_KEY = None
     settings.PIGGY_VERIFY_CLIENT_ID = "sandbox"
     settings.PIGGY_VERIFY_CLIENT_SECRET = "sandbox"
     url = piggy_sandbox_server.url_of("transmit")
     settings.PIGGY_VERIFY_TOKEN_URL = f"{url}/oidc/token"
+
+
+def test_a_client_with_the_grant_asks_about_the_link(client, user, by_link, grant):
     ask(client)
     follow(by_link.last_link(ADDRESS))
 
