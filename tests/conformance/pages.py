@@ -38,6 +38,10 @@ class Pages:
     """Whether the visitor follows a link, and then presses a button."""
 
 
+_FAILURES = {
+    "unavailable.html": "connect_unavailable.html",
+    "unsent.html": "connect_unsent.html",
+}
 LOGIN = Pages(
     name="login",
     start="/login/",
@@ -57,6 +61,7 @@ CONNECT = Pages(
         "code.html": "connect_code.html",
         "refused.html": "connect_refused.html",
         "spent.html": "connect_spent.html",
+        **_FAILURES,
     },
     outcomes={Outcome.LOGGED_IN: Outcome.CONNECTED},
 )
@@ -66,6 +71,7 @@ BY_LINK = Pages(
     code="/login/connect/link/",
     cookie="piggy_verify_connect",
     done="/login/connect/",
+    templates=_FAILURES,
     outcomes={
         Outcome.LOGGED_IN: Outcome.CONNECTED,
         Outcome.REJECTED: Outcome.NOT_FOLLOWED,
