@@ -16,6 +16,11 @@ from tests.conformance.expectations import expectation
 from tests.conformance.flows import right
 from tests.conformance.piggy import PIGGY
 from tests.conformance.punchh import PUNCHH_BY_EMAIL, PUNCHH_BY_PHONE
+from tests.conformance.transmit import (
+    TRANSMIT_BY_EMAIL,
+    TRANSMIT_BY_LINK,
+    TRANSMIT_BY_PHONE,
+)
 from tests.conformance.vendor import Vendor
 from tests.conformance.verifik import VERIFIK
 from tests.conformance.visit import Visit
@@ -23,7 +28,10 @@ from tests.http.hostile import TOKEN, reply, serving
 from tests.secrecy import evidence as sinks
 from tests.threads import at_once
 
-ADAPTERS: list[Adapter] = [PIGGY, VERIFIK, PUNCHH_BY_EMAIL, PUNCHH_BY_PHONE]
+ADAPTERS: list[Adapter] = [
+    *(PIGGY, VERIFIK, PUNCHH_BY_EMAIL, PUNCHH_BY_PHONE),
+    *(TRANSMIT_BY_EMAIL, TRANSMIT_BY_PHONE, TRANSMIT_BY_LINK),
+]
 if _path := os.environ.get("CONFORMANCE_ADAPTER"):
     ADAPTERS.append(import_string(_path))
 
