@@ -32,7 +32,7 @@ from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.views.base import FlowView
 from tests.state_machine.browsing import Outcome
-from tests.state_machine.model import DAY, HOUR, MINUTE
+from tests.state_machine.counts import DAY, HOUR, MINUTE, running_in_database
 from tests.state_machine.upstream import TROUBLES, Upstream
 from tests.state_machine.visits import (
     ADDRESSES,
@@ -213,6 +213,7 @@ class Flow(Visits, RuleBasedStateMachine):
         names = [step.how["name"]] if "name" in step.how else self.browsers
         self.nobody_is_logged_in_but_by_a_right_code(names)
         self.each_contact_has_one_user_and_others_have_none()
+        self.the_counts_are_those_of_the_model()
         self.no_secret_shows()
 
     def nobody_is_logged_in_but_by_a_right_code(self, names):
@@ -223,6 +224,9 @@ class Flow(Visits, RuleBasedStateMachine):
         rows = Contact.objects.values_list("uid", "user")
         assert sorted(rows) == sorted(self.model.users.items())
         assert self.others.isdisjoint(self.model.users.values())
+
+    def the_counts_are_those_of_the_model(self):
+        assert running_in_database() == self.model.running()
 
     def no_secret_shows(self):
         """Search pages, cookies, signals, sessions, rows and logs for secrets."""

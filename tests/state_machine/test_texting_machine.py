@@ -29,13 +29,13 @@ from hypothesis.stateful import (
 )
 
 from django_piggy_verify import exceptions
-from django_piggy_verify.limits.fixed_windows import limit_of
 from django_piggy_verify.login import verification
 from django_piggy_verify.models import AuthToken, Consent, Contact, OpenChallenge, Tally
 from tests.consenting import TEXTS
 from tests.state_machine import texting_vendor
 from tests.state_machine.browsing import Browser, Outcome, outcome
-from tests.state_machine.model import DAY, HOUR, MINUTE, Promise
+from tests.state_machine.counts import DAY, HOUR, MINUTE, running_in_database
+from tests.state_machine.model import Promise
 from tests.state_machine.test_machine import step
 from tests.state_machine.texting_model import TextingModel, Visitor
 from tests.state_machine.texting_vendor import (
@@ -65,9 +65,6 @@ _ERRORS: dict[type[Exception], Outcome] = {
     exceptions.RecipientRefused: Outcome.NO_RECIPIENT,
     exceptions.ProviderUnavailable: Outcome.UNAVAILABLE,
 }
-HAS_OTHER_NUMBERS = {"code_login", "send_failed"}
-"""The limits whose number is not a count, but an outcome."""
-
 whom = st.sampled_from(["Ann's", "Bob's"])
 callers = st.sampled_from(["Ann's", "Bob's", ""])
 spellings = st.sampled_from(list(SPELLINGS))
@@ -177,18 +174,8 @@ class TextingFlow(RuleBasedStateMachine):
         assert ends == self.model.ends_of_rows()
 
     def the_counts_are_those_of_the_model(self):
-        rows = Tally.objects.filter(count__gt=0).exclude(pk__in=self.orphans)
-        found = [
-            (limit_of(each.key), int(each.ends_at.timestamp()), each.count)
-            for each in rows
-        ]
-        now = int(time.time())
-        running = [
-            (limit, ends_at, 1 if limit in HAS_OTHER_NUMBERS else number)
-            for limit, ends_at, number in found
-            if ends_at > now
-        ]
-        assert sorted(running) == self.model.counts()
+        found = running_in_database(but=self.orphans)
+        assert found == self.model.running()
 
     # Steps of visitors, and of a caller without a request
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tests.state_machine.browsing import Outcome
-from tests.state_machine.model import CIRCUIT, LOGIN_TTL, MINUTE, PROBE, Counts, Promise
+from tests.state_machine.counts import CIRCUIT, MINUTE, PROBE, Counts
+from tests.state_machine.model import LOGIN_TTL, Promise
 from tests.state_machine.texting_vendor import UIDS
 
 FAILURES = {
@@ -236,12 +237,3 @@ class TextingModel(Counts):
 
     def ends_of_rows(self):
         return sorted(int(each.ends_at) for rows in self.rows.values() for each in rows)
-
-    def counts(self):
-        """Return the counts of all windows that have not ended."""
-        now = time.time()
-        return sorted(
-            (limit, int(ends_at), number)
-            for (limit, _), (ends_at, number) in self._counts.items()
-            if ends_at > now and number
-        )
