@@ -1,5 +1,6 @@
 """An API that fails at times, and whose codes can be searched for."""
 
+import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -104,6 +105,8 @@ class Upstream(Sandbox):
         mail = self.mailbox.newest(address)
         if mail is None or mail.used or mail.code != code:
             return None
+        if time.time() >= mail.expires_at.timestamp():
+            return None
         contact = self.people.with_email(address)
         return contact and contact.uid
 
@@ -120,8 +123,8 @@ class Upstream(Sandbox):
             self.secrets.append(super().auth_token(uid))
             return self.secrets[-1]
 
-    def _new_mail(self, address):
-        mail = super()._new_mail(address)
+    def new_mail(self, recipient, request=None):
+        mail = super().new_mail(recipient, request)
         # Too long to occur by chance, and the same in every run.
         mail.code = f"Mailed{len(self.secrets)}code"
         self.secrets.append(mail.code)
