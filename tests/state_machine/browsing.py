@@ -27,6 +27,12 @@ class Outcome(Enum):
     REFUSED = auto()
     NO_RECIPIENT = auto()
     NO_CONSENT = auto()
+    LOGGED_OUT = auto()
+    TAKEN = auto()
+    SECOND = auto()
+    ONLY_WAY_IN = auto()
+    NOT_FOUND = auto()
+    DISCONNECTED = auto()
 
 
 _ANSWERS = {202: Outcome.SENT, 204: Outcome.CANCELLED, 200: Outcome.SENT_ON}
@@ -38,6 +44,17 @@ _ERRORS = {
     (429, "too_many_attempts"): Outcome.LIMITED,
     (503, "provider_unavailable"): Outcome.UNAVAILABLE,
     (403, "login_refused"): Outcome.REFUSED,
+    (404, "not_found"): Outcome.NOT_FOUND,
+}
+_CONFLICTS = {
+    "contact_taken": Outcome.TAKEN,
+    "already_connected": Outcome.SECOND,
+    "only_way_in": Outcome.ONLY_WAY_IN,
+}
+_OF_SCRIPTS = {
+    **_ERRORS,
+    **{(409, code): found for code, found in _CONFLICTS.items()},
+    (403, "login_required"): Outcome.LOGGED_OUT,
 }
 _OF_FIELDS = {
     "code_rejected": Outcome.REJECTED,
@@ -79,19 +96,23 @@ def outcome(response):
     if response.get("Content-Type") == "application/json":
         if response.status_code in _ANSWERS:
             return _ANSWERS[response.status_code]
-        return _ERRORS[response.status_code, response.json()["error"]["code"]]
+        return _OF_SCRIPTS[response.status_code, response.json()["error"]["code"]]
     if response.status_code == 302:
         return _outcome_of_redirect(response["Location"])
     if response.status_code == 200:
         errors = response.context["form"].errors.as_data().values()
         [code] = {each.code for field in errors for each in field}
         return _OF_FIELDS.get(code, Outcome.INVALID)
+    if response.status_code == 409:
+        return _CONFLICTS[response.context["conflict"]]
     return _ANSWERS.get(response.status_code) or _PAGES[response.status_code]
 
 
 def _outcome_of_redirect(location):
-    if location == "/login/code/":
+    if location in {"/login/code/", "/login/connect/code/"}:
         return Outcome.SENT
+    if location.startswith("/login/?next=/login/connect/"):
+        return Outcome.LOGGED_OUT
     if not location.startswith("/login/"):
         return Outcome.SENT_ON
     query = location.partition("?")[2]

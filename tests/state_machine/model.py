@@ -38,6 +38,8 @@ class Login:
     sent_at: float = 0
     resend_at: float = 0
     is_held_back: bool = False
+    user: int | None = None
+    """The user who connects a contact. None while logging in."""
 
     @property
     def key(self):
@@ -72,11 +74,13 @@ class Model(Counts):
         self.devices: dict[str, dict[str, int]] = {}
         self.sessions: dict[str, tuple[int, float]] = {}
         self.users: dict[str, int] = {}
+        self.known: set[int] = set()
+        """All users who were there before, also those without a contact."""
         self.barred: set[int] = set()
         self.trouble = Trouble()
         self._outcomes: dict[object, Outcome] = {}
 
-    def begin(self, recipient, next_url, earlier, send):
+    def begin(self, recipient, next_url, earlier, send, user=None):
         """Return a new login in progress, after a request for a code."""
         number = next(self._numbers)
         login = Login(
@@ -84,6 +88,7 @@ class Model(Counts):
             browser=earlier.browser if earlier else number,
             recipient=recipient,
             next=next_url,
+            user=user,
         )
         return self.asked(login, send)
 
@@ -102,10 +107,14 @@ class Model(Counts):
             is_held_back=send is None,
         )
 
-    def find(self, cookie, *, login="", recipient=""):
+    def signed(self, text):
+        """Return the login in progress in a signed text, whoever it belongs to."""
+        return self.logins.get(text)
+
+    def find(self, logins, cookie, *, login="", recipient=""):
         """Return the login that a page names, if the login belongs to this browser."""
-        current = self.logins.get(cookie)
-        named = self.logins.get(login) if login else current
+        current = logins.get(cookie)
+        named = logins.get(login) if login else current
         if current is None or named is None or named.browser != current.browser:
             return None
         if named.id == current.id:
@@ -131,6 +140,7 @@ class Model(Counts):
 
     def log_in(self, uid, pk, session_key):
         self.users[uid] = pk
+        self.known.add(pk)
         self.sessions[session_key] = pk, time.time() + SESSION_AGE
 
     def change(self, uid, flag):
@@ -197,10 +207,14 @@ class Model(Counts):
             return Promise(self._rejected(login), ["verify"])
         self._give_back(visitor)
         self._release(recipient)
+        promise = self._proved(login, uid)
+        self._outcomes[use[1]] = promise.outcome
+        return promise
+
+    def _proved(self, login, uid):
+        """Return the promise for a code that has proved the contact `uid`."""
         if self.users.get(uid) in self.barred:
-            self._outcomes[use[1]] = Outcome.REFUSED
             return Promise(Outcome.REFUSED, ["verify"])
-        self._outcomes[use[1]] = Outcome.SENT_ON
         return Promise(Outcome.SENT_ON, ["verify", "auth-token"])
 
     def _not_checked(self, full, login, repeated):

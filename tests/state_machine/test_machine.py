@@ -6,7 +6,6 @@ same outcome. After each step, the invariants are checked. For a long run:
 ``pytest tests/state_machine/test_machine.py --hypothesis-profile=long``.
 """
 
-import logging
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
@@ -29,11 +28,10 @@ from hypothesis.stateful import (
 
 from django_piggy_verify import signals
 from django_piggy_verify.models import Contact, Tally
-from django_piggy_verify.sandbox.server import SandboxServer
 from django_piggy_verify.views.base import FlowView
 from tests.state_machine.browsing import Outcome
 from tests.state_machine.counts import DAY, HOUR, MINUTE, running_in_database
-from tests.state_machine.upstream import TROUBLES, Upstream
+from tests.state_machine.upstream import KEY, TROUBLES
 from tests.state_machine.visits import (
     ADDRESSES,
     ANN,
@@ -50,7 +48,6 @@ from tests.state_machine.visits import (
     Visits,
 )
 
-KEY = "marked-api-key-4711"
 FOREIGN = (
     "",
     "//evil.example",
@@ -204,6 +201,7 @@ class Flow(Visits, RuleBasedStateMachine):
                 fields = {"username": f"{address} {flag}", "email": address}
                 User.objects.create(**fields, **{flag: not usual})
         self.others = set(User.objects.values_list("pk", flat=True))
+        self.model.known |= self.others
 
     # One rule for all steps. Of many rules, Hypothesis switches off half in most
     # examples (swarm testing). Then few examples would log in, which takes several.
@@ -332,27 +330,6 @@ class Flow(Visits, RuleBasedStateMachine):
         self.ask_for_code(victim, EVE)
         self.ask_for_code(name, typed)
         self.type_code(victim, ("foreign", 0), "right")
-
-
-@pytest.fixture
-def server(settings):
-    with SandboxServer(Upstream()) as server:
-        settings.DEBUG = True
-        settings.PIGGY_VERIFY_API_KEY = KEY
-        yield server
-
-
-@pytest.fixture
-def log(monkeypatch):
-    """Collect all logs. The records of pytest would grow without end."""
-    root, handler = logging.getLogger(), logging.Handler()
-    records: list[logging.LogRecord] = []
-    monkeypatch.setattr(root, "handlers", [handler])
-    monkeypatch.setattr(handler, "emit", records.append)
-    level = root.level
-    root.setLevel(logging.DEBUG)
-    yield records
-    root.setLevel(level)
 
 
 @pytest.mark.django_db(transaction=True)

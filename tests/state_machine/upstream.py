@@ -9,6 +9,8 @@ from typing import Any
 from django_piggy_verify.sandbox import Fault, Sandbox, Switches
 from tests.state_machine.browsing import Outcome
 
+KEY = "marked-api-key-4711"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:

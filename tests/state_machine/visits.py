@@ -53,6 +53,8 @@ OWN = (MEMBERS, "/members/?a=1")
 class Visits:
     """Three browsers that visit the pages, with the model of the pages."""
 
+    pages, cookie, home = "", LOGIN, MEMBERS
+
     def __init__(self, upstream):
         super().__init__()
         self.upstream = upstream
@@ -64,12 +66,13 @@ class Visits:
             "thief's": Browser("203.0.113.3", is_script=False),
         }
         self.tabs: list[tuple[str, dict[str, str]]] = []
+        self.other_tabs: list[tuple[str, dict[str, str]]] = []
         self.texts: list[object] = []
         self.log: list[Any] = []
 
     def ask_for_code(self, name, typed, next_url=""):
         browser, recipient = self.browsers[name], SPELLINGS.get(typed, "")
-        earlier = self.model.logins.get(browser.cookie(LOGIN))
+        earlier = self.find(browser)
         promise, send = self.sent_on(browser) or Promise(Outcome.INVALID), None
         key = recipient.lower()
         if recipient and not self.sent_on(browser):
@@ -78,10 +81,23 @@ class Visits:
         response = self.post(browser, "", fields, promise, recipient)
         if promise.outcome is Outcome.SENT:
             kept = next_url if next_url in OWN else ""
-            login = self.model.begin(recipient, kept, earlier, send)
+            user = self.user_to_connect(browser)
+            login = self.model.begin(recipient, kept, earlier, send, user)
             self.is_waiting(name, response, login)
         if promise.outcome is Outcome.LIMITED and earlier and earlier.key == key:
             self.is_limited(name, earlier)
+
+    @property
+    def logins(self):
+        """Return the logins in progress of these pages, by their signed text."""
+        return self.model.logins
+
+    def user_to_connect(self, browser):
+        """Return None: a visitor who logs in connects nobody."""
+
+    def find(self, browser, **named):
+        """Return the login in progress that a page means, or None."""
+        return self.model.find(self.logins, browser.cookie(self.cookie), **named)
 
     def whom(self, browser, key):
         """Return the subject that a browser is counted under."""
@@ -90,8 +106,8 @@ class Visits:
 
     def type_code(self, name, tab, kind, writing="plain", next_url=""):
         browser, named = self.browsers[name], self.tab(name, tab)
-        login = self.model.find(browser.cookie(LOGIN), **named)
-        meant = login or self.model.logins.get(named.get("login", ""))
+        login = self.find(browser, **named)
+        meant = login or self.model.signed(named.get("login", ""))
         code = self.code(meant.key if meant else ANN, kind)
         fields = {"code": WRITINGS[writing](code), "next": next_url, **named}
         if promise := self.turned_away(browser, login):
@@ -110,25 +126,30 @@ class Visits:
         uid = self.upstream.owner(login.key, code)
         promise = self.model.check(login, code, uid=uid, **whom)
         response = self.post(browser, "code/", fields, promise, login.recipient)
+        self.goes_on(name, login, fields, response, promise)
+        # The same code posted again leads on as well, but logs nobody in.
+        if promise.outcome is Outcome.SENT_ON and promise.calls:
+            self.is_logged_in(browser, uid, before)
+            self.has_fetched_the_token(uid)
+            self.model.remember(browser.cookie(DEVICE), login.key, devices)
+
+    def goes_on(self, name, login, fields, response, promise):
+        """Check where the response to a code leads, and what stays in progress."""
+        browser = self.browsers[name]
         if promise.outcome is Outcome.REJECTED or self.model.is_unsent(login):
             self.shows(name, response, login)
         if promise.outcome is Outcome.LIMITED:
             self.is_limited(name, login, closes=bool(promise.calls))
         if promise.outcome is Outcome.REFUSED:
-            assert not browser.cookie(LOGIN)
+            assert not browser.cookie(self.cookie)
         if promise.outcome is Outcome.SENT_ON:
-            posted = fields["next"] if fields["next"] in OWN else MEMBERS
+            posted = fields["next"] if fields["next"] in OWN else self.home
             assert location(response) == (login.next or posted)
-        # The same code posted again leads on as well, but logs nobody in.
-        if promise.outcome is Outcome.SENT_ON and promise.calls:
-            assert not browser.cookie(LOGIN)
-            self.is_logged_in(browser, uid, before)
-            self.has_fetched_the_token(uid)
-            self.model.remember(browser.cookie(DEVICE), login.key, devices)
+            assert not (promise.calls and browser.cookie(self.cookie))
 
     def resend(self, name, tab):
         browser, named = self.browsers[name], self.tab(name, tab)
-        login = self.model.find(browser.cookie(LOGIN), **named)
+        login = self.find(browser, **named)
         promise, send = self.turned_away(browser, login), None
         if not promise:
             promise, send = self.model.resend(login, **self.whom(browser, login.key))
@@ -143,7 +164,8 @@ class Visits:
         browser = self.browsers[name]
         promise = self.sent_on(browser) or Promise(Outcome.CANCELLED)
         self.post(browser, "cancel/", {}, promise)
-        assert promise.outcome is Outcome.SENT_ON or not browser.cookie(LOGIN)
+        is_cancelled = promise.outcome is Outcome.CANCELLED
+        assert not (is_cancelled and browser.cookie(self.cookie))
 
     def log_out(self, name):
         browser = self.browsers[name]
@@ -155,12 +177,12 @@ class Visits:
 
     def open_a_tab(self, name):
         browser = self.browsers[name]
-        login = self.model.logins.get(browser.cookie(LOGIN))
+        login = self.find(browser)
         promise = self.turned_away(browser, login)
-        response = browser.get("/login/code/")
+        response = browser.get(f"/login/{self.pages}code/")
         self.saw(response)
         if promise:
-            assert outcome(response) is promise.outcome
+            assert self.outcome(response, "") is promise.outcome
         else:
             status = 503 if self.model.is_unsent(login) else 200
             assert response.status_code == status
@@ -169,9 +191,10 @@ class Visits:
     def read(self, name, method, path, next_url, address):
         """Read a page. Reading sends, checks and counts nothing, with any query."""
         browser, before = self.browsers[name], deepcopy(self.state())
-        code, login = self.code(address, "right"), browser.cookie(LOGIN)
+        code, login = self.code(address, "right"), browser.cookie(self.cookie)
         query = {"next": next_url, "email": address, "code": code, "login": login}
-        response = getattr(browser, method)(f"/login/{path}?{urlencode(query)}")
+        url = f"/login/{self.pages}{path}?{urlencode(query)}"
+        response = getattr(browser, method)(url)
         # The outcome is not recorded. The visitor has put the code into the address,
         # and Django logs the request of a method that is not allowed.
         self.log.clear()
@@ -181,12 +204,17 @@ class Visits:
     def post(self, browser, path, fields, promise, recipient=""):
         """Post, and compare the outcome and the calls to the API with the promise."""
         done = len(self.upstream.calls)
-        response = browser.send(path, fields)
+        response = browser.send(f"{self.pages}{path}", fields)
         self.saw(response)
         calls = self.upstream.calls[done:]
-        assert Promise(outcome(response), [each.name for each in calls]) == promise
+        seen = self.outcome(response, path)
+        assert Promise(seen, [each.name for each in calls]) == promise
         assert {each.body.get("email", recipient) for each in calls} <= {recipient}
         return response
+
+    def outcome(self, response, path):
+        """Return the outcome that the response of a page shows."""
+        return outcome(response)
 
     def saw(self, response):
         self.texts += [response.text, response.headers, response.cookies]
@@ -195,21 +223,21 @@ class Visits:
     def is_waiting(self, name, response, login):
         """Check that the cookie names this login, and open its code page."""
         browser = self.browsers[name]
-        self.model.logins[browser.cookie(LOGIN)] = login
+        self.logins[browser.cookie(self.cookie)] = login
         if browser.is_script:
             assert response.json() == login.state
         self.open_a_tab(name)
 
     def is_limited(self, name, login, *, closes=False):
         """Check that the login is open, unless its own attempts are used up."""
-        cookie = self.browsers[name].cookie(LOGIN)
-        if cookie in self.model.logins:
+        cookie = self.browsers[name].cookie(self.cookie)
+        if cookie in self.logins:
             return
-        page = self.browsers[name].get("/login/code/")
+        page = self.browsers[name].get(f"/login/{self.pages}code/")
         if closes or page.status_code in {302, 409}:
             assert self.model.is_used_up(login)
             login = replace(login, sent_at=0)
-        self.model.logins[cookie] = login
+        self.logins[cookie] = login
         self.open_a_tab(name)
 
     def shows(self, name, response, login):
@@ -218,7 +246,7 @@ class Visits:
             recipient, field = shown(response)
             # The page of a failed send has no address.
             assert recipient == ("" if response.status_code == 503 else login.recipient)
-            self.model.logins[field] = login
+            self.logins[field] = login
             self.tabs.append((name, {"login": field}))
         elif response.status_code == 200:
             assert response.json() == login.state
@@ -227,9 +255,8 @@ class Visits:
     def is_logged_in(self, browser, uid, before):
         """Check that the user is logged in, in a new session without the login."""
         pk, key = browser.user(), browser.cookie(SESSION)
-        known = set(self.model.users.values())
         assert pk == self.model.users.get(uid, pk)
-        assert uid in self.model.users or pk not in known
+        assert uid in self.model.users or pk not in self.model.known
         assert key not in {before, *self.model.sessions}
         assert not Session.objects.filter(pk=before).exists()
         assert set(browser.session.keys()) <= IN_SESSION
@@ -253,10 +280,15 @@ class Visits:
         return self.sent_on(browser) or (None if is_open else Promise(Outcome.EXPIRED))
 
     def tab(self, name, tab):
-        """Return the fields of a code page that was opened earlier."""
+        """
+        Return the fields of a code page that was opened earlier.
+
+        Another one is a code page of the other kind, for logins or for connections.
+        """
         whose, back = tab or ("", 0)
-        is_own = {"own": True, "foreign": False}.get(whose)
-        found = [fields for owner, fields in self.tabs if (owner == name) is is_own]
+        is_own = {"own": True, "foreign": False, "other": True}.get(whose)
+        tabs = self.other_tabs if whose == "other" else self.tabs
+        found = [fields for owner, fields in tabs if (owner == name) is is_own]
         return found[-1 - back] if back < len(found) else {}
 
     def code(self, key, kind):
