@@ -44,6 +44,21 @@ def counts():
     return {limit_of(key): number for key, number in rows}
 
 
+@pytest.mark.parametrize("whose", ["own", "another user's"])
+def test_a_contact_of_another_vendor_is_no_conflict(
+    client, shopper, piggy_sandbox, django_user_model, whose
+):
+    uid = piggy_sandbox.add_contact(ADDRESS).uid
+    user = shopper if whose == "own" else django_user_model.objects.create_user("other")
+    Contact.objects.create(
+        user=user, provider="elsewhere", uid=uid, verified_at="2026-01-01T00:00Z"
+    )
+
+    connect(client, piggy_sandbox)
+
+    assert Contact.objects.get(provider="piggy").user == shopper
+
+
 # Consents and tokens.
 
 
@@ -110,7 +125,7 @@ class Strict(PiggyBackend):
     """Lets nobody connect for whom a further check is recommended."""
 
     def accepts_hint(self, request, user, hint):
-        return not hint
+        return hint == "another"
 
 
 @pytest.fixture
