@@ -210,6 +210,20 @@ def test_linking_adopts_no_user_who_is_a_contact_already(
     assert prove() != user
 
 
+@pytest.mark.parametrize("other", [ADDRESS, "mallory@example.com", ""])
+def test_linking_adopts_no_user_with_a_contact_of_another_address(
+    prove, settings, other
+):
+    """A stranger who has connected it would still log in with it."""
+    settings.PIGGY_VERIFY_LINK_BY_EMAIL = True
+    local = User.objects.create_user("mallory", ADDRESS)
+    local.piggy_contacts.create(
+        provider="elsewhere", uid="1", email=other, verified_at=timezone.now()
+    )
+
+    assert (prove() == local) is (other == ADDRESS)
+
+
 @pytest.mark.parametrize("flag", ["is_staff", "is_superuser"])
 def test_linking_never_adopts_staff(prove, settings, flag):
     settings.PIGGY_VERIFY_LINK_BY_EMAIL = True

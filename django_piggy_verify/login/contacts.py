@@ -115,7 +115,12 @@ def _read_with(user: AbstractBaseUser, identity: Identity) -> Contact | None:
 
 
 def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
-    """Return the user with exactly this address and no contact, if only one has it."""
+    """
+    Return the user with exactly this address, if only one has it.
+
+    Return None if the user has a contact of the same provider, or a contact with another
+    address. Such a contact may be that of a stranger, who could go on to log in with it.
+    """
     model = get_user_model()
     name = model.get_email_field_name()
     # A user without an address is not the user of a phone number.
@@ -129,7 +134,11 @@ def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
         )
         if getattr(user, name) == identity.email
     ]
-    return matches[0] if len(matches) == 1 else None
+    if len(matches) != 1:
+        return None
+    others = locking.primary_rows(Contact).filter(user_id=matches[0].pk)
+    is_own = all(each.email == identity.email for each in others)
+    return matches[0] if is_own else None
 
 
 def initial_values(identity: Identity) -> dict[str, str]:
