@@ -26,6 +26,7 @@ from django_piggy_verify.doctor.findings import (
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import base_url
+from django_piggy_verify.secret import Secret
 
 GUESSES: Final = 100
 """The doctor warns if one address may have more wrong codes than this in a day."""
@@ -69,7 +70,7 @@ def environment() -> Iterator[Finding]:
 
 def credentials() -> Iterator[Finding]:
     """Look at the kind of key, without showing the key."""
-    key = conf.api_key
+    key = conf.api_key if callable(conf.api_key) else Secret(conf.api_key or "")
     is_sandbox = urlsplit(base_url()).scheme == "http"
     if callable(key):
         if not list(check_credentials()):
@@ -78,7 +79,7 @@ def credentials() -> Iterator[Finding]:
         yield note("Client credentials are in use, in place of a key.")
     elif not key or is_sandbox:
         return
-    elif _reads_like_a_placeholder(str(key)):
+    elif _reads_like_a_placeholder(key):
         yield warning(
             "PIGGY_VERIFY_API_KEY looks like a placeholder.",
             "Use the key that the vendor has given you.",

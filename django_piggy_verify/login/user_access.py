@@ -4,6 +4,7 @@ Ask the project for the access of the logged-in user to the vendor.
 The access has a token of the person. No log and no frame of this module shows it.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -67,19 +68,25 @@ def _ask(
     """
     Return the access, or None and what is wrong with it.
 
-    A value of another type may be the token itself. So only this frame holds it, and
-    this function raises nothing. The text of an exception may hold the token, too.
+    A value of another type may be the token itself, and the text of an exception may
+    hold it. So no local variable holds either of them.
     """
     try:
-        found = ask(request)
-    except Exception as error:  # noqa: BLE001  a project's own code may raise anything
-        return None, f"it raised {type(error).__name__}"
-    if found is None:
-        return None, ""
-    if not isinstance(found, UserAccess):
-        return None, f"an object of the type {type(found).__name__}"
-    fault = _fault_of(found)
+        found = _access_or_type(ask(request))
+    except Exception:  # noqa: BLE001  a project's own code may raise anything
+        return None, f"it raised {_name_of_current_error()}"
+    if isinstance(found, type):
+        return None, f"an object of the type {found.__name__}"
+    fault = _fault_of(found) if found else ""
     return (None, fault) if fault else (found, "")
+
+
+def _access_or_type(found: object) -> UserAccess | type | None:
+    return found if found is None or isinstance(found, UserAccess) else type(found)
+
+
+def _name_of_current_error() -> str:
+    return type(sys.exception()).__name__
 
 
 def _fault_of(access: UserAccess) -> str:

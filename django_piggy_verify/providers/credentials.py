@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -147,24 +148,29 @@ def _current_key() -> Secret:
     if not callable(conf.api_key):
         return Secret(conf.api_key)
     try:
-        key = conf.api_key()
+        key = _hidden(conf.api_key())
     except Exception as error:  # noqa: BLE001  a project's own may raise anything
         cause = f"the API key's callable: {type(error).__name__}"
     else:
-        if isinstance(key, str):
-            return Secret(key)
+        if isinstance(key, Secret):
+            return key
         cause = f"the API key's callable returned {type(key).__name__}"
         del key  # it may be the key in bytes, and tracebacks show local variables
     raise refusal(cause)
 
 
+def _hidden(key: Any) -> Any:
+    """Wrap a text, so that no local variable shows a key."""
+    return Secret(key) if isinstance(key, str) else key
+
+
 def _key_fault() -> str | None:
     """Return what is wrong with the key of the current account, without the key."""
-    key, name = conf.api_key, "it"
+    key, name = _hidden(conf.api_key), "it"
     if callable(key):
         name = "the key that its callable returned"
         try:
-            key = key()
+            key = _hidden(key())
         except Exception as error:  # noqa: BLE001  a project's own may raise anything
             return f"its callable raised {type(error).__name__}"
     if key is None:
