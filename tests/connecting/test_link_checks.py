@@ -138,7 +138,7 @@ def test_the_address_of_another_user_of_the_vendor_proves_nothing(
 
 def test_a_user_whom_the_vendor_has_deleted_is_told_no(asked, transmit, shopper):
     follow(transmit)
-    transmit.switches = Switches(error_code="not_found", fault_on={"user"})
+    transmit.switches = Switches(error_code="not_found", fault_on=frozenset({"user"}))
 
     response = go_on(asked, headers=JSON)
 

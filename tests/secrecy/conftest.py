@@ -5,10 +5,12 @@ from django.test import override_settings
 
 from django_piggy_verify.providers import credentials
 from tests.http.hostile import CLIENT_SECRET, self_signed
-from tests.secrecy import evidence as sinks
+from tests.secrecy import evidence as sinks, piggy, punchh, transmit
 from tests.secrecy.crashes import crash_at
 from tests.secrecy.evidence import Mailer
 from tests.secrecy.walkthrough import served_with_tls, with_tls
+
+PLANS = {"piggy": piggy.PLAN, "punchh": punchh.PLAN, "transmit": transmit.PLAN}
 
 
 @pytest.fixture(scope="package")
@@ -24,7 +26,28 @@ def piggy_sandbox_server(certificate):
 
 @pytest.fixture
 def vendor():
+    """The vendor of the sandbox. Tests of another one replace this fixture."""
     return "piggy"
+
+
+@pytest.fixture
+def plan(vendor):
+    return PLANS[vendor]
+
+
+@pytest.fixture
+def way(plan):
+    return plan.ways[0]
+
+
+@pytest.fixture
+def visit(evidence, sandbox, plan, way):
+    return plan.visit(evidence, sandbox, way)
+
+
+@pytest.fixture(autouse=True)
+def marked(plan, monkeypatch):
+    plan.marks(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +66,7 @@ def sandbox(sandbox_for, vendor, piggy_sandbox_server, certificate, unlimited):
             base64.urlsafe_b64encode(sinks.RING_KEY.encode()).decode()
         ],
         PIGGY_VERIFY_EXPOSE_AUTH_TOKEN=True,
+        **PLANS[vendor].settings(piggy_sandbox_server),
     ):
         yield sandbox
 

@@ -1,5 +1,6 @@
 """Use every feature of the package, step by step, with marked secrets."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -30,7 +31,7 @@ from tests.secrecy.evidence import (
     WRONG_CODE,
     Browser,
 )
-from tests.steps import ADDRESS, type_code
+from tests.steps import ADDRESS, UNLIMITED, type_code
 
 BOB = "bob@example.com"
 CAROL = "carol@example.com"
@@ -42,6 +43,7 @@ in_each_style = pytest.mark.parametrize(
 PAGES = ["ask", "resend", "look", "mistype", "begin_elsewhere", "answer"]
 PAGES += ["see_token", "see_no_token", "open_portal", "replay", "cancel", "log_out"]
 CALLS = ["send", "check", "judge", "send_another", "authenticate"]
+COMMANDS = ["rekey", "examine", "purge"]
 CALLS += ["get_token", "get_fresh_token", "get_expired_token", "get_portal"]
 BEFORE = {
     "look": ["ask"],
@@ -134,6 +136,9 @@ class Visit:
     The visitor fills in the fields of the first page. The project has these consents.
     """
 
+    before: Mapping[str, Sequence[str]] = BEFORE
+    """The steps that must come before a step."""
+
     def __init__(self, evidence, sandbox, *, fields=None, consents=()):
         self.evidence = evidence
         self.sandbox = sandbox
@@ -156,7 +161,7 @@ class Visit:
 
     def prepare(self, step):
         """Take the steps that must come before `step`."""
-        self.take(*BEFORE.get(step, []))
+        self.take(*self.before.get(step, []))
 
     def take_in(self, trouble, *steps):
         """Take these steps, in HTML and in JSON, while the sandbox misbehaves."""
@@ -199,6 +204,13 @@ class Visit:
 
     def cancel(self):
         self.late.post("/login/cancel/")
+
+    def log_in(self):
+        """Do nothing: the code logs the visitor in."""
+
+    def be_limited(self):
+        with override_settings(PIGGY_VERIFY_RATE_LIMITS=UNLIMITED | {"send_ip": "1/h"}):
+            self.ask()
 
     def log_out(self):
         self.browser.logout()
