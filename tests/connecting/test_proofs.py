@@ -1,6 +1,8 @@
 """What a vendor may say beside "right" and "wrong", at the connect pages."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_piggy_verify import connecting
 from django_piggy_verify.backends import PiggyBackend
@@ -12,6 +14,7 @@ from django_piggy_verify.exceptions import (
     RecipientRefused,
 )
 from django_piggy_verify.limits.fixed_windows import limit_of
+from django_piggy_verify.login import transactions
 from django_piggy_verify.login.checking import CheckedCode
 from django_piggy_verify.models import AuthToken, Consent, Contact, OpenChallenge, Tally
 from django_piggy_verify.providers.base import Identity, Proof
@@ -316,6 +319,21 @@ def test_nothing_is_read_from_a_replica(rf, shopper, settings):
     connecting.connect(checked(settled), request=request)
 
     assert settled == [None, None]
+
+
+def test_with_counts_elsewhere_the_first_statement_is_a_write(
+    rf, shopper, settings, monkeypatch
+):
+    """SQLite does not wait for another process after a read: see `contacts.lock`."""
+    request = rf.get("/")
+    request.user = shopper
+    settings.DATABASE_ROUTERS = ["tests.db.routers.SplitsCountsOff"]
+    monkeypatch.setattr(transactions, "run", lambda work, **_: work())
+
+    with CaptureQueriesContext(connection) as queries:
+        connecting.connect(checked([]), request=request)
+
+    assert queries[0]["sql"].startswith("UPDATE")
 
 
 def test_nobody_who_is_not_logged_in_gets_a_contact(client):
