@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django_piggy_verify import connecting
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import (
+    AlreadyConnected,
     ConsentMissing,
     ContactTaken,
     LoginRefused,
@@ -358,15 +359,19 @@ def owner(django_user_model):
 
 @pytest.mark.usefixtures("owner")
 @pytest.mark.parametrize(
-    ("uid", "event"), [("1", "contact_taken"), ("2", "login_refused")]
+    ("uid", "event"),
+    [("1", "contact_taken"), ("2", "login_refused"), ("3", "already_connected")],
 )
 def test_a_refused_connection_is_logged(rf, shopper, caplog, uid, event):
     caplog.set_level("INFO")
     type(shopper).objects.filter(pk=shopper.pk).update(is_staff=uid == "2")
+    Contact.objects.create(
+        user=shopper, provider="piggy", uid="4", verified_at="2026-01-01T00:00Z"
+    )
     request = rf.get("/")
     request.user = shopper
 
-    with pytest.raises((ContactTaken, LoginRefused)):
+    with pytest.raises((ContactTaken, AlreadyConnected, LoginRefused)):
         connecting.connect(checked([], uid), request=request)
 
     names = [each.event_name for each in caplog.records]
