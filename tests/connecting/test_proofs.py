@@ -19,7 +19,11 @@ from django_piggy_verify.login import transactions
 from django_piggy_verify.login.checking import CheckedCode
 from django_piggy_verify.models import AuthToken, Consent, Contact, OpenChallenge, Tally
 from django_piggy_verify.providers.base import Identity, Proof
-from django_piggy_verify.signals import contact_connected, step_up_recommended
+from django_piggy_verify.signals import (
+    auth_token_fetched,
+    contact_connected,
+    step_up_recommended,
+)
 from django_piggy_verify.tokens import get_auth_token
 from tests import consenting
 from tests.connecting.steps import CODE, CONNECT, ask, connect, contacts_of, type_code
@@ -109,6 +113,18 @@ def test_a_token_that_comes_with_the_code_is_stored(client, shopper, sandbox_for
     connect(client, sandbox, **CONSENTS)
 
     assert get_auth_token(shopper)
+
+
+def test_a_token_that_comes_with_the_code_is_announced(client, sandbox_for):
+    received = []
+
+    def note(contact, **_kwargs):
+        received.append(contact.uid)
+
+    with receiving(auth_token_fetched, note):
+        connect(client, sandbox_for("punchh"), **CONSENTS)
+
+    assert received == [Contact.objects.get().uid]
 
 
 def test_a_token_of_a_conflict_is_not_stored(client, sandbox_for, unlimited):
