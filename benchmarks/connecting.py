@@ -2,7 +2,7 @@
 Compare what a user can see of three kinds of addresses before a code was right.
 
 Install the dependency group `benchmarks`, and run ``python benchmarks/connecting.py
-[--quick]``, which takes ten minutes. DATABASE chooses SQLite or PostgreSQL, as for the
+[--quick]``, which takes five minutes. DATABASE chooses SQLite or PostgreSQL, as for the
 tests.
 
 A user who is logged in asks for a code, to connect an address. The address is a contact

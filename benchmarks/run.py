@@ -29,6 +29,7 @@ HERE: Final = Path(__file__).parent
 MEASUREMENTS: Final = (
     "login",
     "strangers",
+    "connecting",
     "crowd",
     "cached_read",
     "stampede",

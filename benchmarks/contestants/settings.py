@@ -86,7 +86,7 @@ API_KEY = "a-key"
 API_URL = os.environ["UPSTREAM_URL"]
 API_CERTIFICATE = os.environ["UPSTREAM_CERTIFICATE"]
 
-if NAME == "ours":
+if NAME in {"ours", "connecting"}:
     INSTALLED_APPS += ["django_piggy_verify"]
     AUTHENTICATION_BACKENDS = [
         "django_piggy_verify.backends.PiggyBackend",
@@ -95,6 +95,7 @@ if NAME == "ours":
     PIGGY_VERIFY_API_KEY = API_KEY
     PIGGY_VERIFY_BASE_URL = API_URL
     PIGGY_VERIFY_CA_BUNDLE = API_CERTIFICATE
+    PIGGY_VERIFY_CONNECT = NAME == "connecting"
 
 if NAME == "floor":
     INSTALLED_APPS += ["benchmarks.floor"]
