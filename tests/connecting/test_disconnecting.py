@@ -13,6 +13,7 @@ from django_piggy_verify.traits import Traits
 from tests.connecting.steps import CONNECT, DISCONNECT, connect, contacts_of
 from tests.db.between_statements import DEADLOCK
 from tests.login import stateful
+from tests.secrecy.evidence import receiving
 from tests.steps import ADDRESS, BOB, JSON, NUMBER, log_in
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,27 @@ def test_the_disconnection_is_announced_after_the_commit(client, shopper, owned,
         "uid": "1",
         "request": response.wsgi_request,
     }
+
+
+def test_a_receiver_that_fails_undoes_no_disconnection(client, shopper, owned):
+    def fail(**_kwargs):
+        raise RuntimeError
+
+    with receiving(signals.contact_disconnected, fail):
+        response = disconnect(client, owned.pk)
+
+    assert response.url == CONNECT
+    assert not Contact.objects.exists()
+
+
+def test_a_disconnection_is_logged(client, shopper, owned, caplog):
+    caplog.set_level("INFO")
+
+    disconnect(client, owned.pk)
+
+    [record] = [each for each in caplog.records if hasattr(each, "event_name")]
+    assert record.event_name == "contact_disconnected"
+    assert (record.user_id, record.provider, record.uid) == (shopper.pk, "piggy", "1")
 
 
 def test_a_contact_that_was_disconnected_does_not_log_in_as_the_user(

@@ -20,6 +20,7 @@ from tests.connecting.steps import (
     contacts_of,
     type_code,
 )
+from tests.secrecy.evidence import receiving
 from tests.steps import ADDRESS, BOB, log_in
 
 pytestmark = pytest.mark.usefixtures("contact")
@@ -155,11 +156,8 @@ def test_a_receiver_that_fails_undoes_nothing(client, shopper, piggy_sandbox):
     def fail(**_kwargs):
         raise RuntimeError
 
-    signals.contact_connected.connect(fail)
-    try:
+    with receiving(signals.contact_connected, fail):
         response = connect(client, piggy_sandbox)
-    finally:
-        signals.contact_connected.disconnect(fail)
 
     assert response.url == CONNECT
     assert contacts_of(shopper) == [ADDRESS]
@@ -178,3 +176,17 @@ def test_a_conflict_is_not_announced(client, piggy_sandbox, heard, conflict):
     connect(client, piggy_sandbox, BOB)
 
     assert [each for each in names(heard) if each != "code_sent"] == before
+
+
+def test_a_connection_is_logged(client, shopper, piggy_sandbox, caplog):
+    caplog.set_level("INFO")
+
+    connect(client, piggy_sandbox)
+
+    [record] = [
+        each
+        for each in caplog.records
+        if getattr(each, "event_name", "") == "contact_connected"
+    ]
+    assert (record.user_id, record.is_new) == (shopper.pk, True)
+    assert ADDRESS not in caplog.text
