@@ -38,9 +38,11 @@ def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
         )
 
 
-def answers(document: Any) -> Iterator[Answer]:
-    """Return the responses of each operation."""
+def answers(document: Any, *tags: str) -> Iterator[Answer]:
+    """Return the responses of each operation, or of those with one of the tags."""
     for *_, operation in operations(document):
+        if tags and not set(tags) & set(operation["tags"]):
+            continue
         for status, response in operation["responses"].items():
             for code in codes(resolve(document, response)):
                 yield Answer(operation["operationId"], int(status), code)

@@ -182,8 +182,10 @@ def test_every_module_is_public_or_not_named_by_the_reference():
 def outcomes():
     """The tables of the page on URLs and outcomes, by their first columns."""
     page = [pages.parsed(pages.DOCS / "reference" / "outcomes.rst")]
-    titles = ("Name of the URL", "What has happened")
-    return {title: pages.table(page, title) for title in titles}
+    titles = ("Name of the URL", "What has happened", "What has happened to a user")
+    found = {title: pages.table(page, title) for title in titles}
+    found["What has happened"] |= found.pop("What has happened to a user")
+    return found
 
 
 def test_every_url_is_listed_with_its_path(outcomes):
