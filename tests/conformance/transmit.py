@@ -6,6 +6,7 @@ from dataclasses import replace
 from django.http import HttpRequest
 
 from django_piggy_verify.providers.base import UserAccess
+from django_piggy_verify.secret import Secret
 from tests.conformance.adapters import BY_PHONE, Adapter, Reply
 from tests.conformance.outcomes import OVERLOADED, Outcome, each
 from tests.http.hostile import CODE, KEY, TOKEN
@@ -18,7 +19,7 @@ _PRIMARY = {"update_primary": True}
 
 
 def _access(request: HttpRequest) -> UserAccess:
-    return UserAccess(uid=f"user-{request.user.pk}", token=_TOKEN)
+    return UserAccess(uid=f"user-{request.user.pk}", token=Secret(_TOKEN))
 
 
 def _error(status: int, word: str) -> Reply:
