@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from unittest.mock import patch
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import reverse
@@ -74,11 +75,21 @@ STEPS: Final = (
 )
 
 
-def assert_strangers_look_like_contacts(
+_CONNECT: Final = {
+    "email": "connect",
+    "code": "connect-code",
+    "resend": "connect-resend",
+    "cancel": "connect-cancel",
+}
+"""The name of each connect page, by the name of the login page in `STEPS`."""
+
+
+def assert_strangers_look_like_contacts(  # noqa: PLR0913  the parts of a comparison
     sandbox: Sandbox,
     *,
     contact: str = "lee.1.ann@example.com",
     stranger: str = "lee.2.ann@example.com",
+    user: AbstractBaseUser | None = None,
     new_client: Callable[..., Client] = Client,
     ignore: str = "",
 ) -> None:
@@ -91,6 +102,9 @@ def assert_strangers_look_like_contacts(
     must be equal. Only the following may differ: the address in any spelling, CSRF
     tokens, nonces, PKCE challenges and verifiers, and ids. The ids are those of
     browsers, sessions, logins in progress and sends.
+
+    With a `user`, both visitors are logged in as this user. They take the steps on the
+    pages that connect a contact. The member is then another user.
 
     Django's test client sends the code in the request's own thread, when it closes the
     request. Each request that sends a code must last for ``PIGGY_VERIFY_SEND_FLOOR``.
@@ -112,7 +126,9 @@ def assert_strangers_look_like_contacts(
             # A new code each time: an earlier run may have used a later clock.
             code = get_random_string(10)
             pair = [
-                _Visitor(sandbox, new_client(HTTP_ACCEPT=accept), address, code, ignore)
+                _Visitor(
+                    sandbox, new_client(HTTP_ACCEPT=accept), address, code, user, ignore
+                )
                 for address in (contact, stranger)
             ]
             for step in STEPS:
@@ -136,11 +152,14 @@ class _Visitor:
     client: Client
     address: str
     code: str
+    user: AbstractBaseUser | None
     ignore: str
 
     def __post_init__(self) -> None:
-        """Clear the counts of earlier runs."""
+        """Clear the counts of earlier runs, and log the user in."""
         rate_limits.unlock(self.address)
+        if self.user is not None:
+            self.client.force_login(self.user)  # type: ignore[arg-type]
 
     def take(self, step: _Step) -> _Seen:
         earlier, started = len(self.sandbox.calls), time.monotonic()
@@ -155,6 +174,7 @@ class _Visitor:
 
     def _answer_to(self, step: _Step) -> HttpResponse:
         name, mark, query = step.page.partition("?")
+        name = _CONNECT[name] if self.user is not None else name
         url = f"{reverse(f'piggy_verify:{name}')}{mark}{query}"
         boxes = consent_fields.names(verification.traits().consents)
         fields = {"next": "/next/", "email": self.address, "code": self.code}

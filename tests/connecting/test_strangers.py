@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from django_piggy_verify.login import rate_limits
 from django_piggy_verify.models import Contact
+from django_piggy_verify.testing import assert_strangers_look_like_contacts, strangers
 from django_piggy_verify.testing.transcripts import masked, transcript
+from django_piggy_verify.views import ConnectView, EmailView
 from tests.connecting.steps import CANCEL, CODE, CONNECT, RESEND, connect
 from tests.steps import JSON, log_in
 
@@ -70,7 +72,7 @@ def new_browser():
     return browser
 
 
-def walk(sandbox, clock, address, headers):
+def walk(sandbox, clock, address, headers, ignore=""):
     """Take all steps with an address, and return what the browser and the API saw."""
     browser, seen = new_browser(), []
     for name, method, url, wait in STEPS:
@@ -80,7 +82,7 @@ def walk(sandbox, clock, address, headers):
         data = data if method == "post" else {}
         response = getattr(browser, method)(url, data, headers=headers)
         text = transcript(response, sandbox.calls[earlier:])
-        seen.append(f"{name}\n{masked(text, address=address, ignore='')}")
+        seen.append(f"{name}\n{masked(text, address=address, ignore=ignore)}")
     return seen
 
 
@@ -101,6 +103,46 @@ def test_all_addresses_look_like_a_free_contact(
         assert one == other
     found = [each.name for each in piggy_sandbox.calls]
     assert found[-10:] == [*["send", "verify"] * 2, "send"] * 2
+
+
+@pytest.mark.usefixtures("addresses")
+def test_an_own_contact_looks_like_a_free_one(piggy_sandbox, settings):
+    connect(new_browser(), piggy_sandbox, OWN)
+    rate_limits.unlock(OWN)
+    settings.PIGGY_VERIFY_RATE_LIMITS = LIMITS
+    began = timezone.now().replace(microsecond=0)
+    walks = []
+    for each in (OWN, FREE):
+        with pytest.MonkeyPatch.context() as patch:
+            clock = stopped(patch, began)
+            walks.append(walk(piggy_sandbox, clock, each, {}, f"ADDRESS|{OWN}"))
+
+    # The first page lists the own contact in both walks.
+    assert walks[0] == walks[1]
+
+
+def test_the_assertion_for_projects_takes_the_connect_pages(
+    piggy_sandbox, shopper, monkeypatch
+):
+    monkeypatch.setattr(strangers, "FLOOR", 0)
+
+    assert_strangers_look_like_contacts(piggy_sandbox, user=shopper)
+
+    assert shopper.pk not in Contact.objects.values_list("user", flat=True)
+
+
+def test_the_assertion_sees_that_a_page_shows_a_taken_contact(
+    piggy_sandbox, shopper, monkeypatch
+):
+    def show_taken(view, form):
+        if Contact.objects.filter(email=form.cleaned_data["email"]).exists():
+            return view.conflict("contact_taken")
+        return EmailView.form_valid(view, form)
+
+    monkeypatch.setattr(ConnectView, "form_valid", show_taken)
+
+    with pytest.raises(AssertionError, match="asking for a code"):
+        assert_strangers_look_like_contacts(piggy_sandbox, user=shopper)
 
 
 def test_a_right_code_tells_that_the_contact_is_taken(addresses, piggy_sandbox):
