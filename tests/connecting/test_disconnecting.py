@@ -11,7 +11,7 @@ from django_piggy_verify.models import AuthToken, Consent, Contact, OpenChalleng
 from django_piggy_verify.testing import login_contact
 from django_piggy_verify.traits import Traits
 from tests.connecting.steps import CONNECT, DISCONNECT, connect, contacts_of
-from tests.db.between_statements import DEADLOCK
+from tests.db.between_statements import DEADLOCK, before_the_next
 from tests.login import stateful
 from tests.secrecy.evidence import receiving
 from tests.steps import ADDRESS, BOB, JSON, NUMBER, log_in
@@ -352,9 +352,9 @@ def test_the_ways_in_are_not_read_from_a_replica(client, only_by_code, settings)
     assert is_only_way_in(only_by_code, contact)
 
 
-def losing_a_conflict():
-    """Let the database undo the first statement that deletes challenges."""
-    table = connection.ops.quote_name(OpenChallenge._meta.db_table)
+def losing_a_conflict(model):
+    """Let the database undo the first statement that deletes rows of a model."""
+    table = connection.ops.quote_name(model._meta.db_table)
     conflicts = [DEADLOCK]
 
     def wrapper(execute, sql, *args):
@@ -366,16 +366,37 @@ def losing_a_conflict():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_contact_is_disconnected_although_its_codes_lost_a_conflict(
-    client, shopper, settings, heard
+@pytest.mark.parametrize("model", [Contact, OpenChallenge])
+def test_a_contact_is_disconnected_although_a_conflict_was_lost(
+    client, shopper, settings, heard, model
 ):
     stateful.use(settings)
     contact = add_contact(shopper, "1", "stateful")
     verification.send_code(ADDRESS)
 
-    with losing_a_conflict():
+    with losing_a_conflict(model):
         response = disconnect(client, contact.pk)
 
     assert response.status_code == 302
     assert len(heard) == 1
     assert not OpenChallenge.objects.exists()
+
+
+def test_the_password_of_now_counts_as_a_way_in(client, shopper, owned):
+    """The password may become unusable during the request."""
+    table = connection.ops.quote_name(Contact._meta.db_table)
+
+    with before_the_next(f"UPDATE {table}", lambda: without_password(shopper)):
+        response = disconnect(client, owned.pk)
+
+    assert response.status_code == 409
+    assert Contact.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, JSON], ids=["HTML", "JSON"])
+def test_the_list_has_no_contacts_of_other_users(
+    client, shopper, of_another_user, headers
+):
+    page = client.get(CONNECT, headers=headers)
+
+    assert of_another_user.email not in page.text

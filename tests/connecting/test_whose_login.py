@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.core import signing
 from django.test import Client
 
 from django_piggy_verify.login import pending
@@ -55,6 +56,13 @@ def nothing_is_connected(sandbox):
 def test_the_connection_has_a_cookie_of_its_own(client, code):
     assert pending.CONNECT_COOKIE in client.cookies
     assert pending.COOKIE not in client.cookies
+
+
+def test_the_cookies_have_signatures_of_their_own(client, code):
+    signed = client.cookies[pending.CONNECT_COOKIE].value
+
+    with pytest.raises(signing.BadSignature):
+        signing.loads(signed, salt="django_piggy_verify.pending")
 
 
 def test_after_a_log_out_a_right_code_connects_nothing(client, code, piggy_sandbox):
