@@ -1,5 +1,6 @@
 """Visit the connect pages, and compare each outcome with the promise of the model."""
 
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -58,13 +59,17 @@ class ConnectVisits(Visits):
 
     def post(self, browser, path, fields, promise, recipient=""):
         """Post. Neither the user nor the session changes, whatever the outcome is."""
-        before, is_in = _users_and_sessions(), self.user_to_connect(browser)
-        response = super().post(browser, path, fields, promise, recipient)
-        assert _users_and_sessions() == before
+        is_in = self.user_to_connect(browser)
+        with _users_and_sessions_stay():
+            response = super().post(browser, path, fields, promise, recipient)
         assert response.status_code not in ({302} if browser.is_script else {202, 204})
         assert not (is_in and SESSION in response.cookies)
         assert promise.outcome is not Outcome.REFUSED or not browser.cookie(self.cookie)
         return response
+
+    def open_a_tab(self, name):
+        with _users_and_sessions_stay():
+            super().open_a_tab(name)
 
     def outcome(self, response, path):
         """Return the outcome. A step that is done leads back to the list."""
@@ -98,6 +103,13 @@ class ConnectVisits(Visits):
         self.post(browser, "disconnect/", fields, promise)
         if promise.outcome is Outcome.DISCONNECTED:
             assert not AuthToken.objects.filter(contact=key).exists()
+
+
+@contextmanager
+def _users_and_sessions_stay():
+    before = _users_and_sessions()
+    yield
+    assert _users_and_sessions() == before
 
 
 def _users_and_sessions():

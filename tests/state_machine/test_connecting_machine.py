@@ -109,6 +109,15 @@ TOGETHER = [
         typed=spellings,
         connects_first=st.booleans(),
     ),
+    step("part", name=names, person=somebody, typed=spellings),
+    step(
+        "have_two_codes",
+        name=names,
+        person=people,
+        typed=spellings,
+        seconds=pauses,
+        kind=kinds,
+    ),
     step("guess_to_connect", name=names, person=people, address=addresses),
     step("change_a_person", person=people, flag=st.sampled_from(["", *FLAGS])),
 ]
@@ -226,6 +235,21 @@ class ConnectingFlow(Flow):
         self.connect(name, person, typed, seconds)
         self.log_out(name)
         self.come_back(name, MINUTE, typed)
+
+    def part(self, name, person, typed):
+        """Disconnect a contact, as a `person` or as a member who has no password."""
+        if person:
+            self.connect(name, person, typed, MINUTE)
+        else:
+            self.come_back(name, MINUTE, typed)
+        self.disconnect_own(name)
+        self.look_at_the_list(name)
+
+    def have_two_codes(self, name, person, typed, seconds, kind):
+        self.ask_to_connect(name, typed, person=person)
+        self.wait(seconds)
+        self.resend_to_connect(name, None)
+        self.type_to_connect(name, None, kind)
 
     def meet(self, name, other, person, typed):
         """Let a user and a member get the same code. The user is faster."""
