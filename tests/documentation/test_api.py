@@ -103,6 +103,8 @@ guarded = schemathesis.openapi.from_path(
 class Visitor:
     """A script with a cookie jar. It checks each response against the document."""
 
+    ASK, READ, CHECK, RESEND = "askForCode", "readLogin", "checkCode", "resendCode"
+
     def __init__(self, demo: Demo, recipient: str = ADDRESS) -> None:
         self.demo = demo
         self.recipient = recipient
@@ -133,25 +135,25 @@ class Visitor:
         )
 
     def ask(self) -> Any:
-        return self.send("askForCode", email=self.recipient)
+        return self.send(self.ASK, email=self.recipient)
 
     def resend(self) -> Any:
-        return self.send("resendCode", recipient=self.recipient)
+        return self.send(self.RESEND, recipient=self.recipient)
 
     def type_code(self, code: str = "") -> Any:
         code = code or self.demo.last_code(self.recipient)
-        return self.send("checkCode", code=code, recipient=self.recipient)
+        return self.send(self.CHECK, code=code, recipient=self.recipient)
 
     def agree(self, kind: str) -> Self:
         """Ask for a code, with the consents. The address begins with `kind`."""
         self.recipient = f"{kind}.{self.recipient}"
-        self.send("askForCode", email=self.recipient, **CONSENTS)
+        self.send(self.ASK, email=self.recipient, **CONSENTS)
         return self
 
     def read_refusal(self) -> Any:
         """Read the state of the login once the refusal of the send is known."""
-        wait_until(lambda: self.send("readLogin").status_code == 400)
-        return self.send("readLogin")
+        wait_until(lambda: self.send(self.READ).status_code == 400)
+        return self.send(self.READ)
 
     def type_code_twice_at_once(self) -> Any:
         """Return the second answer. The API takes its time for the first one."""
@@ -171,8 +173,8 @@ class Visitor:
 
     def read_failure(self) -> Any:
         """Read the state of the login once the failure of the send is known."""
-        wait_until(lambda: self.send("readLogin").status_code == 503)
-        return self.send("readLogin")
+        wait_until(lambda: self.send(self.READ).status_code == 503)
+        return self.send(self.READ)
 
     def asked_in_vain(self) -> Self:
         self.in_an_outage().ask()
@@ -208,10 +210,11 @@ class Visitor:
 
 
 @contextmanager
-def shop(folder: Path, wanted: dict[str, Any]) -> Iterator[Demo]:
+def shop(folder: Path, wanted: dict[str, Any], **more: str) -> Iterator[Demo]:
     with taken_port() as free_port:
         pass
     variables = {
+        **more,
         "DJANGO_SETTINGS_MODULE": "tests.example.example_settings",
         "EXAMPLE_SETTINGS": json.dumps(wanted),
     }
