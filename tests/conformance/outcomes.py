@@ -50,7 +50,7 @@ class Outcome(StrEnum):
     """The code is right, but the user has another contact of this provider."""
     CHECK_LACKS_LOGIN = "login required, check"
     """The vendor wants the user to log in there again. The code was not checked."""
-    CHECK_LACKS_ACCESS = "not asked, login required"
+    CHECK_LACKS_ACCESS = "login required here"
     """As `CHECK_LACKS_LOGIN`, but the vendor is not asked."""
     REJECTED_HERE = "rejected here"
     """The code was used before, so the vendor is not asked."""
