@@ -29,7 +29,7 @@ from django_piggy_verify.login import (
     open_challenges,
     transactions,
 )
-from django_piggy_verify.login.checking import CheckedCode
+from django_piggy_verify.login.counted_checks import CheckedCode
 from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers import each_account, get_provider
 from django_piggy_verify.traits import traits_of

@@ -1,124 +1,27 @@
 """
-Check a code that a visitor has typed.
+Check a code that a visitor has typed, or a link that the visitor has followed.
 
-This module applies the limits, and refuses used codes.
+`counted_checks` makes the call.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Self, cast
+from typing import cast
 
 from django.http import HttpRequest
 
 from django_piggy_verify import events, recipients, signals
-from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import (
-    AlreadyConnected,
-    CodeRejected,
-    CodeRepeated,
-    ConsentMissing,
-    ContactTaken,
-    LoginRefused,
-    LoginRequired,
-    PiggyVerifyError,
-    ProviderError,
-)
+from django_piggy_verify.exceptions import CodeRejected
 from django_piggy_verify.limits import fixed_windows
-from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Windows
-from django_piggy_verify.login import (
-    challenges,
-    failed_sends,
-    open_challenges,
-    pending,
-    rate_limits,
+from django_piggy_verify.login import challenges, pending, rate_limits
+from django_piggy_verify.login.counted_checks import (
+    CheckedCode,
+    Claims,
+    CountedCheck,
 )
-from django_piggy_verify.login.consents import GivenConsent
 from django_piggy_verify.providers import get_provider
-from django_piggy_verify.providers.base import (
-    Challenge,
-    Identity,
-    LinkProvider,
-    Proof,
-    Provider,
-)
-from django_piggy_verify.providers.call_log import logged_call
+from django_piggy_verify.providers.base import Challenge, Identity, LinkProvider, Proof
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import traits_of
-
-_NOTHING, _UNDER_WAY, _PROVED, _REFUSED, _TAKEN, _SECOND = range(6)
-"""
-The outcome of a code in a login in progress, stored as the count of its row.
-
-After a wrong code or an outage, no outcome is stored. So the code can be posted again.
-"""
-
-_OUTCOMES: Final[Mapping[type[PiggyVerifyError], int]] = {
-    LoginRefused: _REFUSED,
-    ContactTaken: _TAKEN,
-    AlreadyConnected: _SECOND,
-}
-"""The outcomes of a right code that an exception ends, also if it is posted again."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedCode:
-    """A code that was right, but whose counts are not settled."""
-
-    proof: Proof
-    """The contact that the code proved, with the token and the hint, if any."""
-
-    consents: Sequence[GivenConsent]
-    """The consents that were given when the code was sent."""
-
-    settle: Callable[[BaseException | None], None]
-    """
-    Settle the counts, and store the outcome of the code in this login in progress.
-
-    Takes the exception that has ended the login, or None. Makes one statement.
-    """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Claims:
-    """The claims of one check."""
-
-    by_visitor: list[Claim]
-    by_recipient: list[Claim] = field(default_factory=list)
-    use: list[Claim] = field(default_factory=list)
-    in_login: list[Claim] = field(default_factory=list)
-
-    @classmethod
-    def of_code(cls, recipient: str, code: Secret, request: HttpRequest | None) -> Self:
-        """Return the claims of a check of `code`."""
-        use, in_login = rate_limits.of_code(recipient, code, request)
-        return cls(
-            by_recipient=rate_limits.of_check_by_recipient(recipient, request),
-            by_visitor=rate_limits.of_check_by_visitor(recipient, request),
-            use=[use],
-            in_login=in_login,
-        )
-
-    @classmethod
-    def of_link(cls, recipient: str, request: HttpRequest) -> Self:
-        """Return the claims of a check of a link. Nobody can guess a link."""
-        use, in_login = rate_limits.of_link(recipient, request)
-        return cls(
-            by_visitor=rate_limits.of_check_by_visitor(recipient, request),
-            use=[use],
-            in_login=in_login,
-        )
-
-    @property
-    def of_attempt(self) -> list[Claim]:
-        """The claims that count the attempt, whatever the code is."""
-        return [*self.by_recipient, *self.by_visitor]
-
-    @property
-    def once(self) -> list[Claim]:
-        """The claims of the code, which can be exhausted once only."""
-        return [*self.use, *self.in_login]
 
 
 def check_code(
@@ -141,10 +44,14 @@ def check_code(
     def check(challenge: Challenge) -> Identity | Proof:
         return provider.check_code(challenge, code)
 
-    challenge = challenges.of(provider, recipient, request)
-    claims = _Claims.of_code(recipient, code, request)
-    report = partial(_report_rejection, recipient, request)
-    return _checked(provider, challenge, check, claims, request, report)
+    return CountedCheck(
+        provider=provider,
+        challenge=challenges.of(provider, recipient, request),
+        request=request,
+        claims=Claims.of_code(recipient, code, request),
+        check=check,
+        report=partial(_report_rejection, recipient, request),
+    ).make()
 
 
 def check_link(recipient: str, *, request: HttpRequest) -> CheckedCode:
@@ -156,11 +63,14 @@ def check_link(recipient: str, *, request: HttpRequest) -> CheckedCode:
     After a "yes", the same link raises CodeRepeated.
     """
     provider = get_provider()
-    challenge = challenges.of(provider, recipient, request)
-    claims = _Claims.of_link(recipient, request)
-    report = partial(events.LINK_NOT_FOLLOWED.log, recipient=recipient)
-    check = cast("LinkProvider", provider).check_link
-    return _checked(provider, challenge, check, claims, request, report)
+    return CountedCheck(
+        provider=provider,
+        challenge=challenges.of(provider, recipient, request),
+        request=request,
+        claims=Claims.of_link(recipient, request),
+        check=cast("LinkProvider", provider).check_link,
+        report=partial(events.LINK_NOT_FOLLOWED.log, recipient=recipient),
+    ).make()
 
 
 def require_attempts_left(request: HttpRequest) -> None:
@@ -173,122 +83,6 @@ def require_attempts_left(request: HttpRequest) -> None:
     login = pending.attached_to(request)
     if login and (waits := fixed_windows.waits([rate_limits.of_login(login)])):
         raise rate_limits.reached(waits, login.recipient, request)
-
-
-def _checked(  # noqa: PLR0913, PLR0917  the parts of a check
-    provider: Provider,
-    challenge: Challenge,
-    check: Callable[[Challenge], Identity | Proof],
-    claims: _Claims,
-    request: HttpRequest | None,
-    report: Callable[[], None],
-) -> CheckedCode:
-    """Count a check, make it, and return what it has proved."""
-    windows = _take(claims, challenge.recipient, request, report)
-    with _settled_without_proof(claims, windows), _reported(challenge, report):
-        opened = open_challenges.open_newest(provider, challenge)
-        with logged_call("check"):
-            proof = Proof.of(check(opened.challenge))
-
-    def settle(error: BaseException | None) -> None:
-        outcome = _outcome_of(error)
-        fixed_windows.settle(
-            windows,
-            give_back=claims.by_visitor,
-            clear=claims.by_recipient,
-            put=[(each, outcome) for each in claims.in_login],
-        )
-        if outcome != _NOTHING:
-            open_challenges.forget(provider, challenge.recipient)
-
-    return CheckedCode(proof, opened.consents, settle)
-
-
-@contextmanager
-def _reported(challenge: Challenge, report: Callable[[], None]) -> Iterator[None]:
-    """Log how the check of a challenge ended. `report` reports a rejection."""
-    recipient = challenge.recipient
-    try:
-        yield
-    except CodeRejected:
-        report()
-        raise
-    except ConsentMissing:
-        events.CONSENT_MISSING.log(recipient=recipient)
-        raise
-    except ContactTaken:
-        events.CONTACT_TAKEN.log(recipient=recipient)
-        raise
-    except LoginRefused as refusal:
-        events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
-        raise
-
-
-@contextmanager
-def _settled_without_proof(claims: _Claims, windows: Windows) -> Iterator[None]:
-    """Settle the counts of a check that ends with an exception."""
-    try:
-        yield
-    except (CodeRejected, ContactTaken):
-        # The vendor may say that a contact is taken before it looks at the code.
-        fixed_windows.settle(windows, release=claims.once)
-        raise
-    except (ProviderError, ConsentMissing, LoginRequired):
-        fixed_windows.settle(windows, give_back=claims.of_attempt, release=claims.once)
-        raise
-    except LoginRefused:
-        # Nobody can be sure that the vendor has checked the code first. So the attempt
-        # stays counted, and no counts are cleared.
-        outcomes = [(each, _REFUSED) for each in claims.in_login]
-        fixed_windows.settle(windows, put=outcomes)
-        raise
-
-
-def _outcome_of(error: BaseException | None) -> int:
-    if error is None:
-        return _PROVED
-    found = (number for kind, number in _OUTCOMES.items() if isinstance(error, kind))
-    return next(found, _NOTHING)
-
-
-def _take(
-    claims: _Claims,
-    recipient: str,
-    request: HttpRequest | None,
-    report: Callable[[], None],
-) -> Windows:
-    failed = failed_sends.claims(pending.attached_to(request))
-    try:
-        return fixed_windows.take([*claims.of_attempt, *claims.once], unless=failed)
-    except Exhausted as refusal:
-        for each in failed:
-            failed_sends.raise_stored(refusal.numbers.get(each.limit, 0))
-        for each in claims.in_login:
-            _raise_if_repeated(each, refusal)
-        waits = {**refusal.waits}
-    for each in claims.in_login:
-        waits.pop(each.limit, None)
-    is_used = any(waits.pop(each.limit, None) is not None for each in claims.use)
-    if waits or not is_used:
-        raise rate_limits.reached(waits, recipient, request)
-    # The code was used before, so it is wrong now. It counts like any wrong code.
-    with suppress(Exhausted):
-        fixed_windows.take(claims.of_attempt)
-    report()
-    raise CodeRejected
-
-
-def _raise_if_repeated(in_login: Claim, refusal: Exhausted) -> None:
-    """Raise the exception for a code that this login in progress has posted before."""
-    outcome = refusal.numbers.get(in_login.limit, _NOTHING)
-    for kind, number in _OUTCOMES.items():
-        if outcome == number:
-            raise kind("the same code was refused in the same login in progress")
-    age = in_login.rate.period - refusal.waits.get(in_login.limit, 0)
-    # If a process dies, the stored outcome stays "under way". After this time, the
-    # code is treated as wrong.
-    if outcome == _PROVED or (outcome == _UNDER_WAY and age <= 2 * conf.timeout):
-        raise CodeRepeated(was_right=outcome == _PROVED)
 
 
 def _report_rejection(recipient: str, request: HttpRequest | None) -> None:

@@ -6,11 +6,11 @@ Pages, forms and the backend call these functions. `sending` and `checking` do t
 
 from django_piggy_verify.login.challenges import channel_to, traits
 from django_piggy_verify.login.checking import (
-    CheckedCode,
     check_code,
     check_link,
     require_attempts_left,
 )
+from django_piggy_verify.login.counted_checks import CheckedCode
 from django_piggy_verify.login.failed_sends import require_sent
 from django_piggy_verify.login.sending import send_again, send_code
 

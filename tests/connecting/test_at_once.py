@@ -14,7 +14,7 @@ from django.test import Client
 from django_piggy_verify import connecting
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import ContactTaken, ContactUnknown, OnlyWayIn
-from django_piggy_verify.login.checking import CheckedCode
+from django_piggy_verify.login.counted_checks import CheckedCode
 from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.tokens import get_auth_token

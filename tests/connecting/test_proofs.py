@@ -16,7 +16,7 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.limits.fixed_windows import limit_of
 from django_piggy_verify.login import transactions
-from django_piggy_verify.login.checking import CheckedCode
+from django_piggy_verify.login.counted_checks import CheckedCode
 from django_piggy_verify.models import AuthToken, Consent, Contact, OpenChallenge, Tally
 from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.signals import (

@@ -110,7 +110,7 @@ CRASHES = {
         django_piggy_verify.login.transactions.run
         django_piggy_verify.http.client.call
         django_piggy_verify.login.rate_limits.of_code
-        django_piggy_verify.login.checking.CheckedCode
+        django_piggy_verify.login.counted_checks.CheckedCode
         django_piggy_verify.login.verification.check_code
         django_piggy_verify.views.login.log_in
     """,

@@ -72,7 +72,7 @@ CRASHES = {
         django_piggy_verify.encryption._open
         django_piggy_verify.encryption.decrypt
         django_piggy_verify.encryption.encrypt
-        django_piggy_verify.login.checking.CheckedCode
+        django_piggy_verify.login.counted_checks.CheckedCode
         django_piggy_verify.login.checking.challenges.of
         django_piggy_verify.login.open_challenges.GivenConsent
         django_piggy_verify.login.open_challenges.Opened

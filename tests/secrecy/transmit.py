@@ -232,7 +232,7 @@ CRASHES = {
         django_piggy_verify.limits.fixed_windows.settle
         django_piggy_verify.limits.fixed_windows.take
         django_piggy_verify.login.challenges.Challenge
-        django_piggy_verify.login.checking.CheckedCode
+        django_piggy_verify.login.counted_checks.CheckedCode
         django_piggy_verify.login.checking.challenges.of
         django_piggy_verify.login.codes.normalise
         django_piggy_verify.login.contacts.add
