@@ -1,6 +1,7 @@
 """Connections, disconnections and logins that meet, on every database."""
 
 import time
+from contextvars import ContextVar
 from functools import partial
 from typing import ClassVar
 
@@ -36,6 +37,9 @@ pytestmark = [
 
 ROUNDS = 5
 ACCOUNTS = ("north", "south")
+ACCOUNT = ContextVar("ACCOUNT", default="north")
+"""The account of the vendor that a thread uses now."""
+
 PROVIDER = f"{__name__}.Trusting"
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -43,17 +47,18 @@ MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 class Trusting:
     """A vendor with two accounts to whom every code is right, after a while."""
 
-    name = now = "north"
+    name = "north"
     traits = Traits()
 
     def __init__(self):
-        self.name = Trusting.now
+        self.name = ACCOUNT.get()
 
     @staticmethod
     def each_account():
-        for Trusting.now in ACCOUNTS:
-            yield Trusting.now
-        Trusting.now = "north"
+        for each in ACCOUNTS:
+            ACCOUNT.set(each)
+            yield each
+        ACCOUNT.set("north")
 
     def send_code(self, challenge):
         return challenge

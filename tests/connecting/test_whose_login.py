@@ -58,6 +58,20 @@ def test_the_connection_has_a_cookie_of_its_own(client, code):
     assert pending.COOKIE not in client.cookies
 
 
+def test_a_right_code_deletes_the_cookie(client, code):
+    response = type_code(client, code)
+
+    assert response.cookies[pending.CONNECT_COOKIE]["max-age"] == 0
+
+
+def test_a_refusal_deletes_the_cookie(client, code, shopper):
+    make_staff(shopper)
+
+    response = type_code(client, code)
+
+    assert response.cookies[pending.CONNECT_COOKIE]["max-age"] == 0
+
+
 def test_the_cookies_have_signatures_of_their_own(client, code):
     signed = client.cookies[pending.CONNECT_COOKIE].value
 
