@@ -10,6 +10,7 @@ from django_piggy_verify.login import verification
 from django_piggy_verify.models import AuthToken, Consent, Contact, OpenChallenge
 from django_piggy_verify.testing import login_contact
 from django_piggy_verify.traits import Traits
+from django_piggy_verify.views import DisconnectView
 from tests.connecting.steps import CONNECT, DISCONNECT, connect, contacts_of
 from tests.db.between_statements import DEADLOCK, before_the_next
 from tests.login import stateful
@@ -380,6 +381,12 @@ def test_a_contact_is_disconnected_although_a_conflict_was_lost(
     assert response.status_code == 302
     assert len(heard) == 1
     assert not OpenChallenge.objects.exists()
+
+
+def test_a_project_can_know_other_ways_in(client, only_by_code, monkeypatch):
+    monkeypatch.setattr(DisconnectView, "is_only_way_in", lambda *_: False)
+
+    assert disconnect(client, Contact.objects.get().pk).status_code == 302
 
 
 def test_the_password_of_now_counts_as_a_way_in(client, shopper, owned):

@@ -269,6 +269,28 @@ def test_a_contact_that_is_taken_at_the_vendor_looks_sent(
     assert OpenChallenge.objects.count() == 1
 
 
+def test_a_contact_that_is_taken_at_the_vendor_is_logged_at_the_send(
+    client, vendor, settings, caplog
+):
+    caplog.set_level("INFO")
+    consenting.misbehave(settings, send_error=ContactTaken())
+
+    ask_with_consents(client)
+
+    names = [getattr(each, "event_name", "") for each in caplog.records]
+    assert "contact_taken" in names
+    assert ADDRESS not in caplog.text
+
+
+def test_a_right_code_clears_the_wrong_ones_of_the_address(client, vendor):
+    ask_with_consents(client)
+    type_code(client, "wrong1")
+
+    type_code(client, RIGHT)
+
+    assert not {"check_recipient", "check_recipient_day"} & set(counts())
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
