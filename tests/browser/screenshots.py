@@ -14,10 +14,11 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.browser.states import OF_PUNCHH, STATES
+from tests.browser.states import CONNECTING, OF_PUNCHH, OF_TRANSMIT, STATES
 from tests.browser.visitors import (
     PUNCHH,
     SETTINGS,
+    TRANSMIT,
     Shop,
     Visitor,
     running_chromium,
@@ -46,6 +47,8 @@ NAMES = (
         "wim",
     ),
     "xaver",
+    *("yara", "zoe", "alex", "bea", "carl", "dora", "emil", "fay", "greg", "hana"),
+    *("ivo", "jule", "karl", "lina", "milo", "nele", "olga", "pim", "ron", "sue"),
 )
 # Grey edges of letters need fewer colours than coloured edges.
 FLAGS = ["--disable-lcd-text", "--hide-scrollbars"]
@@ -95,19 +98,51 @@ PICTURES: dict[str, Picture] = {
     "code-narrow": (STATES["code"], {"viewport": {"width": NARROW}}),
     "code-dutch": (STATES["code"], {"locale": "nl"}),
     "code-rtl": (STATES["code"], {"locale": "he"}),
+    **{
+        name: (CONNECTING[name], {})
+        for name in (
+            "connect",
+            "connect-code",
+            "connected",
+            "connect-unavailable",
+            "contact-taken",
+            "already-connected",
+            "only-way-in",
+            "connect-refused",
+        )
+    },
 }
 WITH_PUNCHH: dict[str, Picture] = {
     name: (OF_PUNCHH[name], {})
     for name in ("phone", "consent-error", "phone-code", "spent")
 }
 """The pictures of a shop with Punchh, which texts codes too and wants consents."""
+WITH_TRANSMIT: dict[str, Picture] = {
+    name: (OF_TRANSMIT[name], {})
+    for name in (
+        "connect-phone",
+        "connected-both",
+        "link",
+        "link-not-followed",
+        "link-limited",
+        "link-unsent",
+        "login-required",
+    )
+}
+"""The pictures of a shop with Transmit, which texts codes and mails links."""
+HOUSES: tuple[tuple[dict[str, Picture], dict[str, str]], ...] = (
+    (PICTURES, {}),
+    (WITH_PUNCHH, PUNCHH),
+    (WITH_TRANSMIT, TRANSMIT),
+)
 
 
 def take(name: str, folder: Path, chromium: Browser, shop: Shop) -> None:
-    drive, options = (PICTURES | WITH_PUNCHH)[name]
+    every = PICTURES | WITH_PUNCHH | WITH_TRANSMIT
+    drive, options = every[name]
     # A longer page is shown in full.
     size = {"width": WIDTH, "height": 100} | options.get("viewport", {})
-    number = [*PICTURES, *WITH_PUNCHH].index(name)
+    number = [*every].index(name)
     context = chromium.new_context(
         **{"locale": "en", "color_scheme": "light"} | options | {"viewport": size},
         extra_http_headers={"X-Forwarded-For": f"10.0.0.{number}"},
@@ -131,7 +166,7 @@ def shrink(path: Path) -> None:
 
 def main(folder: Path, *names: str) -> None:
     folder.mkdir(exist_ok=True)
-    for pictures, variables in ((PICTURES, {}), (WITH_PUNCHH, PUNCHH)):
+    for pictures, variables in HOUSES:
         wanted = [name for name in pictures if name in names or not names]
         if wanted:
             take_all(wanted, folder, **variables)

@@ -9,7 +9,9 @@ MIDDLEWARE = ["tests.browser.shop_additions.strict_policy", *MIDDLEWARE]
 AUTHENTICATION_BACKENDS = [
     "tests.browser.shop_additions.RefusingBackend",
     "django.contrib.auth.backends.ModelBackend",
+    "tests.example.newcomers.NewcomerBackend",
 ]
+PIGGY_VERIFY_USER_ACCESS = "tests.example.newcomers.user_access"
 if env("LOOK", default="shop") == "bare":
     # The login pages look as they do without the project's own base.html.
     INSTALLED_APPS = ["django_piggy_verify", "shop", *INSTALLED_APPS[2:]]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.visitors import ERRORS, NOTICE, Visitor
+from tests.browser.visitors import DISCONNECT_FORM, ERRORS, NOTICE, Visitor
 
 
 def home(visitor: Visitor) -> None:
@@ -152,6 +152,152 @@ def spent(visitor: Visitor) -> None:
     assert visitor.status == 503
 
 
+def connect(visitor: Visitor) -> None:
+    visitor.log_in_by_password()
+    visitor.go("login/connect/")
+
+
+def connect_error(visitor: Visitor) -> None:
+    connect(visitor)
+    visitor.connect("ann")
+    visitor.page.wait_for_selector(ERRORS)
+
+
+def connect_code(visitor: Visitor) -> None:
+    connect(visitor)
+    visitor.shop.add_contact(visitor.address)
+    visitor.connect(visitor.address)
+    visitor.page.wait_for_selector("input[name=code]")
+    visitor.right_code()
+
+
+def connected(visitor: Visitor) -> None:
+    connect_code(visitor)
+    visitor.type_code(visitor.right_code())
+    visitor.page.wait_for_selector(DISCONNECT_FORM)
+
+
+def connect_limited(visitor: Visitor) -> None:
+    connect_code(visitor)
+    while visitor.page.locator("input[name=code]").count():
+        visitor.type_code("wrong")
+    assert visitor.status == 429
+
+
+def connect_unavailable(visitor: Visitor) -> None:
+    connect_code(visitor)
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.type_code("123456")
+    assert visitor.status == 503
+
+
+def connect_unsent(visitor: Visitor) -> None:
+    connect(visitor)
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.connect(visitor.address)
+        visitor.wait_for_failed_send("login/connect/code/")
+        visitor.page.reload()
+    assert visitor.status == 503
+
+
+def contact_taken(visitor: Visitor) -> None:
+    members(visitor)
+    visitor.page.context.clear_cookies()
+    visitor.shop.demo.end_cooldown()
+    connect_code(visitor)
+    visitor.type_code(visitor.right_code())
+    assert visitor.status == 409
+
+
+def already_connected(visitor: Visitor) -> None:
+    connected(visitor)
+    visitor.address = f"other.{visitor.address}"
+    visitor.shop.add_contact(visitor.address)
+    visitor.connect(visitor.address)
+    visitor.type_code(visitor.right_code())
+    assert visitor.status == 409
+
+
+def only_way_in(visitor: Visitor) -> None:
+    members(visitor)
+    visitor.go("login/connect/")
+    visitor.press(f"{DISCONNECT_FORM} button")
+    assert visitor.status == 409
+
+
+def connect_refused(visitor: Visitor) -> None:
+    visitor.address = f"staff.{visitor.address}"
+    connect(visitor)
+    assert visitor.status == 403
+
+
+def connect_phone(visitor: Visitor) -> None:
+    connect(visitor)
+    visitor.press("main a[href*='by=phone']")
+
+
+def connect_phone_code(visitor: Visitor) -> None:
+    connect_phone(visitor)
+    visitor.agree()
+    visitor.connect(visitor.number, field="phone")
+    visitor.page.wait_for_selector("input[name=code]")
+    visitor.right_code(visitor.number)
+
+
+def connect_spent(visitor: Visitor) -> None:
+    connect_phone_code(visitor)
+    with visitor.shop.misbehaving(failing_profiles="2"):
+        visitor.type_code(visitor.right_code(visitor.number))
+    assert visitor.status == 503
+
+
+def connected_both(visitor: Visitor) -> None:
+    link(visitor)
+    visitor.page.goto(visitor.shop.demo.last_link(visitor.address))
+    visitor.press("main button")
+    visitor.page.wait_for_selector(DISCONNECT_FORM)
+    visitor.press("main a[href*='by=phone']")
+    visitor.connect(visitor.number, field="phone")
+    visitor.type_code(visitor.right_code(visitor.number))
+    visitor.page.wait_for_selector(DISCONNECT_FORM)
+
+
+def link(visitor: Visitor) -> None:
+    connect(visitor)
+    visitor.connect(visitor.address)
+    visitor.page.wait_for_selector("form[action$='/link/']")
+    visitor.shop.demo.last_link(visitor.address)
+
+
+def link_not_followed(visitor: Visitor) -> None:
+    link(visitor)
+    visitor.press("main button")
+    visitor.page.wait_for_selector(NOTICE)
+
+
+def link_limited(visitor: Visitor) -> None:
+    link(visitor)
+    while visitor.page.locator("form[action$='/link/']").count():
+        visitor.press("form[action$='/link/'] button")
+    assert visitor.status == 429
+
+
+def link_unsent(visitor: Visitor) -> None:
+    connect(visitor)
+    with visitor.shop.misbehaving(fault="maintenance"):
+        visitor.connect(visitor.address)
+        visitor.wait_for_failed_send("login/connect/code/")
+        visitor.press("main button")
+    assert visitor.status == 503
+
+
+def login_required(visitor: Visitor) -> None:
+    visitor.address = f"expired.{visitor.address}"
+    connect(visitor)
+    visitor.connect(visitor.address)
+    assert visitor.status == 403
+
+
 STATES: dict[str, Callable[[Visitor], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -173,6 +319,24 @@ STATES: dict[str, Callable[[Visitor], None]] = {
     )
 }
 
+CONNECTING: dict[str, Callable[[Visitor], None]] = {
+    each.__name__.replace("_", "-"): each
+    for each in (
+        connect,
+        connect_error,
+        connect_code,
+        connected,
+        connect_limited,
+        connect_unavailable,
+        connect_unsent,
+        contact_taken,
+        already_connected,
+        only_way_in,
+        connect_refused,
+    )
+}
+"""The states of the pages that connect a contact."""
+
 OF_PUNCHH: dict[str, Callable[[Visitor], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -183,6 +347,24 @@ OF_PUNCHH: dict[str, Callable[[Visitor], None]] = {
         phone_code_error,
         number_refused,
         spent,
+        connect_phone,
+        connect_spent,
     )
 }
 """The states of a shop with Punchh, which texts codes too and wants consents."""
+
+OF_TRANSMIT: dict[str, Callable[[Visitor], None]] = {
+    each.__name__.replace("_", "-"): each
+    for each in (
+        connect,
+        connect_phone,
+        connect_phone_code,
+        connected_both,
+        link,
+        link_not_followed,
+        link_limited,
+        link_unsent,
+        login_required,
+    )
+}
+"""The states of a shop with Transmit, which texts codes and mails links."""

@@ -2,6 +2,7 @@
 
 from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
     PUNCHH,
+    TRANSMIT,
     running_chromium,
     running_shop,
     visiting,
@@ -14,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser import states
-from tests.browser.states import OF_PUNCHH, STATES
+from tests.browser.states import CONNECTING, OF_PUNCHH, OF_TRANSMIT, STATES
 
 MEDIA = {
     "light": {"color_scheme": "light"},
@@ -56,14 +57,24 @@ WEIGHTS = """
     .map(e => [e.initiatorType, e.decodedBodySize])
 """
 BUDGET = 15_000
+EVERY_STATE = STATES | CONNECTING | OF_PUNCHH | OF_TRANSMIT
 OWN_PAGES = [name for name in STATES if name not in {"home", "members"}]
 WALKS = [
-    *(("bare", language, name) for language in ("nl", "he") for name in OWN_PAGES),
-    *(("shop", "en", name) for name in STATES),
+    *(
+        ("bare", language, name)
+        for language in ("nl", "he")
+        for name in (*OWN_PAGES, *CONNECTING)
+    ),
+    *(("shop", "en", name) for name in (*STATES, *CONNECTING)),
     *(
         ("punchh", language, name)
         for language in ("en", "nl", "he")
         for name in OF_PUNCHH
+    ),
+    *(
+        ("transmit", language, name)
+        for language in ("en", "nl", "he")
+        for name in OF_TRANSMIT
     ),
 ]
 
@@ -94,6 +105,14 @@ def punchh(tmp_path_factory):
     """A bare shop whose codes go to mobile numbers as well."""
     folder = tmp_path_factory.mktemp("punchh")
     with running_shop(folder, **PUNCHH, LOOK="bare") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def transmit(tmp_path_factory):
+    """A bare shop whose users connect addresses by link, and numbers by code."""
+    folder = tmp_path_factory.mktemp("transmit")
+    with running_shop(folder, **TRANSMIT, COOLDOWN="2s", LOOK="bare") as shop:
         yield shop
 
 
@@ -137,7 +156,7 @@ def loaded(page):
 @pytest.mark.parametrize(("house", "language", "state"), WALKS, indirect=["house"])
 def test_every_page_is_accessible(chromium, house, language, state):
     with visiting(chromium, house, locale=language) as visitor:
-        (STATES | OF_PUNCHH)[state](visitor)
+        EVERY_STATE[state](visitor)
         page = visitor.page
         html = page.locator("html")
 

@@ -53,12 +53,15 @@ LAUNCH: dict[str, Any] = {
     ],
 }
 PUNCHH = {"PIGGY_VERIFY_VENDOR": "punchh"}
+TRANSMIT = {"PIGGY_VERIFY_VENDOR": "transmit", "TRANSMIT_EMAIL_BY": "link"}
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.browser.shop_settings", "PROXY_COUNT": "1"}
 NUMBERS = count(1)
 RANGES = count(100)
 CODE_FORM = "form[action$='/code/']"
 RESEND_FORM = "form[action$='/resend/']"
 CANCEL_FORM = "form[action$='/cancel/']"
+CONNECT_FORM = "form[action$='/connect/']"
+DISCONNECT_FORM = "form[action$='/disconnect/']"
 ERRORS = ".piggy-verify-errors"
 NOTICE = ".piggy-verify-notice"
 
@@ -159,6 +162,18 @@ class Visitor:
         for box in self.page.locator("input[type=checkbox]").all():
             box.check()
 
+    def log_in_by_password(self) -> None:
+        """Log in as a user who is no contact yet."""
+        self.go("password/")
+        name = self.address.partition("@")[0]
+        self.page.fill("input[name=username]", name)
+        self.page.fill("input[name=password]", name)
+        self.press("main button")
+
+    def connect(self, recipient: str, field: str = "email") -> None:
+        self.page.fill(f"input[name={field}]", recipient)
+        self.press(f"{CONNECT_FORM} button")
+
     def type_code(self, code: str) -> None:
         self.page.fill("input[name=code]", code)
         self.press(f"{CODE_FORM} button")
@@ -175,9 +190,9 @@ class Visitor:
         self.press(f"{RESEND_FORM} button")
         self.page.wait_for_selector(NOTICE)
 
-    def wait_for_failed_send(self) -> None:
+    def wait_for_failed_send(self, path: str = "login/code/") -> None:
         """Wait until the failure of the last send is known. The page stays."""
-        url, headers = f"{self.shop.url}login/code/", {"Accept": "application/json"}
+        url, headers = f"{self.shop.url}{path}", {"Accept": "application/json"}
         get = self.page.request.get
         wait_until(lambda: get(url, headers=headers).status == 503)
 
