@@ -1,6 +1,7 @@
 """Connections, disconnections and logins that meet, on every database."""
 
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import ClassVar
@@ -180,6 +181,11 @@ def test_a_connection_during_the_deletion_of_its_user_leaves_no_contact(_round):
     assert not Contact.objects.exists()
 
 
+def change_counts(_error):
+    """Write before anything is read, like the settling of a check."""
+    Tally.objects.update(count=1)
+
+
 def connect_one(user_ids, number, provider=PROVIDER):
     """Return whether a process could connect a contact, which twelve users want."""
     settings.PIGGY_VERIFY_PROVIDER = provider
@@ -187,7 +193,7 @@ def connect_one(user_ids, number, provider=PROVIDER):
     request.user = User.objects.get(pk=user_ids[number])
     uid = str(number // 12)
     proof = Proof(identity=Identity(provider="north", uid=uid, email=ADDRESS))
-    checked = CheckedCode(proof, (), lambda _error: Tally.objects.update(count=1))
+    checked = CheckedCode(proof, (), change_counts)
     try:
         connecting.connect(checked, request=request)
     except ContactTaken:
@@ -291,7 +297,7 @@ def test_no_token_is_left_of_a_contact_that_is_disconnected_meanwhile(_round):
 class Overtaken(PiggyBackend):
     """A backend with a login during which the contact is disconnected."""
 
-    meanwhile: ClassVar = []
+    meanwhile: ClassVar[list[Callable[[], object]]] = []
 
     def find_user(self, request, identity):
         found = super().find_user(request, identity)

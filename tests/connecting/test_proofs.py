@@ -87,7 +87,7 @@ def test_consents_are_recorded_after_a_right_code(client, shopper, vendor):
     assert before == 0
     kinds = Consent.objects.values_list("kind", flat=True)
     assert sorted(kinds) == ["privacy", "terms"]
-    assert Consent.objects.first().contact == Contact.objects.get(user=shopper)
+    assert Consent.objects.earliest("pk").contact == Contact.objects.get(user=shopper)
     assert not OpenChallenge.objects.exists()
 
 
@@ -350,7 +350,8 @@ def checked(settled, uid="1"):
 
 
 def test_nothing_is_read_from_a_replica(rf, shopper, settings):
-    request, settled = rf.get("/"), []
+    settled: list[BaseException | None] = []
+    request = rf.get("/")
     request.user = shopper
     settings.DATABASE_ROUTERS = ["tests.db.routers.ReadsFromReplica"]
 
@@ -377,7 +378,8 @@ def test_with_counts_elsewhere_the_first_statement_is_a_write(
 
 def test_nobody_who_is_not_logged_in_gets_a_contact(client):
     log_out(client)
-    request, settled = client.get("/members/").wsgi_request, []
+    settled: list[BaseException | None] = []
+    request = client.get("/members/").wsgi_request
 
     with pytest.raises(LoginRefused):
         connecting.connect(checked(settled), request=request)

@@ -1,5 +1,7 @@
 """Who may see the pages that connect contacts, and where the pages lead."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import include, path
@@ -170,7 +172,8 @@ class Picky:
 
 
 def picky(view):
-    return type("Picky", (Picky, view), {}).as_view()
+    subclass: Any = type("Picky", (Picky, view), {})
+    return subclass.as_view()
 
 
 connect_pages = [

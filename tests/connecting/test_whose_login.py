@@ -223,7 +223,7 @@ def test_the_cookie_of_a_connection_is_none_of_a_login(client, code, piggy_sandb
 
     response = visitor.post("/login/code/", {"code": code})
 
-    assert response.url == "/login/?expired=1"
+    assert response["Location"] == "/login/?expired=1"
     assert nothing_is_connected(piggy_sandbox)
 
 
