@@ -4,12 +4,12 @@ from django_piggy_verify.views.base import FlowView
 from django_piggy_verify.views.connect import (
     ConnectCancelView,
     ConnectCodeView,
-    ConnectLinkView,
-    ConnectPage,
     ConnectResendView,
     ConnectView,
     DisconnectView,
 )
+from django_piggy_verify.views.connect_link import ConnectLinkView
+from django_piggy_verify.views.connect_page import ConnectPage
 from django_piggy_verify.views.contacts import AuthTokenView, PortalView
 from django_piggy_verify.views.first_page import EmailView
 from django_piggy_verify.views.form_page import FormPage

@@ -249,7 +249,7 @@ CRASHES = {
         django_piggy_verify.providers.transmit.TransmitProvider.check_code
         django_piggy_verify.providers.user_calls.post
         django_piggy_verify.providers.user_calls.uid_of
-        django_piggy_verify.views.connect.ConnectPage.connected
+        django_piggy_verify.views.connect_page.ConnectPage.connected
     """,
     "go_on": """
         django_piggy_verify.connecting.connect
