@@ -7,16 +7,20 @@ and roles, so that the tests find the code and the tables with every Python.
 
 import re
 from functools import cache
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
 import from_the_code
 import pytest
+from django.dispatch import Signal
 from django.test.utils import isolate_apps
 from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import Directive, directives, roles
 from docutils.parsers.rst.directives.body import CodeBlock
+
+from django_piggy_verify import signals
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -149,8 +153,14 @@ def run(source: str) -> dict[str, Any]:
     Run a block of Python and return the names that it defines.
 
     Models of the block belong to an app of the tests. They are not registered.
+    Receivers of our signals are not connected.
     """
     names: dict[str, Any] = {"__name__": "tests.people.models"}
     with isolate_apps("tests.people"):
         exec(compile(source, "a page", "exec"), names)
+    # Otherwise receivers would stay connected during other tests.
+    ours = (each for each in vars(signals).values() if isinstance(each, Signal))
+    for signal in ours:
+        for receiver in filter(isfunction, names.values()):
+            signal.disconnect(receiver)
     return names

@@ -220,7 +220,6 @@ def test_the_receiver_of_the_guide_mails_the_user_once(
 ):
     guide('include("django_piggy_verify.urls_connect")')
     receiver = names_with("tell_user")["tell_user"]
-    contact_connected.disconnect(receiver)
 
     with receiving(contact_connected, receiver):
         connect(client, piggy_sandbox)

@@ -605,7 +605,8 @@ def test_the_callables_of_the_guide_find_the_address_of_the_cdn(
 def test_the_receiver_of_the_guide_counts_limits():
     found = names("operating")
 
-    limit_reached.send_robust(None, limit="send_ip")
+    with receiving(limit_reached, found["count"]):
+        limit_reached.send_robust(None, limit="send_ip")
 
     assert found["reached"] == {"send_ip": 1}
 

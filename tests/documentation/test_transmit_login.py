@@ -20,7 +20,7 @@ from tests.documentation import pages
 from tests.example.demo import free_port
 from tests.example.http_browser import get, new_browser, submit
 from tests.processes import process, wait_for_server
-from tests.waiting import PATIENCE, mailed_code
+from tests.waiting import PATIENCE, wait_until
 
 if "CI" not in os.environ:
     pytest.importorskip("allauth.socialaccount")
@@ -145,9 +145,15 @@ class Visitor:
     def ask(self, address):
         return submit(self.browser, self.get("connect/"), email=address)
 
-    def connect(self, address):
+    def ask_and_wait(self, address):
+        """Return the page for the code, and the code, which is mailed after it."""
+        before = len(self.sandbox.mails)
         page = self.ask(address)
-        code = mailed_code(self.sandbox, address)
+        wait_until(lambda: len(self.sandbox.mails) > before)
+        return page, self.sandbox.last_code(address)
+
+    def connect(self, address):
+        page, code = self.ask_and_wait(address)
         return submit(self.browser, page, code=code)
 
     def follow(self, page):
@@ -235,8 +241,7 @@ def test_with_an_expired_token_a_user_logs_in_again_and_connects(visit, oidc):
 
 def test_with_a_refused_token_a_user_logs_in_again_and_connects(visit):
     dora = visit("dora")
-    page = dora.ask("dora@elsewhere.example")
-    code = mailed_code(dora.sandbox, "dora@elsewhere.example")
+    page, code = dora.ask_and_wait("dora@elsewhere.example")
     dora.sandbox.users.revoke_tokens()
     refused = submit(dora.browser, page, code=code)
 
