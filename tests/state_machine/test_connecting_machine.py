@@ -284,10 +284,17 @@ class ConnectingFlow(Flow):
             type_code(browser, None, "right")
 
     def guess_to_connect(self, name, person, address):
-        """Use up the attempts of a connection. They count for logins too."""
+        """
+        Use up the attempts of a connection. They count for logins too.
+
+        An older form of the connection has no attempts left either.
+        """
         self.ask_to_connect(name, address, person=person)
         for _ in range(5):
             self.type_to_connect(name, None, "wrong")
+        self.wait(MINUTE)
+        self.resend_to_connect(name, ("own", 0))
+        self.type_to_connect(name, ("own", 0), "right")
         self.ask_for_code(name, address)
         self.type_code(name, None, "wrong")
 
