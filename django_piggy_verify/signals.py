@@ -19,8 +19,8 @@ another thread. The `request` of ``code_sent`` has no ``POST`` and no body then.
     created now), `request`.
 ``step_up_recommended``
     A code was right, and the provider recommends a further check of the person. Sent
-    after ``contact_verified``. Sender: the backend's class. `user`, `identity`, `hint`
-    (the provider's word for the check), `request`.
+    after ``contact_verified`` or ``contact_connected``, with the same sender. `user`,
+    `identity`, `hint` (the provider's word for the check), `request`.
 ``contact_connected``
     A user who is logged in has connected a contact. Everything is committed. Sender:
     the model `Contact`. `user`, `identity`, `is_new` (False if the user had connected
