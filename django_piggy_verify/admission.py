@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import router
 from django.http import HttpRequest
 
 from django_piggy_verify import events, signals, tokens
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import LoginRefused
-from django_piggy_verify.login import consents, contacts, transactions
+from django_piggy_verify.login import consents, contacts, hints, transactions
 from django_piggy_verify.login.consents import GivenConsent
-from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers.base import Identity, Proof
 
 
@@ -85,10 +83,7 @@ class Admission:
         """
 
         def work() -> _Admitted:
-            # The first statement has to be a write: see `contacts.lock`.
-            settle(None)
-            if router.db_for_write(Tally) != router.db_for_write(Contact):
-                contacts.lock()
+            contacts.settle_and_lock(settle)
             return self._admit()
 
         try:
@@ -145,7 +140,7 @@ class Admission:
     def _announce(self, admitted: _Admitted) -> None:
         """Log and signal a right code, after everything was stored."""
         user, is_new, announce_token = admitted
-        identity, hint = self.proof.identity, self.proof.hint
+        identity = self.proof.identity
         events.CONTACT_VERIFIED.log(
             recipient=identity.recipient, user_id=user.pk, is_new=is_new
         )
@@ -157,12 +152,4 @@ class Admission:
             request=self.request,
         )
         announce_token()
-        if hint:
-            events.STEP_UP_RECOMMENDED.log(user_id=user.pk, hint=hint)
-            signals.step_up_recommended.send_robust(
-                type(self.hooks),
-                user=user,
-                identity=identity,
-                hint=hint,
-                request=self.request,
-            )
+        hints.announce(self.proof, user, self.request, sender=type(self.hooks))

@@ -26,11 +26,12 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.login import (
     consents,
     contacts,
+    hints,
     open_challenges,
     transactions,
 )
 from django_piggy_verify.login.counted_checks import CheckedCode
-from django_piggy_verify.models import Contact, Tally
+from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import each_account, get_provider
 from django_piggy_verify.traits import traits_of
 
@@ -75,10 +76,7 @@ class _Connection:
 
     def _work(self) -> _Connected:
         proof = self.checked.proof
-        # The first statement has to be a write: see `contacts.lock`.
-        self.checked.settle(None)
-        if router.db_for_write(Tally) != router.db_for_write(Contact):
-            contacts.lock()
+        contacts.settle_and_lock(self.checked.settle)
         self._require_admission()
         is_new = self._is_new()
         store = contacts.add if is_new else contacts.record
@@ -121,8 +119,7 @@ class _Connection:
 
     def _announce(self, connected: _Connected) -> None:
         """Log and signal the connection, after everything was stored."""
-        identity, hint = self.checked.proof.identity, self.checked.proof.hint
-        is_new, announce_token = connected
+        identity, (is_new, announce_token) = self.checked.proof.identity, connected
         events.CONTACT_CONNECTED.log(
             recipient=identity.recipient, user_id=self.user.pk, is_new=is_new
         )
@@ -134,15 +131,7 @@ class _Connection:
             request=self.request,
         )
         announce_token()
-        if hint:
-            events.STEP_UP_RECOMMENDED.log(user_id=self.user.pk, hint=hint)
-            signals.step_up_recommended.send_robust(
-                Contact,
-                user=self.user,
-                identity=identity,
-                hint=hint,
-                request=self.request,
-            )
+        hints.announce(self.checked.proof, self.user, self.request, sender=Contact)
 
 
 def connect(checked: CheckedCode, *, request: HttpRequest) -> None:

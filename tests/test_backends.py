@@ -15,7 +15,6 @@ from django.http import HttpRequest
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_piggy_verify import admission
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import (
     LoginRefused,
@@ -616,7 +615,7 @@ def test_with_the_counts_in_another_database_the_contacts_are_locked_first(
 ):
     """After a read, SQLite does not wait for another process that writes."""
     apart = SimpleNamespace(db_for_write=lambda model: model.__name__)
-    monkeypatch.setattr(admission, "router", apart)
+    monkeypatch.setattr(contacts, "router", apart)
 
     with CaptureQueriesContext(connection) as captured:
         prove()

@@ -4,19 +4,19 @@ Find, create and store the user of a contact whose code was right.
 `admission` decides the order of these steps, and calls the hooks of a project.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import models
+from django.db import models, router
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking, retries
 from django_piggy_verify.exceptions import LoginRefused
-from django_piggy_verify.models import Contact
+from django_piggy_verify.models import Contact, Tally
 from django_piggy_verify.providers.base import Identity
 
 _USERNAME_LENGTH: Final = 20
@@ -54,6 +54,18 @@ def lock() -> None:
     Source: "Transactions", section 2.2, documentation of SQLite.
     """
     Contact.objects.filter(uid="").update(uid="")
+
+
+def settle_and_lock(settle: Callable[[BaseException | None], None]) -> None:
+    """
+    Settle the counts of a right code, as the first statement of a transaction.
+
+    The first statement has to be a write to the database of the contacts: see `lock`.
+    If the counts are in another database, `settle` is no such write.
+    """
+    settle(None)
+    if router.db_for_write(Tally) != router.db_for_write(Contact):
+        lock()
 
 
 def record(
