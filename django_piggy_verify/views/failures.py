@@ -5,6 +5,7 @@ from typing import Any, Final, cast
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import get_resolver, get_urlconf
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify.exceptions import (
@@ -178,9 +179,8 @@ class FailurePages(PageURLs):
         if prefers_json(self.request):
             limit = context.get("limit", "")
             return self.error(status, code, retry_after=retry_after, limit=limit)
-        # Called by the templates that need it. If the provider cannot be created, each
-        # call is logged.
-        context["channel"] = self.get_way
+        # Lazy, because a provider that cannot be created is logged at each call.
+        context["channel"] = SimpleLazyObject(self.get_way)
         context["start_url"] = self.get_start_url(self.get_next())
         context["retry_url"] = self.get_retry_url()
         context["resend_url"] = self.get_page_url("resend")

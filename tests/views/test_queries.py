@@ -10,6 +10,13 @@ from django.test.utils import CaptureQueriesContext
 
 from django_piggy_verify.models import Tally
 from django_piggy_verify.sandbox import Fault
+from tests.connecting.steps import (
+    CODE,
+    CONNECT,
+    LINK,
+    ask,
+    type_code as type_code_to_connect,
+)
 from tests.consenting import CONSENTS
 from tests.steps import ADDRESS, NUMBER, ask_for_code, log_in, type_code
 
@@ -229,3 +236,60 @@ def test_a_further_login_with_a_state_stays_within_its_budget(punchh):
     code = punchh.last_code(NUMBER)
 
     assert statements_until_sent(type_code, browser, code) == (14, 0)
+
+
+@pytest.fixture
+def shopper(client, django_user_model, settings):
+    """A user with a password, who may connect contacts."""
+    settings.PIGGY_VERIFY_CONNECT = True
+    found = django_user_model.objects.create_user("shopper", password="secret-words")
+    client.force_login(found, "django.contrib.auth.backends.ModelBackend")
+    return found
+
+
+def test_the_list_of_contacts_takes_three_queries(client, shopper, contact):
+    """They read the session, the user and the contacts."""
+    assert statements(client.get, CONNECT) == 3
+
+
+def test_the_page_for_the_code_of_a_connection_takes_three_queries(
+    client, shopper, contact
+):
+    """They read the session, the user, and whether the send has failed."""
+    ask(client)
+
+    assert statements(client.get, CODE) == 3
+
+
+@pytest.mark.usefixtures("cooldown", "marked")
+def test_asking_for_a_code_to_connect_takes_two_more_statements(
+    client, shopper, contact
+):
+    """The two more are of the session and of the user."""
+    ask(client)
+    Tally.objects.filter(key__endswith=":send_cooldown").update(count=0)
+
+    assert statements_until_sent(ask, client) == (4, 0)
+
+
+@pytest.mark.usefixtures("marked")
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_stays_within_its_budget(client, shopper, contact, piggy_sandbox):
+    """
+    Two are of the session and the user, and two count the check.
+
+    Five connect the contact: settle the counts, lock the user, look for the contact and
+    for another one, and store it.
+    """
+    ask(client)
+    code = piggy_sandbox.last_code(ADDRESS)
+
+    assert statements_until_sent(type_code_to_connect, client, code) == (9, 0)
+
+
+def test_the_page_for_the_link_takes_no_query(client, db, sandbox_for, settings):
+    sandbox_for("transmit")
+    settings.PIGGY_VERIFY_CONNECT = True
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS |= {"email_by": "link"}
+
+    assert statements(client.get, LINK) == 0
