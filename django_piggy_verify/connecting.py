@@ -36,7 +36,7 @@ from django_piggy_verify.providers import each_account, get_provider
 from django_piggy_verify.traits import traits_of
 
 _LONGEST_ID: Final = 18
-"""The digits of a primary key that every database can compare."""
+"""The maximum number of digits of a primary key that every database can compare."""
 
 
 class _Connected(NamedTuple):
@@ -161,7 +161,7 @@ def disconnect(
     Delete a contact of `user`, with its tokens and the codes that are on their way.
 
     `contact_id` is the primary key as a text. Raises ContactUnknown if the user has no
-    such contact. Raises OnlyWayIn if `is_only_way_in` says so.
+    such contact. Raises OnlyWayIn if `is_only_way_in` returns True.
     """
     is_id = contact_id.isdecimal() and len(contact_id) <= _LONGEST_ID
     contact = _delete(int(contact_id) if is_id else 0, user, is_only_way_in)

@@ -105,8 +105,8 @@ class LoginRequired(PiggyVerifyError):
     Only another login of the person helps.
 
     There is no valid auth token, because the provider issues tokens at logins only, or
-    because it refused the refresh token. Or the person wants to connect a contact, and
-    the project has no valid access token of the person at the provider.
+    because it refused the refresh token. The other case is a person who connects a
+    contact. The project has no valid access token of this person at the provider.
     """
 
 

@@ -28,7 +28,7 @@ class Traits:
     """Whether a right code can log a person in.
 
     Otherwise it only proves an address or a number of somebody who is logged in. The
-    login pages answer 404 then. The connect pages use the provider.
+    login pages return 404 then. The connect pages use the provider.
     """
 
     knows_members: bool = True

@@ -131,7 +131,7 @@ def only_user_with_email(identity: Identity) -> AbstractBaseUser | None:
     Return the user with exactly this address, if only one has it.
 
     Return None if the user has a contact of the same provider, or a contact with
-    another address. It may be a stranger's, who could go on to log in with it.
+    another address. A stranger may have connected that contact, to log in with it.
     """
     model = get_user_model()
     name = model.get_email_field_name()

@@ -1,8 +1,8 @@
 """
 Make a check that is counted, and settle its counts afterwards.
 
-A used code is refused. A code that the same login in progress has posted before ends as
-it did before.
+A used code is refused. If the same login in progress posts a code again, the outcome is
+the same as before.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -49,7 +49,7 @@ _GRACE: Final = 3600
 
 
 class _Kind(NamedTuple):
-    """A kind of login in progress, with what keeps it apart from the other kind."""
+    """The names that keep one kind of login in progress apart from the other kind."""
 
     cookie: str
     salt: str
@@ -285,7 +285,7 @@ def read(signed: str) -> Login | None:
 
 
 def _unsigned(signed: str, kind: _Kind) -> Login | None:
-    """Return the login in a signed text, or None if nobody has signed it so."""
+    """Return the login in a signed text, or None if the text is not of this kind."""
     try:
         fields = signing.loads(signed, salt=kind.salt)
         fields += _OPTIONAL[len(fields) - _SHORTEST :]

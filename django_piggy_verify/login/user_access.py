@@ -19,7 +19,7 @@ from django_piggy_verify.secret import is_token
 
 def find(request: HttpRequest | None) -> UserAccess:
     """
-    Return what ``PIGGY_VERIFY_USER_ACCESS`` returns for this request.
+    Return the access that ``PIGGY_VERIFY_USER_ACCESS`` returns for this request.
 
     Raises LoginRequired if there is no request, or no usable access. The log says so,
     unless the setting's callable has returned None. Raises ProviderRefused, and logs

@@ -88,7 +88,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The contact that a right code proved."""
+    """The contact that a right code or a followed link has proved."""
 
     provider: str
     """The provider's `name`. It keeps the ids of different providers apart."""
@@ -99,10 +99,10 @@ class Identity:
     It has 1 to 64 printable characters."""
 
     email: str = ""
-    """The address that the code was sent to, or a blank text."""
+    """The address that was proved, or a blank text."""
 
     phone: str = ""
-    """The number that the code was sent to, in E.164 form, or a blank text."""
+    """The number that was proved, in E.164 form, or a blank text."""
 
     @classmethod
     def of(cls, recipient: str, *, provider: str, uid: str) -> Self:
@@ -284,8 +284,8 @@ class Stateful(Protocol):
         """
         Return the state of a new challenge, without a call.
 
-        The state is stored before the send, encrypted. `send_code` and `check_code` get
-        it in `Challenge.state`. The newest send to a recipient counts.
+        The state is stored before the send, encrypted. All methods that send or check
+        get it in `Challenge.state`. The newest send to a recipient counts.
         """
 
 

@@ -45,10 +45,10 @@ class TransmitProvider:
     """
     Proves addresses and numbers of users who are logged in at Transmit Security.
 
-    It logs nobody in. Codes and links are sent and checked with the access token of the
-    user. With ``email_by="link"``, the vendor mails links. They lead to `redirect_uri`,
-    or with None to our own page. Our own key or client, with the permission
-    ``users:read``, then asks whether the address is proved.
+    It logs nobody in. Codes and links are sent, and codes are checked, with the access
+    token of the user. With ``email_by="link"``, the vendor mails links. The links lead
+    to `redirect_uri`, or with None to our own page. `check_link` then uses our own key
+    or client, which needs the permission ``users:read``.
 
     `message` is the text message. `email_content` replaces the vendor's e-mail as a
     whole. With `update_primary`, the vendor makes a proved contact the primary one.
@@ -114,7 +114,7 @@ class TransmitProvider:
         """
         Ask whether the user has proved the address. Source: GET v1/users/{user_id}.
 
-        An id of dots alone would change the path: RFC 3986 section 5.2.4.
+        An id of dots alone would change the path: RFC 3986, section 5.2.4.
         """
         self._options.require()
         uid = user_calls.uid_of(challenge)

@@ -24,7 +24,7 @@ def state_of(challenge: Challenge) -> Mapping[str, Secret]:
 
 def uid_of(challenge: Challenge) -> str:
     """
-    Return the vendor's id of the user, who is the same as at the send.
+    Return the vendor's id of the user, who must be the same as at the send.
 
     Raises LoginRequired without an access token, or if another user asked for the send.
     """
@@ -40,8 +40,8 @@ def post(
     """
     Make one POST with the access token of the user.
 
-    Raises LoginRequired without an access token, and if the vendor answers with the
-    status 401: RFC 6750 section 3.1. Otherwise it is like `calls.call_as`.
+    Raises LoginRequired without an access token, and if the vendor returns the status
+    401: RFC 6750, section 3.1. Otherwise it is like `calls.call_as`.
     """
     token = _require(challenge).token
     answer = calls.call_as(token, "POST", path, base_url=base_url, json=json)

@@ -25,9 +25,10 @@ def follow(sandbox: Sandbox, token: str) -> str | None:
     """
     Verify the address of a link, and return the URL to which the browser is redirected.
 
-    It contains `result=false` if the link was used, is expired, or if the address is
-    verified for another user. All three are guesses. Another guess is that only the
-    link in the newest mail to an address works. Return None for an unknown link.
+    The URL contains `result=false` if the link was used, if it is expired, or if the
+    address is verified for another user. All three are guesses. Another guess is that
+    only the link in the newest mail to an address works. Return None for an unknown
+    link.
 
     Source: `redirect_uri` of "Send email link", Verification API of Transmit.
     """

@@ -1,5 +1,5 @@
 """
-Answer the token endpoint, which several vendors have in the same shape.
+Emulate the token endpoint, which several vendors have in the same shape.
 
 Source: RFC 6749, sections 4.4 and 5.
 """

@@ -91,7 +91,7 @@ class Users:
         return self._sessions.open(uid, lifetime).access
 
     def uid_of(self, token: str) -> str | None:
-        """Return whose access token this is, or None if it is not valid now."""
+        """Return the id of the user of a token, or None if it is not valid now."""
         return self._sessions.user_id(token)
 
     def revoke_tokens(self) -> None:
@@ -105,9 +105,9 @@ class Users:
         Return False, and write nothing, if the user is unknown, or if the address or
         number is verified for another user.
 
-        A verified primary one stays, and the new one becomes a secondary one, unless
-        `update_primary` is set. It is a guess that a primary one that is not verified
-        is always overridden.
+        The new value becomes a secondary one if the primary one is verified. With
+        `update_primary`, it becomes the primary one in any case. It is a guess that a
+        primary one that is not verified is always replaced.
 
         Source: `update_primary`, Verification API of Transmit.
         """

@@ -20,8 +20,8 @@ class ConnectLinkView(ConnectPage, LoginPage):
     """
     The page that a mailed link leads back to. Its button asks the provider.
 
-    Whoever opens the page gets the same page, whatever the query is, because nobody
-    has signed the query. Programs that scan mails open it, too. So it says nothing of
+    Everybody gets the same page, whatever the query is, because the query is not
+    signed. Programs that scan mails open the page, too. So the page shows nothing of
     the login in progress.
 
     Context of the template: `form_url`, `start_url`. After a "no" of the provider, also

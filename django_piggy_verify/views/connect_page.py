@@ -33,7 +33,7 @@ _PAGES = {
     "resend": "connect-resend",
     "cancel": "connect-cancel",
 }
-"""The name of each connect page, by the name of the login page that it is like."""
+"""The name of each connect page, by the name of the login page that is like it."""
 
 _CONFLICTS: dict[type[PiggyVerifyError], str] = {
     ContactTaken: "contact_taken",
@@ -76,8 +76,8 @@ class ConnectPage(FlowView):
         """
         Return whether `user` may connect contacts. The default is True.
 
-        Called on each page. Users who are not active are refused before. So are staff
-        and superusers without ``PIGGY_VERIFY_ALLOW_STAFF``.
+        Each page calls this method. It is not called for users who are not active. With
+        ``PIGGY_VERIFY_ALLOW_STAFF`` off, it is not called for staff and superusers.
         """
         return True
 
@@ -95,7 +95,7 @@ class ConnectPage(FlowView):
         return super().turned_away()
 
     def ask_to_log_in(self) -> HttpResponse:
-        """Lead to ``LOGIN_URL``, and from there back to a page that has a GET."""
+        """Redirect to ``LOGIN_URL``, which leads back to a page that has a GET."""
         if prefers_json(self.request):
             return self.error(403, "login_required")
         if self.request.method in {"GET", "HEAD"}:
@@ -112,7 +112,7 @@ class ConnectPage(FlowView):
         return self._failure(409, code, self.conflict_template_name, conflict=code)
 
     def refused(self) -> HttpResponse:
-        """Say that the user may not connect a contact. The link leads out of here."""
+        """Say that the user may not connect a contact, with a link to other pages."""
         response = self._failure(
             403,
             "login_refused",
@@ -133,7 +133,7 @@ class ConnectPage(FlowView):
         return super().get_page_url(_PAGES.get(name, name))
 
     def get_way(self) -> Channel:
-        """Return the way on which the provider sends a code or a link."""
+        """Return the channel on which the provider sends a code or a link."""
         kind = self.get_channel()
         with suppress(ProviderError):  # the page is about this error
             return verification.traits().way_to(kind) or kind

@@ -64,7 +64,7 @@ class PageURLs(ProtectedView):
         return login.channel if login else Channel.EMAIL
 
     def get_way(self) -> Channel:
-        """Return the way of the code, for the words of the pages."""
+        """Return the channel of the code, for the texts of the pages."""
         return self.get_channel()
 
     def get_start_url(self, next_url: str, **query: Any) -> str:

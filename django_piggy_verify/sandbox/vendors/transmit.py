@@ -1,8 +1,8 @@
 """
 The API of Transmit Security: its paths and its rules.
 
-What the documentation does not say is a guess, and is called one. `transmit_shapes` has
-the fields and the errors.
+The documentation does not state all rules. The docstrings say which rules are guesses.
+`transmit_shapes` has the fields and the errors.
 
 Source: "Verification" and "Users" of the Mosaic API reference.
 """
@@ -120,9 +120,9 @@ def _result(sandbox: Sandbox, call: Call, pages: Pages) -> object:
 
 def _uid(sandbox: Sandbox, call: Call) -> str:
     """
-    Return whose access token the call has.
+    Return the id of the user whose access token the call has.
 
-    It is a guess that 404 means that the user was deleted.
+    It is a guess that the status is 404 after the user was deleted.
     """
     uid = sandbox.users.uid_of(bearer_of(call.headers))
     if uid is None:
@@ -136,8 +136,9 @@ def _send(sandbox: Sandbox, call: Call, uid: str, pages: Pages) -> object:
     """
     Send a passcode or a link to an address or number. Earlier ones become invalid.
 
-    Two things are guesses. Those that other users had sent become invalid too. The
-    response 409 means that the address or number is verified for another user.
+    Two rules are guesses. The passcodes and links that other users have asked for
+    become invalid, too. The status 409 means that the address or number is verified
+    for another user.
     """
     target, recipient = call.path.partition("?")[0], recipient_of(call)
     mail = sandbox.new_mail(recipient, call.body)
@@ -157,9 +158,9 @@ def _validate(sandbox: Sandbox, call: Call, uid: str) -> object:
     """
     Compare a passcode, and write the address or number into the profile of the user.
 
-    Three things are guesses. A passcode is right only for the user who had it sent. The
-    API compares the passcode before it looks for another user, and for 409 it uses the
-    passcode up.
+    Three rules are guesses. A passcode is right only for the user who has asked for it.
+    The API compares the passcode before it looks for another user. After the status
+    409, the passcode cannot be used again.
     """
     recipient, passcode = recipient_of(call), call.body.get("passcode")
     if not isinstance(passcode, str) or not passcode:
@@ -178,7 +179,7 @@ def _validate(sandbox: Sandbox, call: Call, uid: str) -> object:
 
 def _user(sandbox: Sandbox, call: Call) -> object:
     """
-    Return the profile of a user. The access token must be one of a client.
+    Return the profile of a user. The access token must be a client's.
 
     Source: GET v1/users/{user_id}. The format of the times is a guess.
     """
@@ -206,7 +207,7 @@ def _add_link(mail: Mail, pages: Pages) -> None:
     Replace the code of a mail by a link.
 
     The API knows the allowed redirect URIs of each application. The sandbox allows any
-    absolute URL with http or https. It is a guess that others have status 400.
+    absolute URL with http or https. It is a guess that the status is 400 for others.
     """
     if not is_web_page(mail.request.get(REDIRECT_URI)):
         raise Refused("bad_request")

@@ -36,7 +36,7 @@ ERRORS: Final = {
 """
 For each word: the HTTP status and the message.
 
-A response contains the words that begin with "auth_". In place of the others, it
+A response contains the words that begin with "auth_". In place of any other word, it
 contains the status.
 """
 
@@ -53,8 +53,8 @@ def recipient_of(call: Call) -> str:
     """
     Return the address or the number of a request.
 
-    It is a guess that others, and an `update_primary` that is no boolean, have status
-    400.
+    It is a guess that the status is 400 for any other value, and for an
+    `update_primary` that is no boolean.
     """
     is_text = "/otp/sms/" in call.path
     value = call.body.get("phone_number" if is_text else "email")
@@ -71,7 +71,7 @@ def message_of(body: Mapping[str, object], code: str) -> str:
     """
     Return the text of a message.
 
-    It is a guess that a message or a sender of another form has status 400.
+    It is a guess that the status is 400 for a message or a sender of another form.
 
     Source: `custom_message` and `sender_id` of "Send SMS OTP".
     """
