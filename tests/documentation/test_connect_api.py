@@ -31,7 +31,7 @@ from tests.documentation.test_api import (
     shop,
 )
 from tests.example.demo import Demo, manage
-from tests.steps import STRANGER, UNLIMITED
+from tests.steps import NUMBER, STRANGER, UNLIMITED
 from tests.waiting import PATIENCE, wait_until
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -119,6 +119,11 @@ class User(Visitor):
         """Ask for a link, and follow it."""
         link = self.asked_for_link().demo.last_link(self.recipient)
         requests.get(link, allow_redirects=False, timeout=PATIENCE)
+        return self
+
+    def asked_by_phone(self) -> Self:
+        """Ask for a code in place of a link."""
+        self.send("askToConnect", phone=NUMBER)
         return self
 
     def asked_for_link(self) -> Self:
@@ -274,6 +279,7 @@ IN_THE_PLAIN_SHOP: dict[Answer, Any] = {
 IN_THE_LINKING_SHOP: dict[Answer, Any] = {
     Answer("readLinkPage", 200): scene("readLinkPage"),
     Answer(_LINK, 200): lambda me: me.by_password().followed().go_on(),
+    Answer(_LINK, 202): lambda me: me.by_password().asked_by_phone().call(_LINK),
     Answer(_LINK, 403, "login_required"): scene(_LINK),
     Answer(_LINK, 403, "login_refused"): lambda me: me.by_password(STAFF).call(_LINK),
     Answer(_LINK, 403, "csrf_failed"): scene(_LINK, "by_password", "without_token"),
