@@ -1,6 +1,6 @@
 import pytest
 
-from tests.connecting.steps import ask
+from tests.connecting.steps import ask, become
 
 
 @pytest.fixture(autouse=True)
@@ -12,7 +12,7 @@ def _connect_is_on(settings):
 def shopper(client, django_user_model):
     """A user with a password, who has logged in with `client`."""
     found = django_user_model.objects.create_user("shopper", password="secret-words")
-    client.force_login(found, "django.contrib.auth.backends.ModelBackend")
+    become(client, found)
     return found
 
 

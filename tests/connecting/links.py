@@ -1,7 +1,6 @@
 """The steps of a user to whom a link is mailed."""
 
 import requests
-from django.test import Client
 from django.utils import timezone
 
 from django_piggy_verify.limits.fixed_windows import limit_of
@@ -26,13 +25,6 @@ def connect(browser, sandbox, address=ADDRESS):
     ask(browser, address)
     follow(sandbox, address)
     return go_on(browser)
-
-
-def twin_of(browser):
-    """Return a browser with the same cookies, such as another tab."""
-    twin = Client()
-    twin.cookies.load({name: each.value for name, each in browser.cookies.items()})
-    return twin
 
 
 def asks(sandbox):

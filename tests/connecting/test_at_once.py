@@ -21,7 +21,7 @@ from django_piggy_verify.models import AuthToken, Contact, Tally
 from django_piggy_verify.providers.base import Identity, Proof
 from django_piggy_verify.tokens import get_auth_token
 from django_piggy_verify.traits import Traits
-from tests.connecting.steps import DISCONNECT, ask, type_code
+from tests.connecting.steps import DISCONNECT, MODEL_BACKEND, ask, browser_of, type_code
 from tests.limits.workers import ISOLATION_LEVELS, Workers
 from tests.steps import (
     ADDRESS,
@@ -42,7 +42,6 @@ ACCOUNT = ContextVar("ACCOUNT", default="north")
 """The account of the vendor that a thread uses now."""
 
 PROVIDER = f"{__name__}.Trusting"
-MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class Trusting:
@@ -90,12 +89,6 @@ def new_user(name):
     found.set_password("secret-words")
     found.save()
     return found
-
-
-def browser_of(user):
-    browser = Client()
-    browser.force_login(user, MODEL_BACKEND)
-    return browser
 
 
 def asking(user, address=ADDRESS):

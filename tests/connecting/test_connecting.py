@@ -1,3 +1,5 @@
+"""A user asks for a code, types it, and has a contact."""
+
 from django_piggy_verify.models import Contact
 from tests.connecting.steps import CODE, CONNECT, ask, connect, contacts_of, type_code
 from tests.steps import ADDRESS, log_in

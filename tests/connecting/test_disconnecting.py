@@ -11,7 +11,14 @@ from django_piggy_verify.models import AuthToken, Consent, Contact, OpenChalleng
 from django_piggy_verify.testing import login_contact
 from django_piggy_verify.traits import Traits
 from django_piggy_verify.views import DisconnectView
-from tests.connecting.steps import CONNECT, DISCONNECT, connect, contacts_of
+from tests.connecting.steps import (
+    CONNECT,
+    DISCONNECT,
+    become,
+    browser_of,
+    connect,
+    contacts_of,
+)
 from tests.db.between_statements import DEADLOCK, before_the_next
 from tests.login import stateful
 from tests.secrecy.evidence import receiving
@@ -153,8 +160,8 @@ def test_a_contact_that_was_disconnected_can_be_connected_elsewhere(
 ):
     connect(client, piggy_sandbox)
     disconnect(client, Contact.objects.get().pk)
-    other, elsewhere = django_user_model.objects.create_user("other"), Client()
-    elsewhere.force_login(other, "django.contrib.auth.backends.ModelBackend")
+    other = django_user_model.objects.create_user("other")
+    elsewhere = browser_of(other)
 
     connect(elsewhere, piggy_sandbox)
 
@@ -303,7 +310,7 @@ def test_the_only_way_in_stays(client, only_by_code, heard, headers):
 def test_with_a_password_a_contact_is_not_the_only_way_in(client, only_by_code):
     only_by_code.set_password("secret-words")
     only_by_code.save()
-    client.force_login(only_by_code, "django.contrib.auth.backends.ModelBackend")
+    become(client, only_by_code)
 
     assert disconnect(client, Contact.objects.get().pk).status_code == 302
 
@@ -330,7 +337,7 @@ def test_the_other_ways_in_are_contacts_that_log_in(
     client, shopper, provider, other, status
 ):
     without_password(shopper)
-    client.force_login(shopper, "django.contrib.auth.backends.ModelBackend")
+    become(client, shopper)
     contact = add_contact(shopper, "1", provider)
     add_contact(shopper, "1", other)
 

@@ -13,6 +13,7 @@ from tests.connecting.steps import (
     ask,
     connect,
     contacts_of,
+    twin_of,
     type_code,
 )
 from tests.steps import (
@@ -297,13 +298,6 @@ def test_a_code_that_was_used_counts_like_a_wrong_one(
     statuses = [type_code(client, code).status_code for _ in range(2)]
 
     assert statuses == [200, 429]
-
-
-def twin_of(browser):
-    """A second request of this browser, which has left with the same cookies."""
-    twin = Client()
-    twin.cookies.load({name: each.value for name, each in browser.cookies.items()})
-    return twin
 
 
 @pytest.mark.parametrize("headers", [{}, JSON], ids=["HTML", "JSON"])

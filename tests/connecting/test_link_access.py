@@ -1,13 +1,12 @@
 """The access of the user at the vendor, while a link is on its way."""
 
 import pytest
-from django.test import Client
 
 from django_piggy_verify.providers.base import UserAccess
 from django_piggy_verify.sandbox.users import Attribute, SandboxUser
 from django_piggy_verify.secret import Secret
 from tests.connecting.links import asks, counts, follow, go_on
-from tests.connecting.steps import CONNECT, LINK, RESEND, ask, contacts_of
+from tests.connecting.steps import CONNECT, LINK, RESEND, ask, browser_of, contacts_of
 from tests.steps import ADDRESS, JSON, calls
 
 
@@ -140,12 +139,7 @@ def test_after_another_user_has_asked_the_first_one_needs_a_new_link(
 ):
     """The newest send to an address counts, whoever has asked for it."""
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_cooldown": "9/1s"}
-    other = Client()
-    other.force_login(
-        django_user_model.objects.create_user("other"),
-        "django.contrib.auth.backends.ModelBackend",
-    )
-    ask(other)
+    ask(browser_of(django_user_model.objects.create_user("other")))
     follow(transmit)
 
     refused = go_on(asked, headers=JSON)

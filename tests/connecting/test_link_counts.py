@@ -3,15 +3,8 @@
 import pytest
 
 from django_piggy_verify import signals
-from tests.connecting.links import (
-    asks,
-    connect,
-    counts,
-    follow,
-    go_on,
-    twin_of,
-)
-from tests.connecting.steps import CODE, CONNECT, ask, contacts_of
+from tests.connecting.links import asks, connect, counts, follow, go_on
+from tests.connecting.steps import CODE, CONNECT, ask, contacts_of, twin_of
 from tests.steps import ADDRESS, BOB, JSON, NUMBER
 
 LIMIT = 5

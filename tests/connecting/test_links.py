@@ -8,8 +8,8 @@ from django.db import connection
 from django.test import Client
 
 from django_piggy_verify.models import OpenChallenge, Tally
-from tests.connecting.links import follow, go_on, twin_of
-from tests.connecting.steps import LINK, ask, contacts_of
+from tests.connecting.links import follow, go_on
+from tests.connecting.steps import LINK, ask, become, contacts_of, twin_of
 from tests.steps import BOB, JSON, calls
 
 TOKEN = re.compile(r'(?<=name="csrfmiddlewaretoken" value=")[^"]*')
@@ -88,8 +88,7 @@ def log_out(browser, _users):
 
 
 def become_another(browser, users):
-    other = users.create_user("other")
-    browser.force_login(other, "django.contrib.auth.backends.ModelBackend")
+    become(browser, users.create_user("other"))
 
 
 def become_staff(browser, users):

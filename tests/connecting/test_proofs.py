@@ -26,7 +26,15 @@ from django_piggy_verify.signals import (
 )
 from django_piggy_verify.tokens import get_auth_token
 from tests import consenting
-from tests.connecting.steps import CODE, CONNECT, ask, connect, contacts_of, type_code
+from tests.connecting.steps import (
+    CODE,
+    CONNECT,
+    ask,
+    become,
+    connect,
+    contacts_of,
+    type_code,
+)
 from tests.consenting import CONSENTS, RIGHT
 from tests.secrecy.evidence import receiving
 from tests.steps import ADDRESS, BOB, JSON, log_out
@@ -332,8 +340,7 @@ def test_a_refused_send_is_told_to_nobody_else(
     consenting.misbehave(settings, send_error=error)
     ask_with_consents(client)
     url = client.get(CODE).url
-    other = django_user_model.objects.create_user("other")
-    client.force_login(other, "django.contrib.auth.backends.ModelBackend")
+    become(client, django_user_model.objects.create_user("other"))
 
     page = client.get(url)
 

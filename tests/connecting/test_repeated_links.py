@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from django_piggy_verify.login import open_challenges
 from django_piggy_verify.models import Tally
-from tests.connecting.links import asks, connect, contact_of, follow, go_on, twin_of
-from tests.connecting.steps import CONNECT, LINK, RESEND, contacts_of
+from tests.connecting.links import asks, connect, contact_of, follow, go_on
+from tests.connecting.steps import CONNECT, LINK, RESEND, contacts_of, twin_of
 from tests.steps import ADDRESS, JSON
 
 

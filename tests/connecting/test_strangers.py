@@ -12,7 +12,7 @@ from django_piggy_verify.models import Contact
 from django_piggy_verify.testing import assert_strangers_look_like_contacts, strangers
 from django_piggy_verify.testing.transcripts import masked, transcript
 from django_piggy_verify.views import ConnectView, EmailView
-from tests.connecting.steps import CANCEL, CODE, CONNECT, RESEND, connect
+from tests.connecting.steps import CANCEL, CODE, CONNECT, RESEND, browser_of, connect
 from tests.steps import JSON, log_in
 
 TAKEN, FREE, STRANGER, OWN = (
@@ -66,10 +66,7 @@ def addresses(db, piggy_sandbox, django_user_model):
 
 
 def new_browser():
-    browser = Client()
-    shopper = User.objects.get(username="shopper")
-    browser.force_login(shopper, "django.contrib.auth.backends.ModelBackend")
-    return browser
+    return browser_of(User.objects.get(username="shopper"))
 
 
 def walk(sandbox, clock, address, headers, ignore=""):

@@ -16,6 +16,7 @@ from tests.connecting.steps import (
     LINK,
     RESEND,
     ask,
+    become,
     connect,
     contacts_of,
     type_code,
@@ -228,7 +229,7 @@ def test_a_project_is_not_asked_about_staff(client, make):
 @pytest.mark.parametrize("page", POSTS)
 def test_a_forged_post_does_nothing(shopper, piggy_sandbox, page):
     victim = Client(enforce_csrf_checks=True)
-    victim.force_login(shopper, "django.contrib.auth.backends.ModelBackend")
+    become(victim, shopper)
     Contact.objects.create(
         pk=1, user=shopper, provider="piggy", uid="1", verified_at="2026-01-01T00:00Z"
     )

@@ -2,21 +2,24 @@
 
 from datetime import timedelta
 
-from django.test import Client
 from django.utils import timezone
 
 from django_piggy_verify.models import Contact, OpenChallenge
 from tests.connecting.links import asks, contact_of, follow, go_on
-from tests.connecting.steps import CANCEL, CONNECT, LINK, contacts_of
+from tests.connecting.steps import (
+    CANCEL,
+    CONNECT,
+    LINK,
+    become,
+    browser_of,
+    contacts_of,
+)
 from tests.steps import JSON
 
 
 def test_another_browser_of_the_user_connects_nothing(asked, transmit, shopper):
     follow(transmit)
-    other = Client()
-    other.force_login(shopper, "django.contrib.auth.backends.ModelBackend")
-
-    response = go_on(other)
+    response = go_on(browser_of(shopper))
 
     assert response.url == f"{CONNECT}?expired=1"
     assert asks(transmit) == 0
@@ -26,10 +29,7 @@ def test_another_browser_of_the_user_connects_nothing(asked, transmit, shopper):
 def test_a_script_in_another_browser_is_told_that_nothing_is_in_progress(
     asked, transmit, shopper
 ):
-    other = Client()
-    other.force_login(shopper, "django.contrib.auth.backends.ModelBackend")
-
-    response = go_on(other, headers=JSON)
+    response = go_on(browser_of(shopper), headers=JSON)
 
     assert response.json()["error"]["code"] == "login_expired"
 
@@ -60,7 +60,7 @@ def test_another_user_of_the_browser_connects_nothing(
     follow(transmit)
     other = django_user_model.objects.create_user("other")
     cookie = asked.cookies["piggy_verify_connect"].value
-    asked.force_login(other, "django.contrib.auth.backends.ModelBackend")
+    become(asked, other)
 
     response = go_on(asked, data={"login": cookie})
 

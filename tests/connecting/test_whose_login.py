@@ -14,12 +14,12 @@ from tests.connecting.steps import (
     CONNECT,
     RESEND,
     ask,
+    become,
     contacts_of,
     type_code,
 )
 from tests.steps import ADDRESS, JSON, ask_for_code, calls, log_out
 
-MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 EXPIRED = f"{CONNECT}?expired=1"
 
 pytestmark = pytest.mark.usefixtures("contact")
@@ -35,10 +35,6 @@ def code(client, shopper, contact, piggy_sandbox):
     """The code that was mailed for a connection of the shopper."""
     ask(client)
     return piggy_sandbox.last_code(ADDRESS)
-
-
-def become(browser, user):
-    browser.force_login(user, MODEL_BACKEND)
 
 
 def field_of(browser):
