@@ -12,6 +12,7 @@ from django_piggy_verify.sandbox.users import SandboxUser
 from django_piggy_verify.secret import Secret
 from tests.connecting.links import connect, follow, go_on
 from tests.connecting.steps import CODE, CONNECT, LINK, ask, type_code
+from tests.open_transactions import watch
 from tests.steps import NUMBER, calls
 
 KEY = "sandbox-key"
@@ -108,18 +109,7 @@ def test_no_redirect_is_followed(client, shopper, transmit, elsewhere, call):
 @pytest.fixture
 def open_transactions(monkeypatch):
     """Whether a transaction was open, for each call to the vendor."""
-    seen = {}
-
-    def watch(name, real):
-        def watched(*args):
-            seen[name] = connection.in_atomic_block
-            return real(*args)
-
-        monkeypatch.setattr(TransmitProvider, name, watched)
-
-    for name in CALLS:
-        watch(name, getattr(TransmitProvider, name))
-    return seen
+    return watch(monkeypatch, TransmitProvider, CALLS)
 
 
 @pytest.mark.django_db(transaction=True)

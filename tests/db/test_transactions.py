@@ -4,6 +4,7 @@ from django.test import Client
 
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.providers.piggy import PiggyProvider
+from tests.open_transactions import watch
 from tests.steps import ADDRESS, ask_for_code, calls, is_logged_in, log_in, type_code
 
 CALLS = ["send_code", "check_code", "fetch_auth_token"]
@@ -17,18 +18,7 @@ def atomic_requests(transactional_db, monkeypatch):
 @pytest.fixture
 def open_transactions(monkeypatch):
     """Whether a transaction was open, for each call to the API."""
-    seen = {}
-
-    def watch(name, real):
-        def watched(*args):
-            seen[name] = connection.in_atomic_block
-            return real(*args)
-
-        monkeypatch.setattr(PiggyProvider, name, watched)
-
-    for name in CALLS:
-        watch(name, getattr(PiggyProvider, name))
-    return seen
+    return watch(monkeypatch, PiggyProvider, CALLS)
 
 
 def test_no_transaction_is_open_while_upstream_is_called(
