@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from django_piggy_verify import callables
 from django_piggy_verify.checks.accounts import known_traits
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS, conf
 from django_piggy_verify.encryption import read_key
@@ -50,7 +51,8 @@ def check_client_address() -> Iterator[CheckMessage]:
         client_address.import_callable()
     except Exception as error:  # noqa: BLE001  an import may raise anything
         yield Error(
-            f"PIGGY_VERIFY_CLIENT_ADDRESS cannot be used: {type(error).__name__}.",
+            "PIGGY_VERIFY_CLIENT_ADDRESS cannot be used: "
+            f"{callables.why_unusable(conf.client_address, error)}.",
             hint="Set it to a callable, or to the dotted path of one, that takes the "
             "request and returns the visitor's address.",
             id=f"{_ID}E017",

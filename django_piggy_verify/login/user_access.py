@@ -46,7 +46,9 @@ def import_callable() -> Callable[[HttpRequest], Any]:
 
 def why_unusable(error: Exception) -> str:
     """Return in words why `import_callable` raised `error`."""
-    return "it is missing" if conf.user_access is None else type(error).__name__
+    if conf.user_access is None:
+        return "it is missing"
+    return callables.why_unusable(conf.user_access, error)
 
 
 def _callable() -> Callable[[HttpRequest], Any]:

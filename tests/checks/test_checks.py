@@ -9,6 +9,7 @@ from django.urls import clear_url_caches, include, path
 from django_piggy_verify import urls as login_urls
 from django_piggy_verify.checks.project import check_backend, check_referrer_policy
 from django_piggy_verify.checks.provider import check_credentials, check_openness
+from django_piggy_verify.checks.settings import check_client_address
 from django_piggy_verify.providers.piggy import PiggyProvider
 from django_piggy_verify.traits import Traits
 
@@ -282,6 +283,14 @@ def test_a_proxy_needs_no_count_where_a_callable_finds_the_address(settings):
     settings.PIGGY_VERIFY_CLIENT_ADDRESS = found
 
     assert found() == set()
+
+
+def test_a_callable_that_is_not_there_is_named(settings):
+    settings.PIGGY_VERIFY_CLIENT_ADDRESS = "tests.urls.no_such"
+
+    [message] = check_client_address()
+
+    assert "the module 'tests.urls' has no 'no_such'" in message.msg
 
 
 def test_a_count_beside_a_callable_is_named(settings):

@@ -6,7 +6,7 @@ from django.urls import clear_url_caches
 
 from django_piggy_verify.checks.phones import check_phones
 from django_piggy_verify.checks.project import check_connecting, check_urls
-from django_piggy_verify.checks.provider import check_openness
+from django_piggy_verify.checks.provider import check_credentials, check_openness
 from django_piggy_verify.checks.settings import check_user_access
 from tests.attributes import Branches, access_of_ann, urls_of
 
@@ -70,6 +70,17 @@ def test_no_account_that_can_log_in_needs_neither(branches, monkeypatch):
     monkeypatch.setattr(Branches, "can_log_in", {"north": False, "south": False})
 
     assert found() == set()
+
+
+def test_the_settings_for_client_credentials_are_named(settings):
+    options = {"message": "{otp} for {app}", "email_by": "link"}
+    settings.PIGGY_VERIFY_PROVIDER = TRANSMIT
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS = options
+
+    [message] = check_credentials()
+
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "TOKEN_URL"):
+        assert f"PIGGY_VERIFY_{name}" in str(message.hint)
 
 
 @pytest.mark.parametrize(
@@ -166,10 +177,12 @@ def test_axes_needs_no_names_where_nobody_logs_in_by_code(settings):
     ("named", "reason"),
     [
         (None, "it is missing"),
-        ("no.such.callable", "ModuleNotFoundError"),
-        ("tests.attributes.no_such", "ImportError"),
+        ("no.such.callable", "there is no module 'no'"),
+        ("tests.no_such.callable", "there is no module 'tests.no_such'"),
+        ("tests.attributes.no_such", "the module 'tests.attributes' has no 'no_such'"),
         (f"{__name__}.NO_CALLABLE", "TypeError"),
-        ("", "ImportError"),
+        ("", "it is no dotted path"),
+        ("callable", "it is no dotted path"),
         (5, "TypeError"),
     ],
 )
@@ -180,6 +193,36 @@ def test_an_access_that_nobody_can_be_asked_for_is_named(settings, named, reason
     assert message.id == "piggy_verify.E016"
     assert message.msg == f"PIGGY_VERIFY_USER_ACCESS cannot be used: {reason}."
     assert found() == {"E016"}
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """Return a function that makes a module, whose text is given."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(text):
+        (tmp_path / "broken.py").write_text(text)
+        return "broken.callable"
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import a_secret", "ModuleNotFoundError"),
+        ("from tests.attributes import a_secret", "ImportError"),
+        ("raise ImportError('a_secret')", "ImportError"),
+        ("raise KeyError('a_secret')", "KeyError"),
+    ],
+)
+def test_an_error_inside_the_module_is_named_by_its_type(
+    settings, broken, text, reason
+):
+    settings.PIGGY_VERIFY_USER_ACCESS = broken(text)
+
+    [message] = check_user_access()
+    assert message.msg == f"PIGGY_VERIFY_USER_ACCESS cannot be used: {reason}."
 
 
 def test_a_dotted_path_names_the_callable(settings):

@@ -105,7 +105,7 @@ def test_an_access_that_cannot_be_used_is_logged_without_the_token(asked, named,
     ("named", "reason"),
     [
         (None, "it is missing"),
-        ("no.such.callable", "ModuleNotFoundError"),
+        ("no.such.callable", "there is no module 'no'"),
         (f"{__name__}.UID", "TypeError"),
         (5, "TypeError"),
     ],
