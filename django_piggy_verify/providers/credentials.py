@@ -28,6 +28,11 @@ MARGIN = 30.0
 PAUSE = 3.0
 """A process drops at most one refused token in this number of seconds."""
 
+SET_CLIENT = (
+    "Set PIGGY_VERIFY_CLIENT_ID, PIGGY_VERIFY_CLIENT_SECRET and PIGGY_VERIFY_TOKEN_URL."
+)
+"""What to do to use client credentials."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Grant:

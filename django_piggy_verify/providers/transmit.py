@@ -72,7 +72,7 @@ class TransmitProvider:
     def problems(self) -> Iterator[base.Problem]:
         """Return what is wrong with the options and, for links only, with the key."""
         if Channel.LINK in self.traits.channels:
-            hint = "Use client credentials, or a callable that returns a client token."
+            hint = f"{credentials.SET_CLIENT} Or let a callable return a client token."
             yield from credentials.key_problems(hint, or_client=True)
         yield from self._options.problems()
 
