@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.urls import include, path
 
 from django_piggy_verify import urls_connect
 from django_piggy_verify.models import Contact
@@ -17,16 +18,22 @@ from tests.secrecy.evidence import receiving
 from tests.steps import ADDRESS, JSON
 
 GUIDE = pages.parsed(pages.DOCS / "howto/connecting.rst")
-CONNECT = "/account/connect/"
+CONNECT = "/login/connect/"
 CODE = f"{CONNECT}code/"
 DISCONNECT = f"{CONNECT}disconnect/"
+LOGIN_PAGES = path("login/", include("django_piggy_verify.urls"))
 PASSWORD = "secret-words"
+
+
+def block_with(text):
+    """Return the only block of the guide with this text."""
+    [block] = [each for each in pages.blocks("connecting") if text in each]
+    return block
 
 
 def names_with(text):
     """Return the names that the only block of the guide with this text defines."""
-    [block] = [each for each in pages.blocks("connecting") if text in each]
-    return pages.run(block)
+    return pages.run(block_with(text))
 
 
 @pytest.fixture
@@ -34,8 +41,12 @@ def guide(settings):
     """Return a function that uses the URLs of a block of the guide."""
     settings.PIGGY_VERIFY_CONNECT = names_with("_CONNECT =")["PIGGY_VERIFY_CONNECT"]
 
-    def use(text):
-        names = names_with(text)
+    def use(text, *changes):
+        block = block_with(text)
+        for old, new in changes:
+            assert old in block
+            block = block.replace(old, new)
+        names = pages.run(block)
         settings.ROOT_URLCONF = tuple(names["urlpatterns"])
         return names
 
@@ -50,13 +61,13 @@ def shopper(client, db):
     return user
 
 
-def ask(browser, **options):
-    return browser.post(CONNECT, {"email": ADDRESS}, **options)
+def ask(browser, page=CONNECT, **options):
+    return browser.post(page, {"email": ADDRESS}, **options)
 
 
-def connect(browser, sandbox):
-    ask(browser)
-    return browser.post(CODE, {"code": sandbox.last_code(ADDRESS)})
+def connect(browser, sandbox, page=CONNECT):
+    ask(browser, page)
+    return browser.post(f"{page}code/", {"code": sandbox.last_code(ADDRESS)})
 
 
 def cells(title):
@@ -71,9 +82,9 @@ def test_the_urls_of_the_guide_are_the_connect_pages_alone(
 ):
     guide('include("django_piggy_verify.urls_connect")')
 
-    response = connect(client, piggy_sandbox)
+    response = connect(client, piggy_sandbox, "/account/connect/")
 
-    assert response.url == CONNECT
+    assert response.url == "/account/connect/"
     assert Contact.objects.get().user == shopper
     assert client.get("/account/").status_code == 404
 
@@ -121,6 +132,51 @@ def test_who_is_no_customer_any_more_cannot_use_the_code(
 
     assert response.status_code == 403
     assert not Contact.objects.exists()
+
+
+def test_who_is_no_customer_any_more_can_disconnect(
+    customer, client, contact, piggy_sandbox
+):
+    connect(client, piggy_sandbox)
+    customer.groups.clear()
+
+    client.post(DISCONNECT, {"contact": Contact.objects.get().pk})
+
+    assert not Contact.objects.exists()
+
+
+ALONE = [
+    ("import urls\n", "import urls_connect as urls\n"),
+    ('path("login/"', 'path("account/"'),
+]
+"""The changes for a site that has only the connect pages."""
+
+
+def test_a_site_with_the_connect_pages_alone_has_the_hook_too(guide, shopper, client):
+    guide("CustomersOnly", *ALONE)
+
+    assert client.get("/account/connect/").status_code == 403
+    assert client.get("/login/").status_code == 404
+
+
+@pytest.mark.usefixtures("shopper", "contact")
+@pytest.mark.parametrize("text", ["CustomersOnly", "CarefulConnectView"])
+def test_a_second_include_has_no_hook_and_asks_for_no_password(
+    guide, client, piggy_sandbox, settings, text
+):
+    guide(text, *ALONE)
+    settings.ROOT_URLCONF = (LOGIN_PAGES, *settings.ROOT_URLCONF)
+
+    connect(client, piggy_sandbox)
+
+    assert Contact.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["CustomersOnly", "CarefulConnectView"])
+def test_the_login_pages_are_still_there(guide, client, db, text):
+    guide(text)
+
+    assert client.get("/login/").status_code == 200
 
 
 @pytest.mark.parametrize("has_account", [True, False])
@@ -190,6 +246,53 @@ def test_a_password_counts_for_ten_minutes(careful, client, time_machine, late, 
     assert client.get(CONNECT).status_code == status
 
 
+def test_a_site_with_the_connect_pages_alone_asks_for_the_password_too(
+    guide, careful, client
+):
+    guide("CarefulConnectView", *ALONE)
+
+    response = client.get("/account/connect/")
+
+    assert urlsplit(response.url).path == "/account/password/"
+
+
+@pytest.fixture
+def without_password(shopper, client):
+    shopper.set_unusable_password()
+    shopper.save()
+    client.force_login(shopper)
+
+
+def test_who_has_no_password_cannot_connect(careful, without_password, client):
+    type_password(client, "/account/password/")
+
+    assert client.get(CONNECT).status_code == 302
+
+
+SKIPPED = (
+    "            return response\n",
+    """            return response
+        if not self.request.user.has_usable_password():
+            return None
+""",
+)
+"""The change that lets users without a password connect."""
+
+
+def test_who_has_no_password_may_be_let_through(
+    guide, careful, without_password, client
+):
+    guide("CarefulConnectView", SKIPPED)
+
+    assert client.get(CONNECT).status_code == 200
+
+
+def test_who_has_a_password_is_still_asked(guide, careful, client):
+    guide("CarefulConnectView", SKIPPED)
+
+    assert client.get(CONNECT).status_code == 302
+
+
 def test_a_password_in_another_browser_does_not_count(careful, client):
     type_password(Client(), "/account/password/")
 
@@ -218,7 +321,6 @@ def test_a_visitor_who_is_not_logged_in_still_goes_to_the_login(careful, setting
 def test_the_receiver_of_the_guide_mails_the_user_once(
     guide, client, piggy_sandbox, mailoutbox
 ):
-    guide('include("django_piggy_verify.urls_connect")')
     receiver = names_with("tell_user")["tell_user"]
 
     with receiving(contact_connected, receiver):
@@ -233,15 +335,14 @@ def test_the_receiver_of_the_guide_mails_the_user_once(
 def test_the_template_of_the_guide_tells_the_conflicts_apart(
     guide, member, client, settings, tmp_path
 ):
-    guide('include("django_piggy_verify.urls_connect")')
     [block] = [
         each
         for each in pages.blocks("connecting", of="html+django")
         if "conflict ==" in each
     ]
-    path = tmp_path / re.findall(r"templates/(\S+)", block)[0]
-    path.parent.mkdir()
-    path.write_text(block.partition("\n")[2])
+    template = tmp_path / re.findall(r"templates/(\S+)", block)[0]
+    template.parent.mkdir()
+    template.write_text(block.partition("\n")[2])
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
 
     page = client.post(DISCONNECT, {"contact": member.piggy_contacts.get().pk})
@@ -253,11 +354,10 @@ def test_the_template_of_the_guide_tells_the_conflicts_apart(
 def test_a_script_connects_and_disconnects_with_the_calls_of_the_guide(
     guide, client, shopper, contact, piggy_sandbox
 ):
-    guide('include("django_piggy_verify.urls_connect")')
     told = {call: row[1][:3] for call, row in cells("Call").items()}
 
-    def post(path, **fields):
-        return client.post(path, fields, "application/json", headers=JSON)
+    def post(page, **fields):
+        return client.post(page, fields, "application/json", headers=JSON)
 
     begun = post(CONNECT, email=ADDRESS)
     code = piggy_sandbox.last_code(ADDRESS)
