@@ -1,7 +1,7 @@
 """The pages on which a case is played."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.conformance.outcomes import Outcome
 
@@ -65,12 +65,9 @@ CONNECT = Pages(
     },
     outcomes={Outcome.LOGGED_IN: Outcome.CONNECTED},
 )
-BY_LINK = Pages(
-    name="connect",
-    start="/login/connect/",
+BY_LINK = replace(
+    CONNECT,
     code="/login/connect/link/",
-    cookie="piggy_verify_connect",
-    done="/login/connect/",
     templates=_FAILURES,
     outcomes={
         Outcome.LOGGED_IN: Outcome.CONNECTED,
