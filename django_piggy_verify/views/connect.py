@@ -1,5 +1,6 @@
 """The pages on which a user connects a contact with a code, and disconnects it."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -44,7 +45,7 @@ class ConnectView(ConnectPage, EmailView):
             **kwargs,
         )
 
-    def get_contacts(self) -> Any:
+    def get_contacts(self) -> Sequence[Contact]:
         """Return the contacts of the user."""
         return connecting.contacts_of(cast("AbstractBaseUser", self.request.user))
 
