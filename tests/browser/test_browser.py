@@ -8,6 +8,7 @@ from tests.browser.visitors import (  # isort: skip  first: it skips where there
     NOTICE,
     PUNCHH,
     RESEND_FORM,
+    TRANSMIT,
     Visitor,
     running_chromium,
     running_shop,
@@ -64,6 +65,13 @@ def forgetful_shop(tmp_path_factory):
 @pytest.fixture(scope="module")
 def punchh_shop(tmp_path_factory):
     with running_shop(tmp_path_factory.mktemp("punchh"), **PUNCHH) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def transmit_shop(tmp_path_factory):
+    """A shop with Transmit, which mails links and texts codes."""
+    with running_shop(tmp_path_factory.mktemp("transmit"), **TRANSMIT) as shop:
         yield shop
 
 
@@ -261,6 +269,20 @@ def test_with_the_script_a_failed_send_appears_by_itself(visitor):
     assert visitor.status == 503
     assert len(visitor.posts) == 1
     assert visitor.complaints == []
+
+
+def test_with_the_script_an_expired_access_appears_by_itself(chromium, transmit_shop):
+    with visiting(chromium, transmit_shop) as visitor:
+        visitor.address = f"stale.{visitor.address}"
+        states.connect_phone(visitor)
+        with transmit_shop.misbehaving(delay="1"):
+            visitor.connect(visitor.number, field="phone")
+            expect(visitor.page).to_have_title(re.compile("^Check your phone"))
+
+            expect(visitor.page).to_have_title(re.compile("^Log in again"))
+
+        assert visitor.status == 403
+        assert visitor.complaints == []
 
 
 @pytest.mark.parametrize("visitor", [False], indirect=True, ids=["no-js"])

@@ -31,11 +31,15 @@ def user_access(request):
     """
     Return the access of a user to Transmit.
 
-    A user whose name begins with "expired" has none. The header ``X-Uid`` names
-    another user there.
+    A user whose name begins with "expired" has none. Transmit answers 401 to the token
+    of a user whose name begins with "stale". The header ``X-Uid`` names another user
+    there.
     """
-    if request.user.get_username().startswith("expired"):
+    name = request.user.get_username()
+    if name.startswith("expired"):
         return None
+    if name.startswith("stale"):
+        return UserAccess(uid=name, token=Secret("stale"))
     if uid := request.headers.get("X-Uid"):
         return UserAccess(uid=uid, token=Secret(sandbox.sign_in(uid)))
     return transmit.user_access(request)

@@ -1,9 +1,10 @@
 // Optional: counts down the wait for a new code, keeps a form from being sent twice, and
-// shows that a code could not be sent, or that the provider refuses to send one.
+// shows that a code could not be sent, that the provider refuses to send one, or that it
+// wants the user to log in there again.
 "use strict";
 {
   const PATIENCE = 30_000; // Milliseconds: two calls of the API take less.
-  const FAILURES = [400, 503]; // Statuses of the code page, for scripts.
+  const FAILURES = [400, 403, 503]; // Statuses of the code page, for scripts.
   const ASK_AFTER = [4_000, 12_000]; // Milliseconds: most failures are known by then.
 
   const inWords = (number, unit) =>
