@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify.conf import conf
@@ -100,7 +100,10 @@ class ConnectPage(FlowView):
             return self.error(403, "login_required")
         if self.request.method in {"GET", "HEAD"}:
             return redirect_to_login(self.request.get_full_path())
-        return HttpResponseRedirect(self.get_login_url())
+        # The form still has its `next` after a logout, which ends the login in progress.
+        named = pending.read(self.data.get(pending.FIELD, ""))
+        next_url = (named and named.next) or self.get_next()
+        return redirect_to_login(self.get_start_url(next_url))
 
     def response_to(self, error: PiggyVerifyError) -> HttpResponse:
         """Return the response to a request that `error` has ended."""

@@ -1,6 +1,7 @@
 """Who may see the pages that connect contacts, and where the pages lead."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
@@ -96,6 +97,22 @@ def test_a_visitor_who_logs_in_comes_back_to_the_page(client, piggy_sandbox):
     assert page.url == "/login/?next=/login/connect/%3Fnext%3D/members/"
     assert response.url == "/login/connect/?next=/members/"
     assert client.get(response.url).status_code == 200
+
+
+@pytest.mark.parametrize("page", [CONNECT, CODE, RESEND, CANCEL])
+def test_next_is_kept_if_the_session_ends_midway(client, shopper, page):
+    shown = client.get(CONNECT, {"next": "/members/?page=2"})
+    fields = shown.context["form"].initial
+    if page != CONNECT:
+        ask(client, **fields)
+        fields = {"login": str(client.get(CODE).context["login"])}
+    log_out(client)
+
+    response = client.post(page, {"email": ADDRESS, "code": "123456", **fields})
+
+    back = parse_qs(urlsplit(response.url).query)["next"][0]
+    assert urlsplit(back).path == CONNECT
+    assert parse_qs(urlsplit(back).query) == {"next": ["/members/?page=2"]}
 
 
 @pytest.mark.parametrize("url", [CONNECT, CODE])
