@@ -100,7 +100,7 @@ class ConnectPage(FlowView):
             return self.error(403, "login_required")
         if self.request.method in {"GET", "HEAD"}:
             return redirect_to_login(self.request.get_full_path())
-        # The form still has its `next` after a logout, which ends the login in progress.
+        # A logout ends the login in progress. The form still has its `next`.
         named = pending.read(self.data.get(pending.FIELD, ""))
         next_url = (named and named.next) or self.get_next()
         return redirect_to_login(self.get_start_url(next_url))
