@@ -118,6 +118,16 @@ USER_ACCESS_FAILED = Event(
     ERROR,
     "PIGGY_VERIFY_USER_ACCESS returned no usable access: %(found)s",
 )
+USER_ACCESS_MISSING = Event(
+    "user_access_missing",
+    INFO,
+    "PIGGY_VERIFY_USER_ACCESS returned None, so the user must log in again",
+)
+LOGIN_REQUIRED = Event(
+    "login_required",
+    INFO,
+    "For %(recipient)s, the user must log in at the provider again: %(reason)s",
+)
 LIMIT_REACHED = Event(
     "limit_reached",
     WARNING,

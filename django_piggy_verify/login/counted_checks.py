@@ -180,6 +180,9 @@ class CountedCheck:
         except LoginRefused as refusal:
             events.LOGIN_REFUSED.log(recipient=recipient, reason=str(refusal))
             raise
+        except LoginRequired as refusal:
+            events.LOGIN_REQUIRED.log(recipient=recipient, reason=str(refusal))
+            raise
 
     def _settle(self, windows: Windows, outcome: int) -> None:
         claims = self.claims

@@ -148,6 +148,8 @@ def _send(
         for kind, event in _ANSWERS.items():
             if isinstance(error, kind):
                 event.log(recipient=challenge.recipient)
+        if isinstance(error, LoginRequired):
+            events.LOGIN_REQUIRED.log(recipient=challenge.recipient, reason=str(error))
         if _is_shown(error, provider):
             raise
         return challenge

@@ -21,15 +21,17 @@ def find(request: HttpRequest | None) -> UserAccess:
     """
     Return the access that ``PIGGY_VERIFY_USER_ACCESS`` returns for this request.
 
-    Raises LoginRequired if there is no request, or no usable access. The log says so,
-    unless the setting's callable has returned None. Raises ProviderRefused, and logs
-    it, if the setting is missing, or names no callable.
+    Raises LoginRequired if there is no request, or no usable access. The log says why
+    there is no access. Raises ProviderRefused, and logs it, if the setting is missing,
+    or names no callable.
     """
     if request is None:
         raise LoginRequired("without a request, nobody is logged in at the provider")
     access, fault = _ask(_callable(), request)
     if fault:
         events.USER_ACCESS_FAILED.log(found=fault)
+    elif access is None:
+        events.USER_ACCESS_MISSING.log()
     if access is None:
         raise LoginRequired("the user is not logged in at the provider")
     return access

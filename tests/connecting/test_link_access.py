@@ -1,5 +1,7 @@
 """The access of the user at the vendor, while a link is on its way."""
 
+import logging
+
 import pytest
 
 from django_piggy_verify.providers.base import UserAccess
@@ -112,6 +114,56 @@ def test_an_access_that_is_expired_at_the_send_is_told_afterwards(
     assert response.status_code == 403
     assert response.json()["error"]["code"] == "login_required"
     assert asks(transmit) == 0
+
+
+@pytest.fixture
+def told(caplog):
+    """Return a function that returns the texts of one event in the log."""
+    caplog.set_level(logging.INFO, logger="django_piggy_verify")
+
+    def find(name):
+        records = [
+            each for each in caplog.records if getattr(each, "event_name", None) == name
+        ]
+        assert {each.levelname for each in records} <= {"INFO"}
+        return [each.getMessage() for each in records]
+
+    return find
+
+
+AGAIN = "For a***@example.com, the user must log in at the provider again: "
+
+
+def test_an_access_that_is_expired_at_the_send_is_logged_once(
+    client, shopper, transmit, told
+):
+    transmit.token_lifetime = 0
+    ask(client)
+    transmit.token_lifetime = 3600
+    go_on(client)
+
+    reason = "the vendor refuses the access token of the user"
+    assert told("login_required") == [AGAIN + reason]
+
+
+def test_another_user_of_the_vendor_at_the_check_is_logged(
+    asked, access, another, told
+):
+    access(another)
+
+    go_on(asked)
+
+    reason = "another user asked for the code or the link"
+    assert told("login_required") == [AGAIN + reason]
+
+
+def test_a_user_without_an_access_is_logged(asked, shopper, transmit, access, told):
+    access(None)
+
+    go_on(asked)
+
+    assert len(told("user_access_missing")) == 1
+    assert told("login_required") == []
 
 
 def test_a_send_with_an_expired_access_is_not_counted(client, shopper, transmit):

@@ -66,11 +66,14 @@ def test_without_a_request_the_person_has_to_log_in(settings):
         user_access.find(None)
 
 
-def test_a_user_without_access_is_no_error(asked):
+def test_a_user_without_access_is_logged_but_no_error(asked, caplog):
     found, log = asked(nobody)
 
     assert isinstance(found, LoginRequired)
-    assert log == []
+    assert log == [
+        "PIGGY_VERIFY_USER_ACCESS returned None, so the user must log in again"
+    ]
+    assert [each.levelname for each in caplog.records] == ["INFO"]
 
 
 @pytest.mark.parametrize(
