@@ -7,15 +7,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.template import Context, Template
 from django.test import Client
-from django.urls import include, path
+from django.urls import include, path, reverse
 
 from django_piggy_verify import urls_connect
-from django_piggy_verify.models import Contact
+from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.signals import contact_connected
+from django_piggy_verify.tokens import get_auth_token
 from tests.documentation import pages
 from tests.secrecy.evidence import receiving
-from tests.steps import ADDRESS, JSON
+from tests.steps import ADDRESS, JSON, log_in
 
 GUIDE = pages.parsed(pages.DOCS / "howto/connecting.rst")
 CONNECT = "/login/connect/"
@@ -94,6 +96,84 @@ def test_the_guide_lists_every_connect_page():
 
     listed = {name: row[0] for name, row in cells("Name of the URL").items()}
     assert listed == paths
+
+
+# What connecting means
+
+
+def test_a_connection_fetches_no_auth_token_until_it_is_needed(
+    guide, shopper, client, contact, piggy_sandbox
+):
+    connect(client, piggy_sandbox)
+    before = AuthToken.objects.count()
+
+    get_auth_token(shopper)
+
+    assert (before, AuthToken.objects.count()) == (0, 1)
+
+
+# Choose LOGIN_URL
+
+
+@pytest.fixture
+def second(contact, guide, piggy_sandbox, unlimited, shopper):
+    """The second user of a shopper who has typed a code before connecting."""
+    log_in(Client(), piggy_sandbox)
+    return Contact.objects.get().user
+
+
+def test_a_code_before_the_connection_creates_a_second_user(
+    second, shopper, client, piggy_sandbox
+):
+    assert second != shopper
+    assert connect(client, piggy_sandbox).context["conflict"] == "contact_taken"
+
+
+def test_the_second_user_cannot_disconnect(second, client, settings):
+    client.force_login(second, settings.AUTHENTICATION_BACKENDS[0])
+
+    page = client.post(DISCONNECT, {"contact": second.piggy_contacts.get().pk})
+
+    assert page.context["conflict"] == "only_way_in"
+
+
+@pytest.mark.parametrize("is_user", [False, True])
+def test_staff_free_a_contact_in_the_admin(
+    second, admin_client, client, piggy_sandbox, is_user
+):
+    row = second if is_user else second.piggy_contacts.get()
+    names = f"{row._meta.app_label}_{row._meta.model_name}"
+    page = reverse(f"admin:{names}_delete", args=[row.pk])
+    admin_client.post(page, {"post": "yes"})
+
+    connect(client, piggy_sandbox)
+
+    assert Contact.objects.get().user.username == "shopper"
+
+
+@pytest.mark.usefixtures("guide", "contact", "unlimited")
+def test_with_the_settings_of_the_guide_no_code_creates_a_user(
+    shopper, client, piggy_sandbox, settings
+):
+    for name, value in names_with("_CREATE_USERS").items():
+        if name.isupper():
+            setattr(settings, name, value)
+
+    response = log_in(Client(), piggy_sandbox)
+    connect(client, piggy_sandbox)
+
+    assert response.status_code == 403
+    assert Contact.objects.get().user == shopper
+
+
+def test_the_page_for_the_password_links_to_the_login_by_code():
+    [block] = [
+        each for each in pages.blocks("connecting", of="html+django") if "next=" in each
+    ]
+
+    link = Template(block).render(Context({"next": "/points/?a=1"}))
+
+    assert 'href="/login/?next=/points/%3Fa%3D1"' in link
 
 
 # Who may connect, and disconnect
@@ -177,6 +257,18 @@ def test_the_login_pages_are_still_there(guide, client, db, text):
     guide(text)
 
     assert client.get("/login/").status_code == 200
+
+
+def test_the_view_of_the_guide_disconnects_who_has_a_linked_account(
+    guide, member, client, monkeypatch
+):
+    guide("ShopDisconnectView")
+    accounts = SimpleNamespace(exists=lambda: True)
+    monkeypatch.setattr(User, "socialaccount_set", accounts, raising=False)
+
+    client.post(DISCONNECT, {"contact": member.piggy_contacts.get().pk})
+
+    assert not Contact.objects.exists()
 
 
 @pytest.mark.parametrize("has_account", [True, False])
