@@ -11,6 +11,7 @@ from django_piggy_verify import checks
 from django_piggy_verify.checks.provider import check_openness
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import piggy, punchh, transmit, verifik
+from django_piggy_verify.sandbox import sandbox as sandbox_of_the_page
 from tests.connecting import links
 from tests.documentation import pages
 from tests.steps import NUMBER, ask_for_code, calls, is_logged_in, log_in, type_code
@@ -228,6 +229,76 @@ def test_a_merged_account_keeps_its_user(sandbox, visitor, settings, monkeypatch
 
 
 # Transmit
+
+
+@pytest.fixture
+def own_project(live_server, settings, modules, shopper):
+    """A project without an account, with the blocks of the page of Transmit."""
+    modules("transmit")
+    first, *_, mine, _access, urls = pages.blocks("transmit")
+    mine = mine.replace("http://127.0.0.1:8000", live_server.url)
+    for name, value in (pages.run(first) | pages.run(mine)).items():
+        if name.isupper():
+            setattr(settings, name, value)
+    settings.ROOT_URLCONF = tuple(pages.run(urls)["urlpatterns"])
+    settings.PIGGY_VERIFY_API_KEY = ""
+    yield sandbox_of_the_page
+    sandbox_of_the_page.reset()
+
+
+@pytest.fixture
+def shopper(client, transactional_db):
+    user = User.objects.create_user("shopper")
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    return user
+
+
+def contact_of(user):
+    return {
+        "email": BOB,
+        "provider": "transmit",
+        "uid": f"shop-user-{user.pk}",
+    }.items() <= vars(user.piggy_contacts.get()).items()
+
+
+def test_a_project_without_an_account_connects_by_code(own_project, client, shopper):
+    client.post("/connect/", {"email": BOB})
+    code = own_project.last_code(BOB)
+
+    assert code in client.get("/sandbox/").text
+    client.post("/connect/code/", {"code": code})
+
+    assert contact_of(shopper)
+
+
+def test_a_project_without_an_account_connects_by_link(
+    own_project, client, shopper, settings
+):
+    settings.PIGGY_VERIFY_PROVIDER_OPTIONS["email_by"] = "link"
+
+    client.post("/connect/", {"email": BOB})
+    links.follow(own_project, BOB)
+    client.post("/connect/link/")
+
+    assert contact_of(shopper)
+
+
+def test_what_is_disconnected_stays_in_the_profile_at_transmit(
+    own_project, client, shopper
+):
+    client.post("/connect/", {"email": BOB})
+    client.post("/connect/code/", {"code": own_project.last_code(BOB)})
+    contact = shopper.piggy_contacts.get()
+
+    client.post("/connect/disconnect/", {"contact": contact.pk})
+
+    assert not shopper.piggy_contacts.exists()
+    assert own_project.users.with_verified(BOB).uid == contact.uid
+
+
+def test_the_warning_of_transmit_is_not_silenced_for_you(own_project):
+    assert [each.id for each in check_openness()] == ["piggy_verify.W005"]
+    assert "SILENCED_SYSTEM_CHECKS" not in pages.blocks("transmit")[0]
 
 
 @pytest.fixture
