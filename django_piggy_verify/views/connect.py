@@ -11,11 +11,12 @@ from django.middleware.csrf import get_token
 from django_piggy_verify import connecting
 from django_piggy_verify.exceptions import ContactUnknown
 from django_piggy_verify.forms import ConnectCodeForm
+from django_piggy_verify.login import verification
 from django_piggy_verify.models import Contact
 from django_piggy_verify.views.connect_page import ConnectPage, has_link
 from django_piggy_verify.views.first_page import EmailView
 from django_piggy_verify.views.login import CancelView, CodePage, ResendView
-from django_piggy_verify.views.negotiation import prefers_json
+from django_piggy_verify.views.negotiation import error_response, prefers_json
 
 
 class ConnectView(ConnectPage, EmailView):
@@ -24,7 +25,8 @@ class ConnectView(ConnectPage, EmailView):
 
     Context of the template: that of `EmailView`, `contacts` (the user's contacts, the
     oldest first), `disconnect_url` (to post the `contact` to, its primary key).
-    `channel` is "link" if a link is mailed in place of a code.
+    `channel` is "link" if a link is mailed in place of a code. `can_log_in` says
+    whether a contact of the provider logs in.
     """
 
     template_name = "piggy_verify/connect.html"
@@ -38,8 +40,9 @@ class ConnectView(ConnectPage, EmailView):
         return super().get(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the contacts of the user."""
+        """Add the contacts of the user, and what they are good for."""
         return super().get_context_data(
+            can_log_in=verification.traits().can_log_in,
             contacts=self.get_contacts(),
             disconnect_url=self.get_page_url("disconnect"),
             **kwargs,
@@ -101,10 +104,17 @@ class DisconnectView(ConnectPage):
                 is_only_way_in=self.is_only_way_in,
             )
         except ContactUnknown:
-            return self.not_found()
+            return self.no_such_contact()
         if prefers_json(request):
             return HttpResponse(status=204)
         return HttpResponseRedirect(self.get_page_url("email"))
+
+    def no_such_contact(self) -> HttpResponse:
+        """Return 404, as for a page that does not exist."""
+        if prefers_json(self.request):
+            message = str(self.messages["no_such_contact"])
+            return error_response(404, "not_found", message)
+        return self.not_found()
 
     def is_only_way_in(self, user: AbstractBaseUser, contact: Contact) -> bool:
         """

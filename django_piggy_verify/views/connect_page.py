@@ -60,10 +60,14 @@ class ConnectPage(FlowView):
     messages = {
         **FlowView.messages,
         "login_expired": _("The time is over, or nothing was begun. Start again."),
-        "login_refused": _("This account cannot be connected in this way."),
+        "login_refused": _("You cannot connect anything to this account in this way."),
         "contact_taken": _("This belongs to another account."),
         "already_connected": _("Your account has another connection already."),
-        "only_way_in": _("This is your only way to log in."),
+        "only_way_in": _(
+            "This is your only way to log in. Set a password first, or ask the shop for"
+            " help."
+        ),
+        "no_such_contact": _("There is no such contact."),
         "link_not_followed": _("Follow the link in the email first."),
     }
 

@@ -8,7 +8,8 @@ from django.urls import include, path
 
 from django_piggy_verify.models import Consent, Contact
 from django_piggy_verify.sandbox import Fault
-from tests.connecting.steps import CODE, CONNECT, LINK, ask, type_code
+from django_piggy_verify.testing import login_contact
+from tests.connecting.steps import CODE, CONNECT, DISCONNECT, LINK, ask, type_code
 from tests.consenting import CONSENTS
 from tests.every_connect_page import every_connect_page
 from tests.steps import ADDRESS, JSON, NUMBER
@@ -113,6 +114,94 @@ def add_contact(user, **values):
     )
 
 
+@pytest.fixture
+def connected(shopper):
+    """A contact of the shopper."""
+    return add_contact(shopper, email=ADDRESS)
+
+
+@pytest.mark.usefixtures("texts", "connected")
+@pytest.mark.parametrize(
+    ("vendor", "query", "heading"),
+    [
+        ("piggy", "", "Use another address"),
+        ("punchh", "?by=phone", "Use another number"),
+        ("transmit", "", "Prove another address"),
+        ("transmit", "?by=phone", "Prove another number"),
+    ],
+)
+def test_the_list_promises_no_second_contact(
+    client, sandbox_for, vendor, query, heading
+):
+    sandbox_for(vendor)
+
+    page = client.get(f"{CONNECT}{query}").text
+
+    assert f"<h2>{heading}</h2>" in page
+
+
+@pytest.mark.usefixtures("connected")
+@pytest.mark.parametrize(("vendor", "is_told"), [("piggy", True), ("transmit", False)])
+def test_the_list_says_what_disconnecting_does_to_a_login(
+    client, sandbox_for, vendor, is_told
+):
+    sandbox_for(vendor)
+
+    page = client.get(CONNECT).text
+
+    assert ("If you disconnect one of them, a login" in page) is is_told
+
+
+@pytest.mark.usefixtures("shopper")
+def test_without_a_contact_nothing_is_said_about_disconnecting(client):
+    assert "disconnect" not in words(client.get(CONNECT))
+
+
+def test_the_page_about_the_only_way_in_has_a_next_step(client, only_by_code):
+    contact = Contact.objects.get()
+
+    page = client.post(DISCONNECT, {"contact": contact.pk})
+    script = client.post(DISCONNECT, {"contact": contact.pk}, headers=JSON)
+
+    step = "Set a password first, or ask the shop for help."
+    assert step in page.text
+    assert step in script.json()["error"]["message"]
+    assert f'<a href="{CONNECT}">Back to your connections</a>' in page.text
+
+
+@pytest.fixture
+def only_by_code(client, db):
+    """A user without a password, logged in by code."""
+    return login_contact(client)
+
+
+@pytest.mark.usefixtures("shopper")
+@pytest.mark.parametrize("contact", [{}, {"contact": "9"}], ids=["none", "unknown"])
+def test_a_script_is_told_that_there_is_no_such_contact(client, contact):
+    error = client.post(DISCONNECT, contact, headers=JSON).json()["error"]
+
+    assert error["code"] == "not_found"
+    assert error["message"] == "There is no such contact."
+
+
+def test_a_script_is_told_that_there_is_no_such_page(client, shopper, settings):
+    settings.PIGGY_VERIFY_CONNECT = False
+
+    error = client.post(DISCONNECT, headers=JSON).json()["error"]
+
+    assert error["message"] == "There is no such page."
+
+
+@pytest.mark.usefixtures("shopper")
+def test_the_page_about_a_link_fits_before_and_after_it_was_followed(client, send_by):
+    send_by("link")
+
+    page = client.get(LINK).text
+
+    assert "<h1>Have you followed the link?</h1>" in page
+    assert "go on in the browser in which you asked for it" in page
+
+
 def test_each_button_names_the_contact_that_it_disconnects(client, shopper):
     add_contact(shopper, email=ADDRESS)
 
@@ -153,6 +242,7 @@ def test_a_user_who_may_not_connect_can_go_on(client, shopper, next_url):
 
     target = next_url or "/members/"
     assert page.status_code == 403
+    assert "<h1>You cannot connect anything to this account</h1>" in page.text
     assert f'<a href="{target}">Go on without connecting</a>' in page.text
 
 
