@@ -85,6 +85,11 @@ class Challenge:
         """Whether the recipient is an address (`EMAIL`) or a number (`SMS`)."""
         return recipients.channel_of(self.recipient)
 
+    @property
+    def is_of_user(self) -> bool:
+        """Whether the user of `access` has asked for the send: see `Stateful`."""
+        return self.access is not None and self.state.get("uid") == self.access.uid
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -286,6 +291,9 @@ class Stateful(Protocol):
 
         The state is stored before the send, encrypted. All methods that send or check
         get it in `Challenge.state`. The newest send to a recipient counts.
+
+        With the trait `wants_user_access`, the state should have the `uid` of the
+        access. Then the newest send for this user counts, if there is one.
         """
 
 

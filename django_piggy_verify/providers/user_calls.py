@@ -29,7 +29,7 @@ def uid_of(challenge: Challenge) -> str:
     Raises LoginRequired without an access token, or if another user asked for the send.
     """
     uid = _require(challenge).uid
-    if challenge.state.get("uid") != uid:
+    if not challenge.is_of_user:
         raise LoginRequired("another user asked for the code or the link")
     return uid
 
