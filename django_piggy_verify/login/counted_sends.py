@@ -177,9 +177,10 @@ def _is_shown(error: PiggyVerifyError, provider: Provider) -> bool:
     if isinstance(error, ContactTaken):
         return False
     # A vendor that sends to members only may refuse members only.
-    is_refusal = isinstance(error, RecipientRefused)
-    shows_members = is_refusal and traits_of(provider).knows_members
-    if isinstance(error, ContactUnknown) or shows_members:
+    shows_members = traits_of(provider).knows_members
+    if isinstance(error, ContactUnknown):
+        return shows_members and not conf.hide_unknown_contacts
+    if isinstance(error, RecipientRefused) and shows_members:
         return not conf.hide_unknown_contacts
     return True
 

@@ -22,6 +22,7 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.login import verification
 from django_piggy_verify.models import OpenChallenge, Tally
+from django_piggy_verify.traits import Traits
 from tests.login import stateful
 from tests.login.stateful import VENDOR_ID, VERIFIER
 from tests.steps import ADDRESS, STRANGER, ask_for_code, is_logged_in, type_code
@@ -117,7 +118,17 @@ def test_a_stranger_has_a_row_so_that_the_check_makes_the_same_call(vendor, fail
     assert len(vendor.checked) == 1
 
 
-def test_a_stranger_who_is_told_so_has_no_row(vendor, fail_send, settings):
+def test_a_vendor_that_sends_to_anybody_never_tells_of_strangers(
+    vendor, fail_send, settings
+):
+    settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
+    fail_send(ContactUnknown())
+
+    assert verification.send_code(STRANGER).is_sent
+
+
+def test_a_stranger_who_is_told_so_has_no_row(vendor, fail_send, settings, monkeypatch):
+    monkeypatch.setattr(vendor, "traits", Traits())
     settings.PIGGY_VERIFY_HIDE_UNKNOWN_CONTACTS = False
     fail_send(ContactUnknown())
 
