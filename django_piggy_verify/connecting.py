@@ -181,10 +181,21 @@ def is_only_way_in(user: AbstractBaseUser, contact: Contact) -> bool:
     This function knows no other way.
     """
     names = set(_names_that_log_in())
-    if contact.provider not in names or user.has_usable_password():
+    if contact.provider not in names or _has_password(user):
         return False
     rows = locking.primary_rows(Contact).exclude(pk=contact.pk)
     return not rows.filter(user_id=user.pk, provider__in=names).exists()
+
+
+def _has_password(user: AbstractBaseUser) -> bool:
+    """
+    Return whether `user` may log in with a password.
+
+    Django says that a blank password can be used. One backend of another package is
+    enough, because it may know passwords.
+    """
+    can_check = any(not hasattr(each, "accepts_hint") for each in get_backends())
+    return can_check and bool(user.password) and user.has_usable_password()
 
 
 @retries.retry_on_conflict

@@ -419,3 +419,19 @@ def test_the_list_has_no_contacts_of_other_users(
     page = client.get(CONNECT, headers=headers)
 
     assert of_another_user.email not in page.text
+
+
+def test_a_blank_password_is_no_way_in(client, django_user_model, owned):
+    user = django_user_model.objects.create(username="blank")
+    contact = add_contact(user, "2")
+    become(client, user)
+
+    assert disconnect(client, contact.pk).status_code == 409
+
+
+def test_a_password_is_no_way_in_without_a_backend_for_it(client, shopper, settings):
+    contact = add_contact(shopper, "1")
+    settings.AUTHENTICATION_BACKENDS = ["django_piggy_verify.backends.PiggyBackend"]
+    client.force_login(shopper)
+
+    assert disconnect(client, contact.pk).status_code == 409
