@@ -10,7 +10,6 @@ from django.shortcuts import render
 from django_piggy_verify import connecting
 from django_piggy_verify.exceptions import CodeRejected, CodeRepeated
 from django_piggy_verify.login import verification
-from django_piggy_verify.traits import Channel
 from django_piggy_verify.views.connect_page import ConnectPage, has_link
 from django_piggy_verify.views.login import LoginPage
 from django_piggy_verify.views.negotiation import prefers_json
@@ -31,12 +30,6 @@ class ConnectLinkView(ConnectPage, LoginPage):
 
     http_method_names = ["get", "head", "post", "options"]
     template_name = "piggy_verify/connect_link.html"
-
-    def has_page(self) -> bool:
-        """Return whether the provider mails links."""
-        if not super().has_page():
-            return False
-        return verification.traits().way_to(Channel.EMAIL) is Channel.LINK
 
     def turned_away(self) -> HttpResponse | None:
         """Show the page to everybody. Only a user who is logged in can post it."""

@@ -9,7 +9,7 @@ from django.test import Client
 
 from django_piggy_verify.models import OpenChallenge, Tally
 from tests.connecting.links import follow, go_on
-from tests.connecting.steps import LINK, ask, become, contacts_of, twin_of
+from tests.connecting.steps import CODE, LINK, ask, become, contacts_of, twin_of
 from tests.steps import BOB, JSON, calls
 
 TOKEN = re.compile(r'(?<=name="csrfmiddlewaretoken" value=")[^"]*')
@@ -230,11 +230,11 @@ def test_without_the_setting_there_is_no_page(asked, settings):
     assert asked.get(LINK).status_code == 404
 
 
-def test_with_codes_there_is_no_page(asked, settings):
+def test_a_link_from_before_a_change_to_codes_leads_to_the_page(asked, settings):
     settings.PIGGY_VERIFY_PROVIDER_OPTIONS |= {"email_by": "code"}
 
-    assert asked.get(LINK).status_code == 404
-    assert asked.post(LINK).status_code == 404
+    assert asked.get(LINK).status_code == 200
+    assert asked.post(LINK).url == CODE
 
 
 def test_the_page_after_a_no_is_for_the_login_in_progress_of_its_tab(
