@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_piggy_verify import connecting, consent_fields, phones, recipients
 from django_piggy_verify.conf import conf
 from django_piggy_verify.consent_fields import ConsentField
-from django_piggy_verify.exceptions import CodeRejected
+from django_piggy_verify.exceptions import CodeRejected, ContactTaken
 from django_piggy_verify.login import axes, codes, verification
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.secret import Secret
@@ -271,6 +271,10 @@ class ConnectCodeForm(CodeForm):
             checked = verification.check_code(recipient, Secret(code), request=request)
         except CodeRejected:
             return False
+        except ContactTaken:
+            # The vendor says so, and the attempt counts like one with a wrong code.
+            verification.require_attempts_left(request)
+            raise
         connecting.connect(checked, request=request)
         return True
 
