@@ -443,6 +443,21 @@ def test_the_template_of_the_guide_tells_the_conflicts_apart(
     assert "Set a password first" in page.text
 
 
+def test_a_script_of_a_user_needs_the_csrf_token(guide, shopper, db):
+    browser = Client(enforce_csrf_checks=True)
+    browser.login(username="shopper", password=PASSWORD)
+
+    login = browser.post("/login/", headers=JSON)
+    refused = ask(browser, headers=JSON)
+    token = browser.get(CONNECT, headers=JSON).json()["csrf_token"]
+    begun = ask(browser, headers={**JSON, "x-csrftoken": token})
+
+    assert login.json().keys() == {"redirect_to"}
+    assert refused.status_code == 403
+    assert refused.json()["error"]["code"] == "csrf_failed"
+    assert begun.status_code == 202
+
+
 def test_a_script_connects_and_disconnects_with_the_calls_of_the_guide(
     guide, client, shopper, contact, piggy_sandbox
 ):
