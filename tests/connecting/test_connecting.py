@@ -1,8 +1,10 @@
 """A user asks for a code, types it, and has a contact."""
 
+import pytest
+
 from django_piggy_verify.models import Contact
 from tests.connecting.steps import CODE, CONNECT, ask, connect, contacts_of, type_code
-from tests.steps import ADDRESS, log_in
+from tests.steps import ADDRESS, JSON, log_in
 
 
 def test_a_right_code_connects_the_contact(client, shopper, contact, piggy_sandbox):
@@ -44,3 +46,16 @@ def test_the_code_page_shows_the_address(client, shopper, contact):
 
     assert response.url == CODE
     assert ADDRESS in client.get(CODE).text
+
+
+@pytest.mark.usefixtures("shopper", "contact")
+def test_the_answer_to_a_right_code_ends_the_login_in_progress(client, piggy_sandbox):
+    connect(client, piggy_sandbox)
+    data = {"code": piggy_sandbox.last_code(ADDRESS)}
+
+    page = client.post(CODE, data)
+    script = client.post(CODE, data, headers=JSON)
+
+    assert page.url == f"{CONNECT}?expired=1"
+    assert script.status_code == 409
+    assert script.json()["error"]["code"] == "login_expired"
