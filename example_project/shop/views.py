@@ -15,11 +15,12 @@ from django_piggy_verify.traits import traits_of
 def members(request: HttpRequest) -> HttpResponse:
     """Show who is logged in, and how old the cached auth token is."""
     provider = get_provider()
+    traits = traits_of(provider)
     token = AuthToken.objects.filter(contact__user=request.user.pk).first()
     context = {
         "has_portal": isinstance(provider, PortalProvider),
-        "has_tokens": isinstance(provider, TokenProvider)
-        or traits_of(provider).issues_tokens,
+        "has_tokens": isinstance(provider, TokenProvider) or traits.issues_tokens,
+        "can_log_in": traits.can_log_in,
         "contact": Contact.objects.filter(user=request.user.pk).first(),
         "token_age": token and int((timezone.now() - token.fetched_at).total_seconds()),
     }

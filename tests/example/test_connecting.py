@@ -117,6 +117,21 @@ def test_a_user_connects_an_address_by_link(tmp_path: Path) -> None:
     assert connected(page) == [ADDRESS]
 
 
+def test_the_members_page_of_a_vendor_that_only_proves_speaks_of_no_membership(
+    tmp_path: Path,
+) -> None:
+    vendor = {"PIGGY_VERIFY_VENDOR": "transmit"}
+    with (
+        running_demo(tmp_path, "--port", free_port(), **vendor) as demo,
+        carla(demo) as browser,
+    ):
+        members = get(browser, f"{demo.url()}members/")
+
+    assert "You have not proved an address or a number yet." in members.text
+    assert ">Prove your address or number</a>" in members.text
+    assert "loyalty" not in members.text
+
+
 def test_nobody_logs_in_by_code_where_the_vendor_only_proves(transmit: Demo) -> None:
     with new_browser() as browser:
         home = get(browser, transmit.url())
