@@ -278,7 +278,8 @@ class Conf:
         Whether the pages treat the address of a stranger like that of a contact.
 
         If this is off, the first page says that an address is unknown. So anybody can
-        find out who is a member.
+        find out who is a member. With a provider that sends codes to anybody, the page
+        never says so.
         """
         return cast("bool", _read("HIDE_UNKNOWN_CONTACTS", True))
 
