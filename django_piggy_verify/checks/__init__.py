@@ -13,16 +13,15 @@ from django.core.checks import CheckMessage
 
 from django_piggy_verify.checks.consents import check_consents
 from django_piggy_verify.checks.deployment import check_proxies
+from django_piggy_verify.checks.pages import check_connecting, check_urls
 from django_piggy_verify.checks.phones import check_phones
 from django_piggy_verify.checks.project import (
     check_axes,
     check_backend,
-    check_connecting,
     check_databases,
     check_redirect,
     check_referrer_policy,
     check_sandbox,
-    check_urls,
 )
 from django_piggy_verify.checks.provider import (
     check_addresses,

@@ -1,4 +1,4 @@
-"""The checks of the project: backends, databases, URLs, middleware, other apps."""
+"""The checks of the project: backends, databases, middleware, other apps."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,15 +17,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from django_piggy_verify.backends import PiggyBackend
-from django_piggy_verify.checks.accounts import (
-    anybody_can_log_in,
-    known_traits,
-    usable_providers,
-)
-from django_piggy_verify.conf import conf
+from django_piggy_verify.checks.accounts import anybody_can_log_in
 from django_piggy_verify.login import redirects
 from django_piggy_verify.models import AuthToken, Contact
-from django_piggy_verify.traits import traits_of
 
 _ID = "piggy_verify."
 
@@ -52,7 +46,7 @@ def check_backend() -> Iterator[CheckMessage]:
 
 def check_sandbox() -> Iterator[CheckMessage]:
     """E010: The sandbox shows all codes to everybody."""
-    if not settings.DEBUG and _is_routed("piggy_verify_sandbox:mailbox"):
+    if not settings.DEBUG and _has_mailbox():
         yield Error(
             "The URLs of the sandbox are installed, but DEBUG is off.",
             hint="Remove django_piggy_verify.sandbox.urls from the URLconf. Without "
@@ -76,43 +70,6 @@ def check_databases() -> Iterator[CheckMessage]:
             "foreign keys connect them. The counters may be in another database.",
             id=f"{_ID}E012",
         )
-
-
-def check_urls() -> Iterator[CheckMessage]:
-    """
-    W001: Without the URLs there are no pages.
-
-    A provider that cannot log in needs the connect pages, and no login pages.
-    """
-    for kind, name, include in _needed_pages():
-        if not _is_routed(name):
-            yield Caution(
-                f"The URLconf has no {kind} pages.",
-                hint=f"Add {include}. Do not put it into another namespace.",
-                id=f"{_ID}W001",
-            )
-
-
-def check_connecting() -> Iterator[CheckMessage]:
-    """
-    W006: A provider that cannot log in serves the connect pages only.
-
-    The login pages return 404 then, so they should not be in the URLconf. Without
-    ``PIGGY_VERIFY_CONNECT``, the connect pages return 404, too.
-    """
-    if not anybody_can_log_in() and _is_routed("piggy_verify:email"):
-        yield _cannot_log_in(
-            "the URLconf has the login pages",
-            hint="They return 404. Include 'django_piggy_verify.urls_connect' in place "
-            "of 'django_piggy_verify.urls'.",
-        )
-    for account, provider in usable_providers():
-        if not traits_of(provider).can_log_in and not conf.connect:
-            yield _cannot_log_in(
-                "PIGGY_VERIFY_CONNECT is off",
-                hint="The connect pages return 404. Set PIGGY_VERIFY_CONNECT = True.",
-                account=account,
-            )
 
 
 def check_redirect() -> Iterator[CheckMessage]:
@@ -193,29 +150,9 @@ def _has_security_middleware() -> bool:
     return False
 
 
-def _needed_pages() -> Iterator[tuple[str, str, str]]:
-    """Yield the kind of the pages, the name of the first one, and the pattern."""
-    can_log_in = {each.can_log_in for each in known_traits()}
-    if True in can_log_in:
-        include = "path('login/', include('django_piggy_verify.urls'))"
-        yield "login", "piggy_verify:email", include
-    if False in can_log_in:
-        include = "path('account/', include('django_piggy_verify.urls_connect'))"
-        yield "connect", "piggy_verify:connect", include
-
-
-def _cannot_log_in(reason: str, *, hint: str, account: str = "") -> Caution:
-    return Caution(
-        f"The provider cannot log anybody in, but {reason}.",
-        hint=hint,
-        obj=account or None,
-        id=f"{_ID}W006",
-    )
-
-
-def _is_routed(name: str) -> bool:
+def _has_mailbox() -> bool:
     try:
-        reverse(name)
+        reverse("piggy_verify_sandbox:mailbox")
     except NoReverseMatch:
         return False
     return True

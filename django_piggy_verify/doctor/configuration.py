@@ -12,7 +12,8 @@ from django.core.checks import ERROR, CheckMessage
 from django_piggy_verify import checks
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.checks.accounts import anybody_can_log_in
-from django_piggy_verify.checks.project import check_backend, check_urls
+from django_piggy_verify.checks.pages import check_urls
+from django_piggy_verify.checks.project import check_backend
 from django_piggy_verify.checks.provider import check_credentials
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking

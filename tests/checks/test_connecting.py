@@ -2,14 +2,17 @@
 
 import pytest
 from django.core.checks import run_checks
-from django.urls import clear_url_caches
+from django.urls import clear_url_caches, include, path
 
+from django_piggy_verify import urls, urls_connect
+from django_piggy_verify.checks.pages import check_connecting, check_urls
 from django_piggy_verify.checks.phones import check_phones
-from django_piggy_verify.checks.project import check_connecting, check_urls
 from django_piggy_verify.checks.provider import check_credentials, check_openness
 from django_piggy_verify.checks.settings import check_user_access
-from tests.attributes import Branches, access_of_ann, urls_of
+from django_piggy_verify.views import ConnectView
+from tests.attributes import Branches, access_of_ann, page, urls_of
 
+OURS = "django_piggy_verify.backends.PiggyBackend"
 DJANGOS = "django.contrib.auth.backends.ModelBackend"
 TRANSMIT = "django_piggy_verify.providers.transmit.TransmitProvider"
 NO_CALLABLE = "not to be called"
@@ -166,6 +169,125 @@ def test_no_redirect_loop_is_named_where_the_login_pages_return_404(settings):
 
 def test_axes_needs_no_names_where_nobody_logs_in_by_code(settings):
     del settings.AXES_USERNAME_CALLABLE
+
+    assert found() == set()
+
+
+# With a provider that can log in
+
+
+@pytest.fixture
+def toy(settings):
+    """A provider that can log in."""
+    settings.PIGGY_VERIFY_PROVIDER = "tests.checks.test_checks.Toy"
+    settings.AUTHENTICATION_BACKENDS = [OURS, DJANGOS]
+
+
+def include_all(settings, *pages):
+    settings.ROOT_URLCONF = pages
+    clear_url_caches()
+
+
+def test_a_project_may_use_the_connect_pages_only(settings, toy):
+    include_all(settings, path("account/", include(urls_connect)))
+
+    assert found() == set()
+
+
+def test_connect_pages_alone_that_are_switched_off_are_named(settings, toy):
+    settings.PIGGY_VERIFY_CONNECT = False
+    include_all(settings, path("account/", include(urls_connect)))
+
+    [message] = check_urls()
+    assert message.msg == "The URLconf has no login pages."
+    assert "set PIGGY_VERIFY_CONNECT = True" in str(message.hint)
+    assert found() == {"W001"}
+
+
+def test_connect_pages_beside_login_pages_may_be_switched_off(settings, toy):
+    settings.PIGGY_VERIFY_CONNECT = False
+    include_all(settings, path("login/", include(urls)))
+
+    assert found() == set()
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_login_pages_in_a_second_include_are_not_called_missing(settings, toy, is_on):
+    settings.PIGGY_VERIFY_CONNECT = is_on
+    pages = path("account/", include(urls_connect)), path("login/", include(urls))
+    include_all(settings, *pages)
+
+    [message] = check_urls()
+    assert message.id == "piggy_verify.W001"
+    assert message.msg == "Django does not find the login pages in the URLconf."
+    assert "one include" in str(message.hint)
+    assert list(check_connecting()) == []
+
+
+def test_pages_within_another_namespace_are_called_missing(settings, toy):
+    inner = ([path("login/", include(urls))], "shop")
+    include_all(settings, path("shop/", include(inner)))
+
+    [message] = check_urls()
+    assert message.msg == "The URLconf has no login pages."
+
+
+class CarefulView(ConnectView):
+    def can_connect(self, user):
+        return False
+
+
+OWN = path("connect/", CarefulView.as_view(), name="connect")
+APART = path("account/", include(([OWN], "piggy_verify")))
+UNGUARDED = {
+    "own include last": (path("login/", include(urls)), APART),
+    "own include first": (APART, path("login/", include(urls))),
+    "another route": (
+        path(
+            "login/",
+            include(
+                ([path("own/", include([OWN])), *urls.urlpatterns], "piggy_verify")
+            ),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("pages", UNGUARDED.values(), ids=UNGUARDED)
+def test_a_page_that_stays_beside_the_one_of_the_project_is_named(settings, toy, pages):
+    include_all(settings, *pages)
+
+    [message] = check_connecting()
+    assert message.id == "piggy_verify.W006"
+    assert message.msg == "The URLconf has different views for one page: connect."
+
+    settings.PIGGY_VERIFY_CONNECT = False
+    assert list(check_connecting()) == []
+
+
+def test_a_page_that_the_one_of_the_project_hides_is_not_named(settings, toy):
+    include_all(
+        settings, path("login/", include(([OWN, *urls.urlpatterns], "piggy_verify")))
+    )
+
+    assert found() == set()
+
+
+def test_pages_of_other_apps_are_not_mixed_up_with_ours(settings, toy):
+    other = path("connect/", page, name="connect")
+    include_all(
+        settings,
+        other,
+        path("login/", include(urls)),
+        path("shop/", include(([other], "shop"))),
+        path("more/", include([other])),
+    )
+
+    assert found() == set()
+
+
+def test_the_same_views_at_two_places_are_sound(settings, toy):
+    include_all(settings, path("login/", include(urls)), path("me/", include(urls)))
 
     assert found() == set()
 
