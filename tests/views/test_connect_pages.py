@@ -149,7 +149,7 @@ def test_the_list_says_what_disconnecting_does_to_a_login(
 
     page = client.get(CONNECT).text
 
-    assert ("If you disconnect one of them, a login" in page) is is_told
+    assert ("After you disconnect, a login" in page) is is_told
 
 
 @pytest.mark.usefixtures("shopper")
