@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 from docutils import nodes
 
@@ -232,6 +233,33 @@ def test_templates_of_the_project_alone_log_in(example, client, contact, piggy_s
 
     assert "What does the mail say?" in page.text
     assert is_logged_in(client)
+
+
+def test_templates_of_the_project_alone_connect_and_disconnect(
+    example, client, contact, piggy_sandbox, settings
+):
+    settings.PIGGY_VERIFY_CONNECT = True
+    example("Pages of your own")
+    user = User.objects.create_user("shopper", password="secret-words")
+    client.force_login(user, settings.AUTHENTICATION_BACKENDS[0])
+
+    post_form(client, "/login/connect/", "Mail me a code", email=ADDRESS)
+    code = piggy_sandbox.last_code(ADDRESS)
+    post_form(client, "/login/connect/code/", "Let me in", code=code)
+    is_connected = user.piggy_contacts.filter(email=ADDRESS).exists()
+    post_form(client, "/login/connect/", "Disconnect")
+
+    assert is_connected
+    assert not user.piggy_contacts.exists()
+
+
+def post_form(browser, page, button, **fields):
+    """Post the form with this button, as a browser does."""
+    forms = re.findall(r"<form.*?</form>", browser.get(page).text, re.DOTALL)
+    [form] = [each for each in forms if f"<button>{button}</button>" in each]
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
+    [action] = re.findall(r'action="([^"]*)"', form)
+    return browser.post(action, dict(hidden) | fields)
 
 
 @pytest.fixture
