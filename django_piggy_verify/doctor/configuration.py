@@ -46,7 +46,7 @@ def system_checks() -> Iterator[Finding]:
     run = [each for each in checks.ALWAYS if each not in _TOLD_ELSEWHERE]
     if not settings.DEBUG:
         run += checks.ON_DEPLOY
-    if found := checks.run(run):
+    if found := [each for each in checks.run(run) if not _is_settled(each)]:
         yield from map(_finding, found)
     else:
         yield good("The settings are complete and valid.")
@@ -193,10 +193,18 @@ def _without_new_users(backend: PiggyBackend) -> Finding:
 
 
 def _finding(message: CheckMessage) -> Finding:
-    is_problem = message.level >= ERROR or _keeps_everybody_out(message)
-    make = problem if is_problem else warning
+    make = problem if _is_problem(message) else warning
     text = f"{message.msg} ({message.id})"
     return make(f"{message.obj}: {text}" if message.obj else text, message.hint or "")
+
+
+def _is_settled(message: CheckMessage) -> bool:
+    """Return whether the operator has silenced the message. A problem stays one."""
+    return message.is_silenced() and not _is_problem(message)
+
+
+def _is_problem(message: CheckMessage) -> bool:
+    return message.level >= ERROR or _keeps_everybody_out(message)
 
 
 def _keeps_everybody_out(warning: CheckMessage) -> bool:

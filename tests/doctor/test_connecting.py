@@ -82,6 +82,13 @@ def test_a_sound_installation_has_no_problem():
     )
 
 
+def test_a_warning_that_is_silenced_is_not_repeated(settings):
+    settings.SILENCED_SYSTEM_CHECKS = ["piggy_verify.W005"]
+
+    assert found("warning") == []
+    assert "The settings are complete and valid." in found("good")
+
+
 def test_a_problem_keeps_users_from_connecting(settings):
     settings.PIGGY_VERIFY_TIMEOUT = "10"
 

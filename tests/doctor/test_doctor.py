@@ -303,6 +303,23 @@ def test_an_error_that_follows_from_a_problem_is_not_reported(settings):
     assert outcomes.count("unknown") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("PIGGY_VERIFY_API_KEY", None, "E001"),
+        ("SECURE_REFERRER_POLICY", "no-referrer", "W008"),
+    ],
+)
+def test_a_problem_that_is_silenced_still_keeps_members_out(
+    settings, name, value, number
+):
+    setattr(settings, name, value)
+    settings.SILENCED_SYSTEM_CHECKS = [f"piggy_verify.{number}"]
+
+    [text] = found("problem")
+    assert number in text
+
+
 def test_pages_within_another_namespace_are_a_problem(settings):
     pages = include("django_piggy_verify.urls")
     settings.ROOT_URLCONF = (path("club/", include(([path("", pages)], "club"))),)
