@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
 
-from django_piggy_verify.checks.accounts import known_traits
+from django_piggy_verify.checks.accounts import anybody_can_log_in, known_traits
 from django_piggy_verify.conf import conf
 
 _NAMESPACE: Final = "piggy_verify"
@@ -40,6 +40,11 @@ def only_connects() -> bool:
     has_choice = all(each.can_log_in for each in known_traits())
     has_pages = is_routed("connect") and not is_listed("email")
     return conf.connect and has_choice and has_pages
+
+
+def serves_logins() -> bool:
+    """Return whether the login pages are in use."""
+    return anybody_can_log_in() and not only_connects()
 
 
 def ambiguous() -> list[str]:

@@ -15,6 +15,7 @@ from django_piggy_verify.checks.accounts import anybody_can_log_in
 from django_piggy_verify.checks.pages import check_urls
 from django_piggy_verify.checks.project import check_backend
 from django_piggy_verify.checks.provider import check_credentials
+from django_piggy_verify.checks.routes import serves_logins
 from django_piggy_verify.conf import conf
 from django_piggy_verify.db import locking
 from django_piggy_verify.doctor.findings import (
@@ -93,7 +94,7 @@ def _reads_like_a_placeholder(key: str) -> bool:
 
 def openings() -> Iterator[Finding]:
     """Look for settings that are less strict than the defaults."""
-    can_log_in = anybody_can_log_in()
+    can_log_in = serves_logins()
     if conf.allow_staff and can_log_in:
         yield warning(
             "Staff and superusers may log in by code (PIGGY_VERIFY_ALLOW_STAFF).",

@@ -15,7 +15,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-from django_piggy_verify.checks.accounts import anybody_can_log_in, known_traits
+from django_piggy_verify.checks.accounts import known_traits
+from django_piggy_verify.checks.routes import serves_logins
 from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.doctor.findings import (
@@ -49,7 +50,7 @@ def shown() -> Iterator[Finding]:
     if not routes.start():
         return
     visitor = Client(SERVER_NAME=_own_host())
-    if anybody_can_log_in():
+    if serves_logins():
         yield from _login_pages(visitor)
     elif conf.connect:
         yield from _connect_pages(visitor)

@@ -14,11 +14,13 @@ from django.urls import (
     reverse,
 )
 
-from django_piggy_verify.checks.accounts import anybody_can_log_in
+from django_piggy_verify.checks.pages import check_urls
+from django_piggy_verify.checks.routes import only_connects, serves_logins
 from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor.findings import (
     Finding,
     good,
+    note,
     problem,
     warning,
 )
@@ -37,24 +39,22 @@ def start() -> str | None:
     """
     Return the URL of the first page, or None if there is none.
 
-    With a provider that cannot log in, it is the connect page.
+    If the login pages are not in use, it is the connect page.
     """
-    page = "email" if anybody_can_log_in() else "connect"
+    page = "email" if serves_logins() else "connect"
     return _address(f"{_NAMESPACE}:{page}")
 
 
 def pages() -> Iterator[Finding]:
     """Look for the URLs of the pages."""
-    kind, include = ("login", _INCLUDE)
-    if not anybody_can_log_in():
-        kind, include = ("connect", _INCLUDE_CONNECT)
+    include = _INCLUDE if serves_logins() else _INCLUDE_CONNECT
     if outer := _outer_namespace():
         yield problem(
             f"The URLs of the pages are inside the namespace {outer!r}.",
             f"The pages cannot find each other there. Move {include} out of it.",
         )
     elif not start():
-        yield problem(f"The URLconf has no {kind} pages.", f"Add {include}.")
+        yield from (problem(each.msg, str(each.hint)) for each in check_urls())
     elif hidden := _hidden_pages():
         yield problem(
             f"The URLconf has another view at {', '.join(hidden)}.",
@@ -62,14 +62,22 @@ def pages() -> Iterator[Finding]:
         )
     else:
         yield good(f"The first page is at {start()}.")
+    if only_connects():
+        yield note(
+            "The URLconf has connect pages only, so nobody logs in by code here."
+        )
 
 
 def ways_in_and_out() -> Iterator[Finding]:
     """Look at the URLs that lead to the login and away from it."""
-    if not anybody_can_log_in():
+    if not serves_logins():
         yield from _way_to_log_in()
         return
-    if start() and _address(settings.LOGIN_URL) != start():
+    is_elsewhere = start() and _address(settings.LOGIN_URL) != start()
+    if is_elsewhere and conf.connect:
+        yield note("Users who are not logged in are sent to another page: LOGIN_URL.")
+        yield from _way_to_log_in()
+    elif is_elsewhere:
         yield warning(
             "LOGIN_URL is another page, so pages for members do not lead here.",
             "LOGIN_URL = 'piggy_verify:email'",
@@ -92,12 +100,17 @@ def _way_to_log_in() -> Iterator[Finding]:
     target = _address(settings.LOGIN_URL)
     match = _match(target) if target else None
     is_here = target is None or target.startswith("/")
-    if is_here and (match is None or match.namespace == _NAMESPACE):
+    if is_here and not (match and _can_log_in_at(match)):
         yield warning(
             f"The connect pages send visitors to LOGIN_URL ({target or 'no URL'}). "
             "There is no such page.",
             "Set LOGIN_URL to the page on which your users log in.",
         )
+
+
+def _can_log_in_at(match: ResolverMatch) -> bool:
+    is_first_page = match.url_name == "email" and serves_logins()
+    return match.namespace != _NAMESPACE or is_first_page
 
 
 def _address(target: str) -> str | None:
@@ -121,7 +134,7 @@ def _hidden_pages() -> list[str]:
 
 def _expected_pages() -> list[str]:
     """Return the names of the pages. A project may leave out some connect pages."""
-    pages = list(_LOGIN_PAGES) if anybody_can_log_in() else []
+    pages = list(_LOGIN_PAGES) if serves_logins() else []
     if conf.connect:
         pages += [each for each in _CONNECT_PAGES if _address(f"{_NAMESPACE}:{each}")]
     return pages

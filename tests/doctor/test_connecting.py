@@ -252,6 +252,65 @@ def test_without_connecting_there_is_no_such_note(settings, piggy):
     assert not any("connect" in each for each in texts())
 
 
+@pytest.mark.parametrize(
+    "target", ["/admin/login/", "https://id.vendor.example/", "/login/?from=here"]
+)
+def test_users_may_log_in_elsewhere_before_they_connect(settings, piggy, target):
+    settings.LOGIN_URL = target
+
+    assert found("warning") == []
+    assert "Users who are not logged in are sent to another page: LOGIN_URL." in found(
+        "note"
+    )
+
+
+@pytest.mark.parametrize("target", ["/no/such/page/", "/login/connect/"])
+def test_users_who_are_sent_to_no_page_are_a_warning_beside_a_login(
+    settings, piggy, target
+):
+    settings.LOGIN_URL = target
+
+    [text] = found("warning")
+    assert text.startswith(f"The connect pages send visitors to LOGIN_URL ({target}).")
+
+
+@pytest.fixture
+def connect_only(settings, piggy):
+    """A provider that can log in, in a project with the connect pages only."""
+    settings.LOGIN_URL = "/password/"
+    route(settings, CONNECT_PAGES)
+
+
+def test_the_connect_pages_may_be_used_alone(connect_only):
+    printed, status = run()
+
+    assert status == 0
+    assert found("problem") == found("warning") == []
+    assert "The first page is at /account/connect/." in found("good")
+    assert "The connect page sends visitors to /password/." in found("good")
+    assert printed.endswith(
+        "Users can connect contacts here if the API agrees. Try --live.\n"
+    )
+
+
+def test_that_nobody_logs_in_by_code_is_noted(connect_only):
+    notes = found("note")
+
+    text = "The URLconf has connect pages only, so nobody logs in by code here."
+    assert text in notes
+    assert not any("and then log in with it" in each for each in notes)
+
+
+def test_connect_pages_alone_that_are_switched_off_are_a_problem(
+    settings, connect_only
+):
+    settings.PIGGY_VERIFY_CONNECT = False
+
+    [text] = [each for each in report()["findings"] if each["outcome"] == "problem"]
+    assert text["text"] == "The URLconf has no login pages."
+    assert "set PIGGY_VERIFY_CONNECT = True" in text["hint"]
+
+
 def test_connect_pages_behind_another_route_are_a_problem_beside_a_login(
     settings, piggy
 ):

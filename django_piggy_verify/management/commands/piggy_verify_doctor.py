@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand
 
-from django_piggy_verify.checks.accounts import anybody_can_log_in
+from django_piggy_verify.checks.routes import serves_logins
 from django_piggy_verify.doctor import (
     api,
     configuration,
@@ -149,7 +149,7 @@ def _problems(findings: _Findings) -> int:
 
 def _verdict(findings: _Findings) -> str:
     who, what = "Members", "log in"
-    if not anybody_can_log_in():
+    if not serves_logins():
         who, what = "Users", "connect contacts"
     if number := _problems(findings):
         noun = "problem" if number == 1 else "problems"
