@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import get_token
+from django.utils.translation import gettext
 
 from django_piggy_verify import connecting
 from django_piggy_verify.exceptions import ContactUnknown
@@ -112,7 +113,7 @@ class DisconnectView(ConnectPage):
     def no_such_contact(self) -> HttpResponse:
         """Return 404, as for a page that does not exist."""
         if prefers_json(self.request):
-            message = str(self.messages["no_such_contact"])
+            message = gettext("There is no such contact.")
             return error_response(404, "not_found", message)
         return self.not_found()
 

@@ -67,7 +67,6 @@ class ConnectPage(FlowView):
             "This is your only way to log in. Set a password first, or ask the shop for"
             " help."
         ),
-        "no_such_contact": _("There is no such contact."),
         "link_not_followed": _("Follow the link in the email first."),
     }
 
