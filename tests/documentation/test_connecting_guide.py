@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import include, path, reverse
 
 from django_piggy_verify import urls_connect
+from django_piggy_verify.checks.pages import check_connecting
 from django_piggy_verify.models import AuthToken, Contact
 from django_piggy_verify.signals import contact_connected
 from django_piggy_verify.tokens import get_auth_token
@@ -250,6 +251,25 @@ def test_a_second_include_has_no_hook_and_asks_for_no_password(
     connect(client, piggy_sandbox)
 
     assert Contact.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["CustomersOnly", "CarefulConnectView"])
+def test_a_check_names_the_second_include(guide, settings, text):
+    guide(text, *ALONE)
+    assert list(check_connecting()) == []
+
+    settings.ROOT_URLCONF = (LOGIN_PAGES, *settings.ROOT_URLCONF)
+
+    assert [each.id for each in check_connecting()] == ["piggy_verify.W006"]
+
+
+@pytest.mark.parametrize(
+    "text", ["CustomersOnly", "CarefulConnectView", "ShopDisconnectView"]
+)
+def test_a_check_accepts_the_urls_of_the_guide(guide, text):
+    guide(text)
+
+    assert list(check_connecting()) == []
 
 
 @pytest.mark.parametrize("text", ["CustomersOnly", "CarefulConnectView"])
