@@ -66,6 +66,6 @@ CONNECTING = {
     ),
     "check: access of another user": Case(
         steps=check_with_access_of_another_user,
-        outcome=if_access(Outcome.CHECK_LACKS_ACCESS),
+        outcome=if_access(Outcome.CHECK_HAS_OTHER_ACCESS),
     ),
 }

@@ -113,10 +113,11 @@ def _blocked(event):
     )
 
 
-def _login_required(*calls, **counted):
+def _login_required(event, *calls, **counted):
     return Expectation(
         html=(403, "login_required.html"),
         json=(403, "login_required"),
+        events=[f"INFO {event}"],
         counted=counted,
         calls=[*calls],
     )
@@ -179,8 +180,10 @@ EXPECTATIONS = {
     Outcome.SEND_BLOCKED_REFUSED: _blocked("ERROR provider_refused"),
     Outcome.SEND_TAKEN: _sent("INFO contact_taken"),
     # The send is not counted, as after the next two outcomes.
-    Outcome.SEND_LACKS_LOGIN: _login_required("send", send_failed=3, send_refused_ip=1),
-    Outcome.SEND_LACKS_ACCESS: _login_required(),
+    Outcome.SEND_LACKS_LOGIN: _login_required(
+        "login_required", "send", send_failed=3, send_refused_ip=1
+    ),
+    Outcome.SEND_LACKS_ACCESS: _login_required("user_access_missing"),
     Outcome.SEND_REFUSED: _unsent("ERROR provider_refused"),
     # The send is not counted. One row says how it has failed. Another one counts the
     # refusals, because each of them costs a call.
@@ -232,8 +235,9 @@ EXPECTATIONS = {
     Outcome.ALREADY_CONNECTED: _conflict(
         "already_connected", counted={"code_use": 1, "code_login": 5}
     ),
-    Outcome.CHECK_LACKS_LOGIN: _login_required("check"),
-    Outcome.CHECK_LACKS_ACCESS: _login_required(),
+    Outcome.CHECK_LACKS_LOGIN: _login_required("login_required", "check"),
+    Outcome.CHECK_HAS_OTHER_ACCESS: _login_required("login_required"),
+    Outcome.CHECK_LACKS_ACCESS: _login_required("user_access_missing"),
     Outcome.CHECK_UNAVAILABLE: _unchecked("WARNING provider_unavailable"),
     Outcome.CHECK_REFUSED: _unchecked("ERROR provider_refused"),
     Outcome.CHECK_LACKS_CONSENT: _led_back(

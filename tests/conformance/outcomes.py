@@ -50,6 +50,8 @@ class Outcome(StrEnum):
     """The code is right, but the user has another contact of this provider."""
     CHECK_LACKS_LOGIN = "login required, check"
     """The vendor wants the user to log in there again. The code was not checked."""
+    CHECK_HAS_OTHER_ACCESS = "login required here (another user)"
+    """The code was sent for another user of the vendor. The vendor is not asked."""
     CHECK_LACKS_ACCESS = "login required here"
     """As `CHECK_LACKS_LOGIN`, but the vendor is not asked."""
     REJECTED_HERE = "rejected here"
