@@ -104,7 +104,8 @@ class Adapter:
     """Return the code with a number, which is below 1000.
 
     The suite looks for the codes in every log, page and frame. So each code needs a
-    text that is nowhere else by chance, such as a word or eight digits.
+    text that is nowhere else by chance: a word, or sixteen digits. Each record of the
+    log has many digits, so eight of them are found there now and then.
     """
 
     sent: Callable[[str], Reply]

@@ -47,7 +47,7 @@ VERIFIK = Adapter(
         "validationMethod": "verificationCode",
         "type": "login",
     },
-    make_code=lambda number: f"04207{number:03}",
+    make_code=lambda number: f"0420742074207{number:03}",
     sent=lambda code: (201, {"data": {"status": "sent", "otp": code}}),
     proved=_login,
     token_seconds=3600,
