@@ -1,5 +1,7 @@
 """The steps of a user to whom a link is mailed."""
 
+from contextlib import contextmanager
+
 import requests
 from django.utils import timezone
 
@@ -43,3 +45,14 @@ def contact_of(user, uid):
     return Contact.objects.create(
         provider="transmit", uid=uid, user=user, verified_at=now
     )
+
+
+@contextmanager
+def expired_tokens(sandbox):
+    """Let the vendor issue only access tokens that have expired."""
+    lifetime = sandbox.token_lifetime
+    sandbox.token_lifetime = 0
+    try:
+        yield
+    finally:
+        sandbox.token_lifetime = lifetime

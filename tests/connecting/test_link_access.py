@@ -7,7 +7,7 @@ import pytest
 from django_piggy_verify.providers.base import UserAccess
 from django_piggy_verify.sandbox.users import Attribute, SandboxUser
 from django_piggy_verify.secret import Secret
-from tests.connecting.links import asks, counts, follow, go_on
+from tests.connecting.links import asks, counts, expired_tokens, follow, go_on
 from tests.connecting.steps import CONNECT, LINK, ask, browser_of, contacts_of
 from tests.steps import ADDRESS, JSON, calls
 
@@ -103,9 +103,8 @@ def test_the_page_leads_to_the_login_page(asked, shopper, transmit, access, anot
 def test_an_access_that_is_expired_at_the_send_is_told_afterwards(
     client, shopper, transmit
 ):
-    transmit.token_lifetime = 0
-    asked = ask(client)
-    transmit.token_lifetime = 3600
+    with expired_tokens(transmit):
+        asked = ask(client)
 
     response = go_on(client, headers=JSON)
 
@@ -137,9 +136,8 @@ AGAIN = "For a***@example.com, the user must log in at the provider again: "
 def test_an_access_that_is_expired_at_the_send_is_logged_once(
     client, shopper, transmit, told
 ):
-    transmit.token_lifetime = 0
-    ask(client)
-    transmit.token_lifetime = 3600
+    with expired_tokens(transmit):
+        ask(client)
     go_on(client)
 
     reason = "the vendor refuses the access token of the user"
@@ -167,9 +165,8 @@ def test_a_user_without_an_access_is_logged(asked, shopper, transmit, access, to
 
 
 def test_a_send_with_an_expired_access_is_not_counted(client, shopper, transmit):
-    transmit.token_lifetime = 0
-    ask(client)
-    transmit.token_lifetime = 3600
+    with expired_tokens(transmit):
+        ask(client)
 
     response = ask(client)
     follow(transmit)

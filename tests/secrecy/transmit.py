@@ -147,9 +147,10 @@ class TransmitVisit(Visit):
 
     @contextmanager
     def short_tokens(self):
+        lifetime = self.sandbox.token_lifetime
         self.sandbox.token_lifetime = 0
         yield
-        self.sandbox.token_lifetime = 3600
+        self.sandbox.token_lifetime = lifetime
 
     def challenge(self):
         request = RequestFactory().get(CONNECT)
