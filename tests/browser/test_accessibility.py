@@ -66,14 +66,10 @@ WALKS = [
         for name in (*OWN_PAGES, *CONNECTING)
     ),
     *(("shop", "en", name) for name in (*STATES, *CONNECTING)),
-    *(
-        ("punchh", language, name)
-        for language in ("en", "nl", "he")
-        for name in OF_PUNCHH
-    ),
+    *(("punchh", language, name) for language in ("nl", "he") for name in OF_PUNCHH),
     *(
         ("transmit", language, name)
-        for language in ("en", "nl", "he")
+        for language in ("nl", "he")
         for name in OF_TRANSMIT
     ),
 ]
