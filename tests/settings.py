@@ -14,6 +14,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 LOGIN_URL = "piggy_verify:email"
 LOGIN_REDIRECT_URL = "/members/"
+# Django 6.1 wants the setting for mails. Earlier versions do not read it.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 
 INSTALLED_APPS = [
     "axes",
