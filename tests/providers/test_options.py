@@ -51,3 +51,18 @@ def test_the_page_of_the_token_says_so_too(client, member, settings):
     settings.PIGGY_VERIFY_PROVIDER_OPTIONS = {"nmae": "south"}
 
     assert client.get("/login/token/").status_code == 503
+
+
+@pytest.mark.usefixtures("member", "wrong_options")
+def test_a_visitor_who_is_logged_in_is_sent_on_all_the_same(client):
+    assert client.get("/login/").status_code == 302
+
+
+@pytest.mark.usefixtures("member", "wrong_options")
+def test_the_connect_page_says_so_in_the_words_for_codes(client, settings):
+    settings.PIGGY_VERIFY_CONNECT = True
+
+    response = client.get("/login/connect/")
+
+    assert response.status_code == 503
+    assert str(response.context["channel"]) == "email"

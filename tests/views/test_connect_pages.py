@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from django.urls import include, path
 
+from django_piggy_verify.exceptions import CodeRejected
 from django_piggy_verify.models import Consent, Contact
 from django_piggy_verify.sandbox import Fault
 from django_piggy_verify.testing import login_contact
+from django_piggy_verify.views import ConnectView
 from tests.connecting.steps import CODE, CONNECT, DISCONNECT, LINK, ask, type_code
 from tests.consenting import CONSENTS
 from tests.every_connect_page import every_connect_page
@@ -363,3 +365,15 @@ def test_after_another_code_the_page_says_so(client, shopper, contact, unlimited
     resent = client.post(f"{CODE}resend/", follow=True)
 
     assert "we have sent another code" in resent.text
+
+
+def test_an_error_that_no_page_is_for_is_raised(rf, shopper):
+    class Broken(ConnectView):
+        def get(self, request):
+            raise CodeRejected
+
+    request = rf.get(CONNECT)
+    request.user = shopper
+
+    with pytest.raises(CodeRejected):
+        Broken.as_view()(request)
