@@ -6,6 +6,7 @@ from django_piggy_verify import signals
 from django_piggy_verify.models import Contact
 from tests.connecting.links import follow, go_on
 from tests.connecting.steps import CODE, CONNECT, LINK, RESEND
+from tests.secrecy.evidence import receiving
 from tests.steps import ADDRESS, JSON, NUMBER, calls
 
 
@@ -76,8 +77,8 @@ def test_the_state_and_the_signal_name_the_channel(client, shopper, transmit):
     def hear(channel, **kwargs):
         heard.append(channel)
 
-    signals.code_sent.connect(hear)
-    response = client.post(CONNECT, {"email": ADDRESS}, headers=JSON)
+    with receiving(signals.code_sent, hear):
+        response = client.post(CONNECT, {"email": ADDRESS}, headers=JSON)
 
     assert heard == ["link"]
     assert response.json()["channel"] == "link"

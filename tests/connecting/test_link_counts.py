@@ -5,6 +5,7 @@ import pytest
 from django_piggy_verify import signals
 from tests.connecting.links import asks, connect, counts, follow, go_on
 from tests.connecting.steps import CODE, CONNECT, ask, contacts_of, twin_of
+from tests.secrecy.evidence import receiving
 from tests.steps import ADDRESS, BOB, JSON, NUMBER
 
 LIMIT = 5
@@ -107,9 +108,8 @@ def test_a_no_is_logged_and_is_no_rejected_code(asked, caplog):
     def hear(**kwargs):
         heard.append(kwargs)
 
-    signals.code_rejected.connect(hear)
-
-    with caplog.at_level("INFO", "django_piggy_verify"):
+    logged = caplog.at_level("INFO", "django_piggy_verify")
+    with receiving(signals.code_rejected, hear), logged:
         go_on(asked)
 
     assert "is not proved yet" in caplog.text
