@@ -57,7 +57,7 @@ RANDOM: Final = re.compile(
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen of one kind of address."""
+    """The responses to one kind of address."""
 
     times: list[float] = field(default_factory=list)
     responses: list[str] = field(default_factory=list)

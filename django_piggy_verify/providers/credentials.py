@@ -31,7 +31,7 @@ PAUSE = 3.0
 SET_CLIENT = (
     "Set PIGGY_VERIFY_CLIENT_ID, PIGGY_VERIFY_CLIENT_SECRET and PIGGY_VERIFY_TOKEN_URL."
 )
-"""What to do to use client credentials."""
+"""The hint for an operator who uses client credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a vendor may say beside "right" and "wrong", at the connect pages."""
+"""The connect pages show each result of a check, not only "right" and "wrong"."""
 
 import pytest
 from django.db import connection

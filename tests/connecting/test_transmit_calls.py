@@ -1,4 +1,4 @@
-"""What the calls to Transmit carry, and to whom they go."""
+"""The calls to Transmit go to the configured server, with the right token."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""Who may see the pages that connect contacts, and where the pages lead."""
+"""Only some users may see the connect pages. The pages lead to URLs of this site."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

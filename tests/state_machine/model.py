@@ -108,7 +108,7 @@ class Model(Counts):
         )
 
     def signed(self, text):
-        """Return the login in progress in a signed text, whoever it belongs to."""
+        """Return the login in progress in a signed text, for any user and browser."""
         return self.logins.get(text)
 
     def find(self, logins, cookie, *, login="", recipient=""):

@@ -1,4 +1,4 @@
-"""What the connect pages show, and what they need of a project."""
+"""The connect pages show the right words, and work in every project."""
 
 import re
 from datetime import UTC, datetime
