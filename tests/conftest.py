@@ -3,6 +3,7 @@ import sys
 import pytest
 from hypothesis import settings
 
+from django_piggy_verify.providers import credentials
 from django_piggy_verify.testing import login_contact
 from tests.steps import ADDRESS, UNLIMITED, ask_for_code, log_in
 
@@ -26,6 +27,12 @@ def stay_at_home(event, args):
 
 
 sys.addaudithook(stay_at_home)
+
+
+@pytest.fixture(autouse=True)
+def without_grants():
+    """Forget the tokens that another test got from the sandbox by a grant."""
+    credentials._begin()
 
 
 @pytest.fixture

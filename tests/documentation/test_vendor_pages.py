@@ -10,7 +10,7 @@ from django.test import Client
 from django_piggy_verify import checks
 from django_piggy_verify.checks.provider import check_openness
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import credentials, piggy, punchh, transmit, verifik
+from django_piggy_verify.providers import piggy, punchh, transmit, verifik
 from django_piggy_verify.sandbox import sandbox as sandbox_of_the_page
 from tests.connecting import links
 from tests.documentation import pages
@@ -316,8 +316,6 @@ def connecting(sandbox_for, settings, monkeypatch, member):
     settings.PIGGY_VERIFY_TOKEN_URL = f"{settings.PIGGY_VERIFY_BASE_URL}/oidc/token"
     sandbox.client_id = sandbox.client_secret = "sandbox"
     del settings.PIGGY_VERIFY_API_KEY
-    # An earlier test may have left a token, which the sandbox has forgotten.
-    credentials._begin()
     return sandbox
 
 

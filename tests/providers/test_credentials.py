@@ -43,7 +43,6 @@ def upstream(settings):
 @pytest.fixture
 def granting(upstream, settings):
     """The same server, but the settings have client credentials and no key."""
-    credentials._begin()
     settings.PIGGY_VERIFY_API_KEY = None
     settings.PIGGY_VERIFY_CLIENT_ID = "client-id"
     settings.PIGGY_VERIFY_CLIENT_SECRET = CLIENT_SECRET

@@ -9,7 +9,6 @@ import time_machine
 from django.utils import timezone
 
 from django_piggy_verify.models import Contact
-from django_piggy_verify.providers import credentials
 from django_piggy_verify.providers.base import UserAccess
 from django_piggy_verify.sandbox import Attribute, SandboxUser
 from django_piggy_verify.secret import Secret
@@ -144,8 +143,6 @@ def grant(sandbox, settings, monkeypatch, piggy_sandbox_server):
     settings.PIGGY_VERIFY_CLIENT_SECRET = "sandbox"
     url = piggy_sandbox_server.url_of("transmit")
     settings.PIGGY_VERIFY_TOKEN_URL = f"{url}/oidc/token"
-    # An earlier test may have left a token, which the sandbox has forgotten.
-    credentials._begin()
 
 
 def test_a_client_with_the_grant_asks_about_the_link(client, user, by_link, grant):

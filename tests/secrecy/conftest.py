@@ -3,7 +3,6 @@ import base64
 import pytest
 from django.test import override_settings
 
-from django_piggy_verify.providers import credentials
 from tests.http.hostile import CLIENT_SECRET, self_signed
 from tests.secrecy import evidence as sinks, piggy, punchh, transmit
 from tests.secrecy.crashes import crash_at
@@ -54,7 +53,6 @@ def marked(plan, monkeypatch):
 def sandbox(sandbox_for, vendor, piggy_sandbox_server, certificate, unlimited):
     """The sandbox over TLS. The secrets in the settings are marked."""
     sandbox, url = sandbox_for(vendor), piggy_sandbox_server.url_of(vendor)
-    credentials._begin()
     with override_settings(
         DEBUG=False,
         SECRET_KEY=sinks.SECRET_KEY,
