@@ -229,6 +229,40 @@ class Conf:
         return cast("bool", _read("CONNECT", False))
 
     @property
+    def app_token(self) -> str | Callable[..., Mapping[str, object]] | None:
+        """
+        A callable, or its dotted path, that makes the token of an app after a login.
+
+        It takes the request and the user. It returns a mapping that JSON can express,
+        such as ``{"token": "..."}``. The URLs for apps without cookies return 404 while
+        this setting is None. It is called after the login was stored.
+        """
+        return cast(
+            "str | Callable[..., Mapping[str, object]] | None", _read("APP_TOKEN")
+        )
+
+    @property
+    def brand(self) -> Mapping[str, str]:
+        """
+        The name, the logo and the URL of the shop, which the pages show.
+
+        Each of the three is optional. ``logo`` is the path of a static file. ``url`` is
+        where the name and the logo lead. An example is
+        ``{"name": "Molenaar Bakery", "logo": "shop/logo.svg", "url": "/"}``.
+        """
+        return cast("Mapping[str, str]", _read("BRAND", {}))
+
+    @property
+    def code_inputmode(self) -> str:
+        """
+        The ``inputmode`` of the field for the code, such as ``"numeric"``.
+
+        It chooses the keyboard of a phone. The default shows letters and digits,
+        because Piggy does not document the format of its codes.
+        """
+        return cast("str", _read("CODE_INPUTMODE", "text"))
+
+    @property
     def user_access(self) -> str | Callable[[HttpRequest], object] | None:
         """
         A callable, or its dotted path, that returns the user's access to the vendor.
