@@ -22,7 +22,6 @@ from django_piggy_verify.exceptions import PiggyVerifyError, ProviderError
 from django_piggy_verify.login import browsers, pending, redirects, verification
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.views.failures import FailurePages
-from django_piggy_verify.views.negotiation import prefers_json
 
 _LOOP: Final = (
     "Redirection loop for authenticated user detected. LOGIN_REDIRECT_URL, or"
@@ -119,7 +118,7 @@ class FlowView(FailurePages):
     def send_on(self, next_url: str) -> HttpResponse:
         """Redirect a visitor who is logged in to `next_url`, if it is safe."""
         url = self.get_target_url(next_url)
-        if prefers_json(self.request):
+        if self.wants_json():
             return JsonResponse({"redirect_to": url})
         return HttpResponseRedirect(url)
 
@@ -131,7 +130,7 @@ class FlowView(FailurePages):
 
     def lead_to_code_page(self, login: Login) -> HttpResponse:
         """Redirect to the code page, or return the state of `login` to a script."""
-        if prefers_json(self.request):
+        if self.wants_json():
             return JsonResponse(state(login), status=202)
         return HttpResponseRedirect(self.get_code_page_url(login))
 

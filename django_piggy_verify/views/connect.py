@@ -17,7 +17,7 @@ from django_piggy_verify.models import Contact
 from django_piggy_verify.views.connect_page import ConnectPage, has_link
 from django_piggy_verify.views.first_page import EmailView
 from django_piggy_verify.views.login import CancelView, CodePage, ResendView
-from django_piggy_verify.views.negotiation import error_response, prefers_json
+from django_piggy_verify.views.negotiation import error_response
 
 
 class ConnectView(ConnectPage, EmailView):
@@ -34,7 +34,7 @@ class ConnectView(ConnectPage, EmailView):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form, or return the contacts and the CSRF token to a script."""
-        if prefers_json(request):
+        if self.wants_json():
             found = map(_in_json, self.get_contacts())
             body = {"csrf_token": get_token(request), "contacts": list(found)}
             return JsonResponse(body)
@@ -67,7 +67,7 @@ class ConnectCodeView(ConnectPage, CodePage):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form, or return the state of the login in progress as JSON."""
-        if has_link(self.open_login) and not prefers_json(request):
+        if has_link(self.open_login) and not self.wants_json():
             return self.lead_to_code_page(self.open_login)
         return super().get(request, *args, **kwargs)
 
@@ -106,13 +106,13 @@ class DisconnectView(ConnectPage):
             )
         except ContactUnknown:
             return self.no_such_contact()
-        if prefers_json(request):
+        if self.wants_json():
             return HttpResponse(status=204)
         return HttpResponseRedirect(self.get_page_url("email"))
 
     def no_such_contact(self) -> HttpResponse:
         """Return 404, as for a page that does not exist."""
-        if prefers_json(self.request):
+        if self.wants_json():
             message = gettext("There is no such contact.")
             return error_response(404, "not_found", message)
         return self.not_found()

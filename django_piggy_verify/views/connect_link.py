@@ -12,7 +12,6 @@ from django_piggy_verify.exceptions import CodeRejected, CodeRepeated
 from django_piggy_verify.login import verification
 from django_piggy_verify.views.connect_page import ConnectPage, has_link
 from django_piggy_verify.views.login import LoginPage
-from django_piggy_verify.views.negotiation import prefers_json
 
 
 class ConnectLinkView(ConnectPage, LoginPage):
@@ -37,7 +36,7 @@ class ConnectLinkView(ConnectPage, LoginPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the page, or return the CSRF token to a script."""
-        if prefers_json(request):
+        if self.wants_json():
             return JsonResponse({"csrf_token": get_token(request)})
         return self._render()
 
@@ -62,7 +61,7 @@ class ConnectLinkView(ConnectPage, LoginPage):
 
     def not_followed(self) -> HttpResponse:
         """Say that the provider does not know yet that the link was followed."""
-        if prefers_json(self.request):
+        if self.wants_json():
             return self.error(409, "link_not_followed")
         login = self.open_login
         return self._render(
@@ -76,7 +75,7 @@ class ConnectLinkView(ConnectPage, LoginPage):
 
     def ask_to_log_in(self) -> HttpResponse:
         """Lead to ``LOGIN_URL``, and from there back to this page."""
-        if prefers_json(self.request):
+        if self.wants_json():
             return super().ask_to_log_in()
         return redirect_to_login(self.request.path)
 

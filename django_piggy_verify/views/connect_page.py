@@ -25,7 +25,6 @@ from django_piggy_verify.login import contacts, pending, redirects, verification
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.traits import Channel
 from django_piggy_verify.views.base import FlowView
-from django_piggy_verify.views.negotiation import prefers_json
 
 _PAGES = {
     "email": "connect",
@@ -99,7 +98,7 @@ class ConnectPage(FlowView):
 
     def ask_to_log_in(self) -> HttpResponse:
         """Redirect to ``LOGIN_URL``, which leads back to a page that has a GET."""
-        if prefers_json(self.request):
+        if self.wants_json():
             return self.error(403, "login_required")
         if self.request.method in {"GET", "HEAD"}:
             return redirect_to_login(self.request.get_full_path())

@@ -18,7 +18,6 @@ from django_piggy_verify.login import verification
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.views.base import FlowView
 from django_piggy_verify.views.failures import RETRY_AFTER_OUTAGE
-from django_piggy_verify.views.negotiation import prefers_json
 from django_piggy_verify.views.protection import ProtectedView
 
 
@@ -102,14 +101,14 @@ class PortalView(AccessMixin, FlowView):
             return HttpResponse(status=503)
         if self.request.user.is_authenticated:
             return super().turned_away()
-        if prefers_json(self.request):
+        if self.wants_json():
             return self.error(403, "login_required")
         return self.handle_no_permission()
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Redirect to the portal."""
         mode = request.headers.get("Sec-Fetch-Mode", "navigate")
-        is_script = prefers_json(request) or mode != "navigate"
+        is_script = self.wants_json() or mode != "navigate"
         if is_script and not conf.expose_auth_token:
             return self.not_found()
         try:
@@ -124,7 +123,7 @@ class PortalView(AccessMixin, FlowView):
 
     def send_to(self, url: Secret) -> HttpResponse:
         """Redirect the browser to `url`, without a referrer."""
-        if prefers_json(self.request):
+        if self.wants_json():
             return JsonResponse({"redirect_to": url})
         response = _HiddenRedirect(url)
         response["Referrer-Policy"] = "no-referrer"

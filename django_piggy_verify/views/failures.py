@@ -22,7 +22,7 @@ from django_piggy_verify.forms import FORMS
 from django_piggy_verify.login import axes, pending
 from django_piggy_verify.traits import Channel
 from django_piggy_verify.views import refusals
-from django_piggy_verify.views.negotiation import form_errors, prefers_json
+from django_piggy_verify.views.negotiation import form_errors
 from django_piggy_verify.views.page_urls import PageURLs
 from django_piggy_verify.views.refusals import Refusal
 
@@ -53,7 +53,7 @@ class FailurePages(PageURLs):
         """Return the response to a request that `error` has ended."""
         match error:
             case TooManyAttempts():
-                if prefers_json(self.request):
+                if self.wants_json():
                     axes.keep_response(self.request)
                 return self.limited(error)
             case CodeNotSent():
@@ -70,14 +70,14 @@ class FailurePages(PageURLs):
 
     def expired(self) -> HttpResponse:
         """Say that there is no login in progress, or that it is too old."""
-        if prefers_json(self.request):
+        if self.wants_json():
             return self.error(409, "login_expired")
         return HttpResponseRedirect(self.get_start_url(self.get_next(), expired="1"))
 
     def sent_back(self, refusal: Refusal) -> HttpResponse:
         """Lead back to the first page, because the provider refuses what it got."""
         login = cast("pending.Login", pending.attached_to(self.request))
-        if prefers_json(self.request):
+        if self.wants_json():
             form = FORMS[login.channel](refusals.answers_of(login))
             refusals.show(form, refusal)
             return form_errors(form)
@@ -157,7 +157,7 @@ class FailurePages(PageURLs):
 
     def not_found(self) -> HttpResponse:
         """Return the project's own 404 page. An `Http404` could be cached."""
-        if prefers_json(self.request):
+        if self.wants_json():
             return self.error(404, "not_found")
         handler: Any = get_resolver(get_urlconf()).resolve_error_handler(404)
         response: HttpResponse = handler(self.request, exception=Http404())
@@ -176,7 +176,7 @@ class FailurePages(PageURLs):
         retry_after: int = 0,
         **context: Any,
     ) -> HttpResponse:
-        if prefers_json(self.request):
+        if self.wants_json():
             limit = context.get("limit", "")
             return self.error(status, code, retry_after=retry_after, limit=limit)
         # Lazy, because a provider that cannot be created is logged at each call.

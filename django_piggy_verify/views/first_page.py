@@ -27,7 +27,6 @@ from django_piggy_verify.login.pending import Login
 from django_piggy_verify.traits import Channel
 from django_piggy_verify.views import refusals
 from django_piggy_verify.views.form_page import FormPage
-from django_piggy_verify.views.negotiation import prefers_json
 from django_piggy_verify.views.refusals import Refusal
 
 
@@ -47,7 +46,7 @@ class EmailView(FormPage):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form, or return the CSRF token to a script."""
-        if prefers_json(request):
+        if self.wants_json():
             return JsonResponse({"csrf_token": get_token(request)})
         return super().get(request, *args, **kwargs)
 

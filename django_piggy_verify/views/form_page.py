@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.views.generic import FormView
 
 from django_piggy_verify.views.base import FlowView
-from django_piggy_verify.views.negotiation import form_errors, prefers_json
+from django_piggy_verify.views.negotiation import form_errors
 
 
 class FormPage(FlowView, FormView):  # type: ignore[type-arg]
@@ -26,7 +26,7 @@ class FormPage(FlowView, FormView):  # type: ignore[type-arg]
 
     def form_invalid(self, form: Form) -> HttpResponse:
         """Show the form with its errors: `invalid_status` in HTML, 400 in JSON."""
-        if not prefers_json(self.request):
+        if not self.wants_json():
             context = self.get_context_data(form=form)
             return self.render_to_response(context, status=self.invalid_status)
         return form_errors(form)

@@ -19,7 +19,7 @@ from django_piggy_verify.login import devices, pending, transactions, verificati
 from django_piggy_verify.login.pending import Login
 from django_piggy_verify.views.base import FlowView, state
 from django_piggy_verify.views.form_page import FormPage
-from django_piggy_verify.views.negotiation import cross_out, prefers_json
+from django_piggy_verify.views.negotiation import cross_out
 
 
 class LoginPage(FlowView):
@@ -102,7 +102,7 @@ class CodePage(LoginPage, FormPage):
         If the code could not be sent, say so instead.
         """
         verification.require_sent(self.open_login)
-        if prefers_json(request):
+        if self.wants_json():
             return JsonResponse(state(self.open_login))
         return super().get(request, *args, **kwargs)
 
@@ -192,7 +192,7 @@ class CancelView(FlowView):
         if login := pending.find(request):
             pending.attach(request, login)
         response: HttpResponse
-        if prefers_json(request):
+        if self.wants_json():
             response = HttpResponse(status=204)
         else:
             next_url = (login and login.next) or self.get_next()

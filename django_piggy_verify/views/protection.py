@@ -30,7 +30,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from django_piggy_verify import durations
-from django_piggy_verify.views.negotiation import error_response
+from django_piggy_verify.views.negotiation import error_response, prefers_json
 
 _View = Callable[..., HttpResponseBase]
 
@@ -128,6 +128,10 @@ class ProtectedView(View):
         response: HttpResponse = page.csrf_failed()
         patch_vary_headers(response, ["Accept"])
         return response
+
+    def wants_json(self) -> bool:
+        """Return whether the response is JSON. The request's ``Accept`` decides."""
+        return prefers_json(self.request)
 
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
