@@ -72,7 +72,12 @@ class FailurePages(PageURLs):
         """Say that there is no login in progress, or that it is too old."""
         if self.wants_json():
             return self.error(409, "login_expired")
-        return HttpResponseRedirect(self.get_start_url(self.get_next(), expired="1"))
+        url = self.get_start_url(self.get_next(), expired=self.get_ended())
+        return HttpResponseRedirect(url)
+
+    def get_ended(self) -> str:
+        """Return what the URL of the first page says about the login in progress."""
+        return "1"
 
     def sent_back(self, refusal: Refusal) -> HttpResponse:
         """Lead back to the first page, because the provider refuses what it got."""

@@ -34,10 +34,11 @@ class EmailView(FormPage):
     """
     Asks for an address or a mobile number, and sends a code to it.
 
-    Context of the template: `form`, `is_expired` (whether an earlier login in progress
-    has ended), `channel` ("email" or "sms"), `other_url` (of the page that asks for the
-    other kind of recipient, or blank), `knows_members` (whether codes go to members
-    only), `form_url` (to post the form to).
+    Context of the template: `form`, `is_expired` (whether the visitor comes from a page
+    that found no open login in progress), `ended` (why: "expired", "lost" or "none";
+    otherwise blank), `channel` ("email" or "sms"), `other_url` (of the page that asks
+    for the other kind of recipient, or blank), `knows_members` (whether codes go to
+    members only), `form_url` (to post the form to).
     """
 
     form_class = EmailForm
@@ -94,16 +95,24 @@ class EmailView(FormPage):
         return initial
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the channel, and whether to say that the login in progress has ended."""
-        is_expired = "expired" in self.request.GET and self.request.method != "POST"
+        """Add the channel, and why there is no login in progress."""
+        ended = self.get_ended_reason()
         return super().get_context_data(
-            is_expired=is_expired,
+            is_expired=bool(ended),
+            ended=ended,
             channel=str(self.get_way()),
             other_url=self.get_other_url(),
             knows_members=verification.traits().knows_members,
             form_url=self.get_page_url("email"),
             **kwargs,
         )
+
+    def get_ended_reason(self) -> str:
+        """Return why another page has led here, or a blank text."""
+        why = self.request.GET.get("expired")
+        if why is None or self.request.method == "POST":
+            return ""
+        return why if why in {"lost", "none"} else "expired"
 
     def get_other_url(self) -> str:
         """Return the URL of the page that asks for the other kind of recipient."""

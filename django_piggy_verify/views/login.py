@@ -63,6 +63,20 @@ class LoginPage(FlowView):
             response = self.expired()
         return response
 
+    def get_ended(self) -> str:
+        """
+        Return "1" if the login in progress is too old, "lost", or "none".
+
+        It is lost if the form names a login that the browser no longer has. Perhaps the
+        browser blocks cookies, or another tab has cancelled the login. Otherwise the
+        visitor has opened the page without asking for a code.
+        """
+        named = self.data.get(pending.FIELD, "")
+        login = self.login or pending.read(named)
+        if login and (self.login or not login.is_open):
+            return super().get_ended()
+        return "lost" if named else "none"
+
     def repeated(self, repetition: CodeRepeated) -> HttpResponse:
         """
         Redirect like the first request with this code, and do nothing else.

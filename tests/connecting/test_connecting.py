@@ -56,6 +56,19 @@ def test_the_answer_to_a_right_code_ends_the_login_in_progress(client, piggy_san
     page = client.post(CODE, data)
     script = client.post(CODE, data, headers=JSON)
 
-    assert page.url == f"{CONNECT}?expired=1"
+    assert page.url == f"{CONNECT}?expired=none"
     assert script.status_code == 409
     assert script.json()["error"]["code"] == "login_expired"
+
+
+@pytest.mark.usefixtures("shopper", "contact")
+def test_a_connection_that_is_lost_differs_from_one_never_begun(client):
+    ask(client)
+    login = client.get(CODE).context["login"]
+    del client.cookies["piggy_verify_connect"]
+
+    lost = client.post(CODE, {"code": "1", "login": login}, follow=True)
+    none = client.get(CODE, follow=True)
+
+    assert lost.request["PATH_INFO"] == none.request["PATH_INFO"] == CONNECT
+    assert (lost.context["ended"], none.context["ended"]) == ("lost", "none")

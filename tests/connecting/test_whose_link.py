@@ -21,7 +21,7 @@ def test_another_browser_of_the_user_connects_nothing(asked, transmit, shopper):
     follow(transmit)
     response = go_on(browser_of(shopper))
 
-    assert response.url == f"{CONNECT}?expired=1"
+    assert response.url == f"{CONNECT}?expired=none"
     assert asks(transmit) == 0
     assert not contacts_of(shopper)
 
@@ -64,7 +64,7 @@ def test_another_user_of_the_browser_connects_nothing(
 
     response = go_on(asked, data={"login": cookie})
 
-    assert response.url == f"{CONNECT}?expired=1"
+    assert response.url == f"{CONNECT}?expired=lost"
     assert asks(transmit) == 0
     assert not Contact.objects.exists()
 
@@ -94,7 +94,7 @@ def test_after_a_cancel_nothing_is_connected(asked, transmit, shopper):
 
     response = go_on(asked)
 
-    assert response.url == f"{CONNECT}?expired=1"
+    assert response.url == f"{CONNECT}?expired=none"
     assert asks(transmit) == 0
     assert not contacts_of(shopper)
 

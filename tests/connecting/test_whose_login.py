@@ -20,7 +20,8 @@ from tests.connecting.steps import (
 )
 from tests.steps import ADDRESS, JSON, ask_for_code, calls, log_out
 
-EXPIRED = f"{CONNECT}?expired=1"
+LOST = f"{CONNECT}?expired=lost"
+NONE = f"{CONNECT}?expired=none"
 
 pytestmark = pytest.mark.usefixtures("contact")
 
@@ -101,14 +102,14 @@ def test_another_user_of_the_browser_has_no_connection(
 
     response = type_code(client, code)
 
-    assert response.url == EXPIRED
+    assert response.url == NONE
     assert nothing_is_connected(piggy_sandbox)
 
 
 def test_another_user_of_the_browser_does_not_see_the_address(client, code, other):
     become(client, other)
 
-    pages = [client.get(url, follow=True) for url in (CODE, EXPIRED, CONNECT)]
+    pages = [client.get(url, follow=True) for url in (CODE, LOST, CONNECT)]
 
     assert all(ADDRESS not in page.text for page in pages)
 
@@ -141,7 +142,7 @@ def test_a_form_of_another_user_connects_nothing(client, code, other, piggy_sand
 
     response = type_code(client, code, login=form)
 
-    assert response.url == EXPIRED
+    assert response.url == LOST
     assert nothing_is_connected(piggy_sandbox)
 
 
@@ -175,7 +176,7 @@ def test_a_form_without_a_cookie_connects_nothing(client, code, piggy_sandbox):
 
     response = type_code(client, code, login=form)
 
-    assert response.url == EXPIRED
+    assert response.url == LOST
     assert nothing_is_connected(piggy_sandbox)
 
 
@@ -184,7 +185,7 @@ def test_the_next_of_a_form_of_another_user_is_not_followed(client, shopper, oth
     form = field_of(client)
     become(client, other)
 
-    assert type_code(client, "123456", login=form).url == EXPIRED
+    assert type_code(client, "123456", login=form).url == LOST
 
 
 def test_a_planted_cookie_of_another_user_connects_nothing(
@@ -209,7 +210,7 @@ def test_the_cookie_of_a_login_is_none_of_a_connection(
 
     response = type_code(client, piggy_sandbox.last_code(ADDRESS))
 
-    assert response.url == EXPIRED
+    assert response.url == NONE
     assert nothing_is_connected(piggy_sandbox)
 
 
@@ -219,7 +220,7 @@ def test_the_cookie_of_a_connection_is_none_of_a_login(client, code, piggy_sandb
 
     response = visitor.post("/login/code/", {"code": code})
 
-    assert response["Location"] == "/login/?expired=1"
+    assert response["Location"] == "/login/?expired=none"
     assert nothing_is_connected(piggy_sandbox)
 
 

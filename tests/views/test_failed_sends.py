@@ -147,7 +147,7 @@ def test_trying_again_sends_a_code_that_logs_in(client, failed, piggy_sandbox):
 
 def test_the_failure_is_forgotten_when_the_visitor_cancels(client, failed):
     assert client.post("/login/cancel/").url == "/login/?next=%2Fmembers%2F%3Fa%3D1"
-    assert client.get(CODE).url == "/login/?expired=1"
+    assert client.get(CODE).url == "/login/?expired=none"
 
 
 def test_a_failed_resend_is_said_although_the_first_code_was_sent(
@@ -203,7 +203,7 @@ def test_the_failure_is_said_of_no_other_login(client, maintenance):
     maintenance()
     ask_for_code(client)
 
-    assert login.url == "/login/?expired=1"
+    assert login.url == "/login/?expired=none"
     assert client.get(CODE).status_code == 200
     assert other.get(CODE).status_code == 503
 
@@ -364,7 +364,7 @@ def test_a_failure_is_shown_at_once_where_strangers_are_told_so(
     assert page.status_code == 503
     assert UNAVAILABLE in page.text
     assert counted() == []
-    assert client.get(CODE).url == "/login/?expired=1"
+    assert client.get(CODE).url == "/login/?expired=none"
 
 
 def test_an_outage_at_a_check_opens_no_circuit(client, code, piggy_sandbox):

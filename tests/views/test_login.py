@@ -185,7 +185,7 @@ def test_without_a_login_in_progress_the_visitor_starts_again(client, db, path):
     response = client.post(f"{path}?next=/members/", {"code": "1"}, follow=True)
 
     assert response.redirect_chain == [
-        ("/login/?expired=1&next=%2Fmembers%2F", 302),
+        ("/login/?expired=none&next=%2Fmembers%2F", 302),
     ]
     assert "Ask for a new code" in response.text
     assert 'name="next" value="/members/"' in response.text
@@ -299,7 +299,7 @@ def test_a_form_whose_cookie_is_gone_still_knows_next(client, contact):
 
     response = type_code(client, "1", login=login)
 
-    assert response.url == "/login/?expired=1&next=%2Fmembers%2F%3Fa%3D1"
+    assert response.url == "/login/?expired=lost&next=%2Fmembers%2F%3Fa%3D1"
 
 
 def test_a_limit_of_the_client_address_keeps_the_login_in_progress(
@@ -389,7 +389,7 @@ def test_cancelling_forgets_the_login_and_keeps_next(client, contact):
     response = client.post("/login/cancel/")
 
     assert response.url == "/login/?next=%2Fmembers%2F%3Fa%3D1"
-    assert client.get("/login/code/").url == "/login/?expired=1"
+    assert client.get("/login/code/").url == "/login/?expired=none"
 
 
 def test_cancelling_nothing_leads_to_the_email_page(client, db):
@@ -718,7 +718,7 @@ def test_next_after_an_expired_login_never_leaves_the_site(client, db, url):
         client.post("/login/code/resend/", {"next": url}),
     ]
 
-    assert {each.url for each in responses} == {"/login/?expired=1"}
+    assert {each.url for each in responses} == {"/login/?expired=none"}
     assert client.post("/login/cancel/", {"next": url}).url == "/login/"
 
 
@@ -863,13 +863,13 @@ def test_a_login_begun_in_another_browser_is_refused(client, code, piggy_sandbox
 
     response = type_code(victim, code, login=form.initial["login"])
 
-    assert response.url == "/login/?expired=1"
+    assert response.url == "/login/?expired=lost"
     assert "verify" not in calls(piggy_sandbox)
 
 
 @pytest.mark.parametrize("login", ["forged", "a:b:c", "\x00", "x" * 10_000])
 def test_a_forged_login_is_no_login(client, code, login):
-    assert type_code(client, code, login=login).url == "/login/?expired=1"
+    assert type_code(client, code, login=login).url == "/login/?expired=lost"
 
 
 def test_a_login_that_was_tampered_with_is_no_login(client, code, piggy_sandbox):
@@ -880,7 +880,8 @@ def test_a_login_that_was_tampered_with_is_no_login(client, code, piggy_sandbox)
     client.cookies["piggy_verify_login"] = forged_login
     with_cookie = type_code(client, code)
 
-    assert {with_field.url, with_cookie.url} == {"/login/?expired=1"}
+    assert with_field.url == "/login/?expired=lost"
+    assert with_cookie.url == "/login/?expired=none"
     assert "verify" not in calls(piggy_sandbox)
 
 
@@ -889,7 +890,7 @@ def test_a_login_signed_for_something_else_is_no_login(client, db):
         ["too", "short"], salt="django_piggy_verify.pending"
     )
 
-    assert client.get("/login/code/").url == "/login/?expired=1"
+    assert client.get("/login/code/").url == "/login/?expired=none"
 
 
 def test_a_view_may_ask_a_logged_in_user_for_a_code_again(

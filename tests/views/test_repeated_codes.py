@@ -294,7 +294,7 @@ def test_in_a_foreign_browser_its_login_and_code_are_worth_nothing(client, code)
 
     response = type_code(thief, code, login=login)
 
-    assert response.url.startswith("/login/?expired=1")
+    assert response.url.startswith("/login/?expired=lost")
 
 
 def test_a_login_that_was_refused_is_refused_again(
@@ -339,7 +339,7 @@ def test_a_login_that_was_cancelled_leads_nobody_on(client, code, twin):
     type_code(client, code)
     twin.post("/login/cancel/")
 
-    assert type_code(twin, code).url == "/login/?expired=1"
+    assert type_code(twin, code).url == "/login/?expired=none"
 
 
 @pytest.mark.parametrize("with_request", [True, False])

@@ -151,7 +151,7 @@ def test_a_tab_that_was_left_open_checks_nothing_after_a_login(
 def test_cancelling_in_one_tab_cancels_in_all(client, tab, piggy_sandbox):
     client.post("/login/cancel/")
 
-    assert type_code(client, **tab).url == "/login/?expired=1"
+    assert type_code(client, **tab).url == "/login/?expired=lost"
     assert "verify" not in calls(piggy_sandbox)
 
 
