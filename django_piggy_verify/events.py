@@ -150,6 +150,11 @@ CLIENT_ADDRESS_UNKNOWN = Event(
     WARNING,
     "No client address can be read from %(source)s: %(found)r",
 )
+LOGO_MISSING = Event(
+    "logo_missing",
+    WARNING,
+    "The pages show no logo, because %(path)s is no static file: %(cause)s",
+)
 NEXT_TOO_LONG = Event(
     "next_too_long",
     WARNING,

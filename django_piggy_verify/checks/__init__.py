@@ -13,6 +13,11 @@ from django.core.checks import CheckMessage
 
 from django_piggy_verify.checks.consents import check_consents
 from django_piggy_verify.checks.deployment import check_proxies
+from django_piggy_verify.checks.look import (
+    check_brand,
+    check_code_inputmode,
+    check_logo,
+)
 from django_piggy_verify.checks.pages import check_connecting, check_urls
 from django_piggy_verify.checks.phones import check_phones
 from django_piggy_verify.checks.project import (
@@ -59,6 +64,9 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_route,
     check_sandbox,
     check_flags,
+    check_brand,
+    check_logo,
+    check_code_inputmode,
     check_databases,
     check_urls,
     check_connecting,

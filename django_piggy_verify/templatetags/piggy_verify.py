@@ -1,10 +1,36 @@
-"""Filters that write durations in words: ``{% load piggy_verify %}``."""
+"""The tag for the brand and the filters of our pages: ``{% load piggy_verify %}``."""
+
+from collections.abc import Mapping
 
 from django import template
+from django.templatetags.static import static
 
 from django_piggy_verify import durations
+from django_piggy_verify.conf import conf
+from django_piggy_verify.events import LOGO_MISSING
 
 register = template.Library()
 
 register.filter(durations.in_words)
 register.filter(durations.about)
+
+
+@register.simple_tag
+def brand() -> Mapping[str, str]:
+    """
+    Return the name, the URL of the logo, and the URL of the shop.
+
+    What ``PIGGY_VERIFY_BRAND`` does not set is blank.
+    """
+    return {"name": "", "url": "", **conf.brand, "logo": _logo_url()}
+
+
+def _logo_url() -> str:
+    path = conf.brand.get("logo", "")
+    try:
+        return static(path) if path else ""
+    except Exception as error:  # noqa: BLE001  a storage may raise anything
+        # A storage with a manifest raises ValueError for a file that it does not know.
+        # Without its logo, the login still works.
+        LOGO_MISSING.log(path=path, cause=type(error).__name__)
+        return ""

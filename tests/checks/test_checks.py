@@ -5,8 +5,10 @@ from django.core.checks import run_checks
 from django.middleware.security import SecurityMiddleware
 from django.test import Client
 from django.urls import clear_url_caches, include, path
+from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import urls as login_urls
+from django_piggy_verify.checks.look import check_logo
 from django_piggy_verify.checks.project import check_backend, check_referrer_policy
 from django_piggy_verify.checks.provider import check_credentials, check_openness
 from django_piggy_verify.checks.settings import check_client_address
@@ -100,6 +102,19 @@ def test_sound_settings_raise_nothing():
         ("CLIENT_ADDRESS", f"{__name__}.KEY", "E017"),
         ("CLIENT_ADDRESS", "", "E017"),
         ("CLIENT_ADDRESS", 5, "E017"),
+        ("BRAND", None, "E019"),
+        ("BRAND", "Bakery", "E019"),
+        ("BRAND", {"title": "Bakery"}, "E019"),
+        ("BRAND", {"name": 5}, "E019"),
+        ("BRAND", {"logo": None}, "E019"),
+        ("BRAND", {"url": "javascript:alert(1)"}, "E019"),
+        ("BRAND", {"logo": "shop/missing.svg"}, "W010"),
+        ("BRAND", {"logo": "../settings.py"}, "W010"),
+        ("BRAND", {"logo": "https://cdn.example/logo.svg"}, "W010"),
+        ("CODE_INPUTMODE", "digits", "E020"),
+        ("CODE_INPUTMODE", "", "E020"),
+        ("CODE_INPUTMODE", None, "E020"),
+        ("CODE_INPUTMODE", ["numeric"], "E020"),
     ],
 )
 def test_a_fault_is_named(settings, name, value, check):
@@ -124,12 +139,24 @@ def test_a_fault_is_named(settings, name, value, check):
         ("API_KEY", lambda: "key"),
         ("CLIENT_ADDRESS", found),
         ("CLIENT_ADDRESS", f"{__name__}.found"),
+        ("BRAND", {}),
+        ("BRAND", {"name": _("Bakery"), "logo": "", "url": ""}),
+        ("BRAND", {"logo": "admin/img/icon-yes.svg", "url": "https://shop.example"}),
+        ("CODE_INPUTMODE", "numeric"),
     ],
 )
 def test_a_correct_setting_raises_nothing(settings, name, value):
     setattr(settings, f"PIGGY_VERIFY_{name}", value)
 
     assert found() == set()
+
+
+def test_without_djangos_static_files_no_logo_is_looked_for(settings):
+    settings.PIGGY_VERIFY_BRAND = {"logo": "shop/missing.svg"}
+    apps = settings.INSTALLED_APPS
+    settings.INSTALLED_APPS = [each for each in apps if "staticfiles" not in each]
+
+    assert list(check_logo()) == []
 
 
 def test_client_credentials_stand_in_for_a_key(settings):

@@ -26,6 +26,7 @@ BLOCKS = {
         "scripts",
         "head",
         "header",
+        "brand",
         "content",
         "help",
         "footer",
@@ -92,7 +93,14 @@ BLOCKS = {
 }
 PAGES = [name for name in BLOCKS if name != "base.html" and name[0] != "_"]
 NOT_OURS = {"True", "False", "None", "view", "block", "csrf_token", "request", "user"}
-NOT_OURS |= {"perms", "messages", "DEFAULT_MESSAGE_LEVELS", "language", "is_rtl"}
+NOT_OURS |= {
+    "perms",
+    "messages",
+    "DEFAULT_MESSAGE_LEVELS",
+    "language",
+    "is_rtl",
+    "brand",
+}
 
 
 @pytest.fixture
@@ -219,7 +227,9 @@ def test_the_colours_of_a_project_come_after_ours(example, pages):
 def test_every_custom_property_is_listed_and_no_other():
     sheet = (PACKAGE / "static" / "piggy_verify" / "piggy_verify.css").read_text()
 
-    assert set(table([PAGE], "Property")) == set(re.findall(r"--[\w-]+", sheet))
+    assert set(table([PAGE], "Property")) == set(
+        re.findall(r"--piggy-verify-[\w-]+", sheet)
+    )
 
 
 def test_templates_of_the_project_alone_log_in(example, client, contact, piggy_sandbox):
