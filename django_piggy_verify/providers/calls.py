@@ -109,7 +109,8 @@ def repeated_once(
         left = deadline - monotonic()
         if left <= 0 or not when(error):
             raise
-        return call(left)
+    # Outside the handler, because the first error would become the cause of the second.
+    return call(left)
 
 
 def is_outage(error: ProviderError) -> bool:
