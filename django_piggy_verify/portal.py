@@ -4,21 +4,15 @@ Get a link to the provider's portal that logs a contact in there.
 The link is a credential. It is fetched for one visit and stored nowhere.
 """
 
-from typing import Any
-
 from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 
-from django_piggy_verify.auth_tokens import cache
 from django_piggy_verify.conf import conf
-from django_piggy_verify.db import locking
-from django_piggy_verify.exceptions import ContactUnknown
-from django_piggy_verify.models import Contact
+from django_piggy_verify.contact_calls import call_about
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import PortalProvider
-from django_piggy_verify.providers.call_log import logged_call
 from django_piggy_verify.secret import Secret
 
 
@@ -47,14 +41,5 @@ def fetch(user: AbstractBaseUser | AnonymousUser) -> Secret:
     provider = get_provider()
     if not isinstance(provider, PortalProvider):
         raise ImproperlyConfigured(f"{conf.provider} has no portal")
-    contact = _find_contact(user.pk, provider.name)
-    with cache.drop_if_refused(contact), logged_call("portal"):
-        return provider.fetch_portal_url(contact.uid)
-
-
-def _find_contact(user_id: Any, provider: str) -> Contact:
-    rows = locking.primary_rows(Contact)
-    contact = rows.filter(user_id=user_id, provider=provider).first()
-    if contact is None:
-        raise ContactUnknown("this user is no contact")
-    return contact
+    with call_about(user, provider=provider.name, verb="portal") as uid:
+        return provider.fetch_portal_url(uid)

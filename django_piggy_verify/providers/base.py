@@ -327,6 +327,23 @@ class PortalProvider(Protocol):
 
 
 @runtime_checkable
+class ContactProvider(Protocol):
+    """A vendor that tells us what it knows of a contact, such as the points."""
+
+    name: str
+    """The same as in `Provider`."""
+
+    def fetch_contact(self, uid: str) -> Mapping[str, object]:
+        """
+        Return what the vendor knows of the contact `uid`, as the vendor spells it.
+
+        The members may have any value that JSON has. They are personal data. Leave
+        them as `calls.call` returns them, so that no traceback shows them.
+        Raises ContactUnknown, ProviderUnavailable or ProviderRefused.
+        """
+
+
+@runtime_checkable
 class MultiAccountProvider(Protocol):
     """A provider class that chooses one of several accounts when it is created."""
 

@@ -1,7 +1,7 @@
 """
 The provider for Piggy (now Leat), with the vendor's paths, fields and error numbers.
 
-Source: Contact Verification and Contacts Portal, Piggy API v3,
+Source: Contact Verification, Contacts Portal and Contacts, Piggy API v3,
 https://docs.piggy.eu/v3/oauth/contact-verification
 """
 
@@ -70,11 +70,12 @@ _SEND: Final = "contact-verification/send"
 _VERIFY: Final = "contact-verification/verify"
 _AUTH_TOKEN: Final = "contact-verification/auth-token/{uid}"  # noqa: S105 - a path
 _PORTAL_URL: Final = "contacts-portal/auth-url?contact_uuid={uid}"
+_CONTACT: Final = "contacts/{uid}"
 
 
 class PiggyProvider:
     """
-    Calls Contact Verification and the Contacts Portal of the Piggy API.
+    Calls Contact Verification, the Contacts Portal and Contacts of the Piggy API.
 
     `name` keeps the contacts of several accounts apart. Give each account its own name
     in ``PIGGY_VERIFY_PROVIDER_OPTIONS``.
@@ -171,6 +172,20 @@ class PiggyProvider:
         if not isinstance(url, str) or not _is_safe_target(Secret(url)):
             raise calls.unreadable("it has no link to the portal")
         return Secret(url)
+
+    def fetch_contact(self, uid: str) -> dict[str, object]:
+        """
+        Return what the API knows of the contact, with hidden texts and numbers.
+
+        The call is repeated as in `fetch_auth_token`. Raises ContactUnknown for API
+        error 55031.
+
+        Source: GET contacts/{uuid}, Piggy API v3.
+        """
+        data = self._fetch(_CONTACT, uid)
+        if not isinstance(data, dict):
+            raise calls.unreadable("data is no object")
+        return data
 
     def _fetch(self, path: str, uid: str) -> object:
         """Return the data at `path` for the contact `uid`, in at most two requests."""

@@ -102,6 +102,15 @@ class Sandbox:
                 self._forget_codes(contact)
                 self.people.remove(contact)
 
+    def set_points(self, recipient: str, points: object) -> None:
+        """
+        Set the points of the contact with an address or number.
+
+        `points` may be any value that JSON has, so that tests can try odd values. A new
+        contact has 0 points. Raises LookupError if there is no such contact.
+        """
+        self.people.set_points(recipient, points)
+
     @property
     def contacts(self) -> tuple[SandboxContact, ...]:
         """All contacts, oldest first."""
@@ -287,6 +296,19 @@ class Sandbox:
         if not self.people.with_uid(wanted):
             raise ApiError(CONTACT_NOT_FOUND)
         return self._portals.open(wanted)
+
+    def contact(self, uid: object) -> SandboxContact:
+        """
+        Return the contact with this id.
+
+        `uid` is compared exactly. Raises ApiError 1003 or 55031.
+
+        Source: GET contacts/{uuid}, Piggy API v3.
+        """
+        contact = self.people.with_uid(text_of(uid))
+        if contact is None:
+            raise ApiError(CONTACT_NOT_FOUND)
+        return contact
 
     def visitor(self, token: str) -> SandboxContact | None:
         """

@@ -1,8 +1,8 @@
 """
 The error codes that the API documents.
 
-Source: "Possible errors" of the contact verification and the Contacts Portal pages,
-Piggy API v3.
+Source: "Possible errors" of the contact verification, the Contacts Portal and the
+contacts pages, Piggy API v3.
 """
 
 from typing import Final
@@ -11,6 +11,7 @@ SEND: Final = "send"
 VERIFY: Final = "verify"
 AUTH_TOKEN: Final = "auth-token"  # noqa: S105 - a name
 PORTAL: Final = "portal"
+CONTACT: Final = "contact"
 TOKEN: Final = "token"  # noqa: S105 - a name
 REFRESH: Final = "refresh"
 PROFILE: Final = "profile"
@@ -21,6 +22,7 @@ CALLS: Final = (
     VERIFY,
     AUTH_TOKEN,
     PORTAL,
+    CONTACT,
     TOKEN,
     REFRESH,
     PROFILE,
@@ -32,11 +34,12 @@ INVALID_INPUT: Final = 1003
 CONTACT_NOT_FOUND: Final = 55031
 PASSCODE_NOT_FOUND: Final = 13010
 
-_ALL = frozenset({SEND, VERIFY, AUTH_TOKEN, PORTAL})
+_ALL = frozenset({SEND, VERIFY, AUTH_TOKEN, PORTAL, CONTACT})
+_OF_A_CONTACT = frozenset({SEND, AUTH_TOKEN, PORTAL, CONTACT})
 
 DOCUMENTED: Final[dict[int, tuple[str, frozenset[str]]]] = {
-    INVALID_INPUT: ("Invalid input.", frozenset({SEND, VERIFY, PORTAL})),
-    CONTACT_NOT_FOUND: ("Contact not found.", frozenset({SEND, AUTH_TOKEN, PORTAL})),
+    INVALID_INPUT: ("Invalid input.", frozenset({SEND, VERIFY, PORTAL, CONTACT})),
+    CONTACT_NOT_FOUND: ("Contact not found.", _OF_A_CONTACT),
     # The page does not list it for the portal, but the reason is the same there.
     55032: ("User app not found.", frozenset({SEND, VERIFY, PORTAL})),
     PASSCODE_NOT_FOUND: ("Passcode not found.", frozenset({VERIFY})),

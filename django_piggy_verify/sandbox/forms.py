@@ -33,6 +33,13 @@ class ContactForm(forms.Form):
             raise forms.ValidationError("Enter an e-mail address or a number.")
 
 
+class PointsForm(forms.Form):
+    """Sets the points of a contact."""
+
+    recipient = forms.CharField(widget=forms.HiddenInput)
+    points = forms.IntegerField(label="Points")
+
+
 class SwitchesForm(forms.Form):
     """Shows and sets the switches that fit into a form field."""
 

@@ -71,6 +71,19 @@ class People:
             self._people.append(person)
             return person
 
+    def set_points(self, recipient: str, points: object) -> None:
+        """
+        Set the points of the contact with an address or number.
+
+        Raises LookupError if there is none.
+        """
+        with self._lock:
+            person = self.with_recipient(recipient)
+            if person is None:
+                raise LookupError("no contact has this address or number")
+            place = self._people.index(person)
+            self._people[place] = replace(person, points=points)
+
     def remove(self, person: SandboxContact) -> None:
         """Remove a contact."""
         with self._lock:

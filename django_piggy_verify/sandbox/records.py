@@ -25,6 +25,8 @@ class SandboxContact:
     phone: str = ""
     """The number in E.164 form, such as ``+31612345678``."""
     user_id: int = 0
+    points: object = field(default=0, compare=False)
+    """The balance of points at Piggy. It may be any value that JSON has."""
 
     @property
     def recipient(self) -> str:
@@ -105,13 +107,13 @@ class Call:
     """
     A request that was received.
 
-    `name` is "send", "verify", "auth-token", "portal", "token", "refresh", "profile",
-    "user" or "link". The last one is the visit to a link in a mail. For any other path
-    `name` is "unknown". `vendor` is "piggy", "verifik", "punchh" or "transmit". `body`
-    contains the fields that could be read. For an auth-token, portal or user call it is
-    `{"uid": ...}`. `content` is the body as it was sent, if the vendor signs it.
-    `path` is the request target. It is percent-encoded and contains the query. The
-    names in `headers` are in lower case.
+    `name` is "send", "verify", "auth-token", "portal", "contact", "token", "refresh",
+    "profile", "user" or "link". The last one is the visit to a link in a mail. For any
+    other path `name` is "unknown". `vendor` is "piggy", "verifik", "punchh" or
+    "transmit". `body` contains the fields that could be read. For an auth-token,
+    portal, contact or user call it is `{"uid": ...}`. `content` is the body as it was
+    sent, if the vendor signs it. `path` is the request target. It is percent-encoded
+    and contains the query. The names in `headers` are in lower case.
     """
 
     name: str

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", views.mailbox, name="mailbox"),
     path("mailbox/add/", views.add_contact, name="add-contact"),
     path("mailbox/remove/", views.remove_contact, name="remove-contact"),
+    path("mailbox/points/", views.set_points, name="set-points"),
     path("mailbox/switches/", views.set_switches, name="set-switches"),
     path("mailbox/reset/", views.reset, name="reset"),
     path("portal/", views.portal, name="portal"),

@@ -6,6 +6,7 @@ view uses the database or needs a login.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from urllib.parse import quote
 
@@ -22,7 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from django_piggy_verify.sandbox import sandbox
 from django_piggy_verify.sandbox.api import answer
-from django_piggy_verify.sandbox.forms import ContactForm, SwitchesForm
+from django_piggy_verify.sandbox.forms import ContactForm, PointsForm, SwitchesForm
 from django_piggy_verify.sandbox.pages import Pages
 
 View = Callable[..., HttpResponse]
@@ -120,6 +121,18 @@ def remove_contact(request: HttpRequest) -> HttpResponse:
 
 @_page
 @require_POST
+def set_points(request: HttpRequest) -> HttpResponse:
+    """Set the points of a contact. An unknown address or number is no error."""
+    form = PointsForm(request.POST)
+    if not form.is_valid():
+        return _mailbox(request, points_form=form)
+    with suppress(LookupError):
+        sandbox.set_points(**form.cleaned_data)
+    return _back()
+
+
+@_page
+@require_POST
 def set_switches(request: HttpRequest) -> HttpResponse:
     """Set the switches of the form."""
     form = SwitchesForm(request.POST)
@@ -141,6 +154,7 @@ def _mailbox(
     request: HttpRequest,
     *,
     contact_form: ContactForm | None = None,
+    points_form: PointsForm | None = None,
     switches_form: SwitchesForm | None = None,
 ) -> HttpResponse:
     context = {
@@ -148,6 +162,7 @@ def _mailbox(
         "contacts": sandbox.contacts,
         "users": sandbox.users.all,
         "contact_form": contact_form or ContactForm(),
+        "points_form": points_form,
         "switches_form": switches_form or SwitchesForm.of(sandbox.switches),
     }
     return render(request, "piggy_verify/sandbox/mailbox.html", context)

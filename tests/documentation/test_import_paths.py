@@ -84,7 +84,7 @@ def test_the_names_are_found_in_texts_imports_and_directives():
     "module",
     [
         *("backends", "conf", "exceptions", "forms", "models", "providers", "sandbox"),
-        *("signals", "testing", "tokens", "portal", "urls", "views"),
+        *("signals", "testing", "tokens", "loyalty", "portal", "urls", "views"),
     ],
 )
 def test_a_module_that_users_import_from_stays(module):

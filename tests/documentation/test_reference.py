@@ -32,6 +32,7 @@ PUBLIC = [
     "backends",
     "exceptions",
     "forms",
+    "loyalty",
     "models",
     "portal",
     "providers",

@@ -35,9 +35,16 @@ CODE = "markedcode42"
 TOKEN = "marked-auth-token"
 PORTAL_TOKEN = "marked-portal-token"
 PORTAL_URL = f"https://portal.example/home?token={PORTAL_TOKEN}"
-SECRETS = (KEY, CLIENT_SECRET, GRANT, CODE, TOKEN, PORTAL_TOKEN)
+FIRST_NAME = "Marked-Ann"
+SECRETS = (KEY, CLIENT_SECRET, GRANT, CODE, TOKEN, PORTAL_TOKEN, FIRST_NAME)
 
 UID = "123abc-lmnopq-3242a-8899aa"
+CONTACT = {
+    "uuid": UID,
+    "email": "ann@example.com",
+    "credit_balance": {"balance": 99},
+    "current_values": {"firstname": FIRST_NAME},
+}
 HEADERS = {
     "accept": "application/json",
     "accept-encoding": "identity",
@@ -216,6 +223,7 @@ class Hostile:
             "verify": reply({"data": {"uuid": UID}, "meta": {}}),
             "auth-token": reply({"data": {"auth_token": TOKEN}, "meta": []}),
             "portal": reply({"data": {"url": PORTAL_URL}, "meta": []}),
+            "contact": reply({"data": CONTACT, "meta": []}),
             "oauth": reply({"access_token": GRANT, "expires_in": 3600}),
             "root": reply({"data": "root"}),
         }
@@ -271,6 +279,8 @@ class Hostile:
         path = urlsplit(target).path
         if path == f"{self.base_path}/contacts-portal/auth-url":
             return "portal"
+        if path.startswith(f"{self.base_path}/contacts/"):
+            return "contact"
         path = path.removeprefix(f"{self.base_path}/contact-verification")
         return path.split("/")[1] or "root"
 

@@ -24,6 +24,7 @@ from django_piggy_verify.http.client import Answer
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import (
     Challenge,
+    ContactProvider,
     Identity,
     PortalProvider,
     TokenProvider,
@@ -35,6 +36,7 @@ from tests.http.hostile import (
     ANYTHING,
     BASE_PATH,
     CODE,
+    CONTACT,
     HEADERS,
     KEY,
     PORTAL_URL,
@@ -53,6 +55,7 @@ ADDRESS = "ann@example.com"
 TYPED = Secret(CODE)
 PATH = f"{BASE_PATH}/contact-verification"
 PORTAL_PATH = f"{BASE_PATH}/contacts-portal/auth-url"
+CONTACTS = f"{BASE_PATH}/contacts"
 PROVIDER = PiggyProvider()
 
 thorough = hypothesis_settings(
@@ -85,11 +88,16 @@ def open_portal(uid=UID):
     return PROVIDER.fetch_portal_url(uid)
 
 
+def fetch_contact(uid=UID):
+    return PROVIDER.fetch_contact(uid)
+
+
 VERBS: dict[str, Callable[..., object]] = {
     "send": send,
     "verify": check,
     "auth-token": fetch,
     "portal": open_portal,
+    "contact": fetch_contact,
 }
 EACH_VERB = pytest.mark.parametrize("name", VERBS)
 
@@ -104,6 +112,7 @@ def test_piggy_is_the_default_provider():
     assert isinstance(get_provider(), PiggyProvider)
     assert isinstance(get_provider(), TokenProvider)
     assert isinstance(get_provider(), PortalProvider)
+    assert isinstance(get_provider(), ContactProvider)
     assert get_provider().name == "piggy"
 
 
@@ -132,6 +141,15 @@ def test_the_portal_is_asked_for_with_the_contact_in_the_query(upstream):
     query = f"contact_uuid={UID}"
     assert (request.method, request.target) == ("GET", f"{PORTAL_PATH}?{query}")
     assert request.body == b""
+
+
+def test_a_contact_is_asked_for_with_the_key_and_the_contact_in_the_path(upstream):
+    assert fetch_contact() == CONTACT
+
+    request = upstream.requests[-1]
+    assert (request.method, request.target) == ("GET", f"{CONTACTS}/{UID}")
+    assert request.body == b""
+    assert request.headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_a_slash_after_the_base_address_makes_no_difference(upstream, settings):
@@ -174,16 +192,19 @@ def test_a_code_is_one_string_in_the_body(upstream, recipient, code):
 @example(uid="a?b#c")
 @example(uid="\ud800")
 @example(uid="x" * 500)
-def test_a_uid_is_one_segment_of_the_path_or_is_not_sent(upstream, uid):
+@pytest.mark.parametrize(
+    ("call", "path"), [(fetch, f"{PATH}/auth-token"), (fetch_contact, CONTACTS)]
+)
+def test_a_uid_is_one_segment_of_the_path_or_is_not_sent(upstream, call, path, uid):
     before = len(upstream.requests)
     try:
-        fetch(uid)
+        call(uid)
     except ContactUnknown:
         assert len(upstream.requests) == before
         return
 
     request = upstream.requests[-1]
-    assert (request.method, request.target) == ("GET", f"{PATH}/auth-token/{uid}")
+    assert (request.method, request.target) == ("GET", f"{path}/{uid}")
     assert request.body == b""
     assert request.headers.keys() == {"host", *HEADERS}
 
@@ -207,6 +228,7 @@ def test_a_uid_need_not_be_a_uuid(upstream, uid):
     assert check().uid == uid
     assert fetch(uid) == TOKEN
     assert open_portal(uid) == PORTAL_URL
+    assert fetch_contact(uid) == CONTACT
 
 
 BAD_UIDS = {
@@ -511,6 +533,9 @@ def assert_is_what_was_sent(result, name, data):
     elif name == "portal":
         assert result == data["url"]
         assert result.startswith(("https://", "http://"))
+    elif name == "contact":
+        assert result == data
+        assert type(result) is dict
     else:
         assert result == Challenge(recipient=ADDRESS)
 
@@ -547,7 +572,7 @@ def test_an_unanswered_fetch_is_not_repeated_beyond_the_time_out(upstream, setti
 
 @pytest.mark.parametrize(
     ("name", "attempts"),
-    [("send", 1), ("verify", 1), ("auth-token", 2), ("portal", 2)],
+    [("send", 1), ("verify", 1), ("auth-token", 2), ("portal", 2), ("contact", 2)],
 )
 def test_only_a_fetch_connects_twice(upstream, monkeypatch, name, attempts):
     tried = []
@@ -637,7 +662,7 @@ def test_the_debug_page_of_a_failure_shows_no_secret(upstream, name, answer):
 
     page = debug_page(VERBS[name])
 
-    assert re.search("in (send|check|fetch|open_portal)", page)
+    assert re.search("in (send|check|fetch|open_portal|fetch_contact)", page)
     assert secrets_in(page) == []
 
 

@@ -23,6 +23,7 @@ from tests.steps import NUMBER
 EMAIL = "john@example.com"
 VERIFICATION = f"/{BASE_PATH}/contact-verification"
 PORTAL = f"/{BASE_PATH}/contacts-portal/auth-url"
+CONTACTS = f"/{BASE_PATH}/contacts"
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -70,6 +71,10 @@ class Client:
     def portal(self, **query: str) -> dict[str, Any]:
         """Call the portal's auth-url."""
         return self.json("GET", f"{PORTAL}?{urlencode(query)}")
+
+    def contact(self, uid: str) -> dict[str, Any]:
+        """Call contacts."""
+        return self.json("GET", f"{CONTACTS}/{quote(uid, safe='')}")
 
     def grant(self, **fields: str) -> dict[str, Any]:
         """Call the token endpoint."""
@@ -306,14 +311,77 @@ def test_a_uid_is_one_segment_of_the_path(
 ) -> None:
     sandbox.add_contact(EMAIL, uid=uid)
 
-    client.auth_token(uid)
+    for ask in (client.auth_token, client.contact):
+        ask(uid)
 
-    assert client.status == 200
-    assert sandbox.calls[-1].body == {"uid": uid}
+        assert client.status == 200
+        assert sandbox.calls[-1].body == {"uid": uid}
 
 
 def test_an_unknown_uid_is_refused(client: Client) -> None:
     assert client.auth_token("nobody")["code"] == 55031
+    assert client.contact("nobody")["code"] == 55031
+
+
+# The contact.
+
+
+def test_a_contact_is_shown_with_its_points(sandbox: Sandbox, client: Client) -> None:
+    uid = sandbox.add_contact(EMAIL).uid
+    assert client.contact(uid)["data"]["credit_balance"] == {"balance": 0}
+
+    sandbox.set_points(EMAIL, 99)
+
+    assert client.contact(uid) == {
+        "data": {
+            "uuid": uid,
+            "email": EMAIL,
+            "credit_balance": {"balance": 99},
+            "prepaid_balance": {"balance_in_cents": 0},
+            "current_values": {"email": EMAIL},
+            "subscriptions": [],
+            "attributes": [],
+        },
+        "meta": [],
+    }
+
+
+@pytest.mark.parametrize("points", ["99", None, 9.5, -5, []], ids=str)
+def test_points_may_have_any_value(
+    sandbox: Sandbox, client: Client, points: object
+) -> None:
+    uid = sandbox.add_contact(EMAIL).uid
+
+    sandbox.set_points(EMAIL, points)
+
+    assert client.contact(uid)["data"]["credit_balance"] == {"balance": points}
+
+
+def test_points_stay_when_the_contact_gets_a_number(sandbox: Sandbox) -> None:
+    contact = sandbox.add_contact(EMAIL)
+    sandbox.set_points(EMAIL, 99)
+
+    sandbox.add_contact(EMAIL, phone="+31612345678")
+
+    assert [each.points for each in sandbox.contacts] == [99]
+    assert sandbox.contacts[0].uid == contact.uid
+
+
+def test_points_make_no_other_contact(sandbox: Sandbox) -> None:
+    contact = sandbox.add_contact(EMAIL)
+
+    sandbox.set_points(EMAIL, 99)
+
+    assert sandbox.contacts == (contact,)
+
+
+def test_nobody_has_no_points(sandbox: Sandbox) -> None:
+    with pytest.raises(LookupError):
+        sandbox.set_points(EMAIL, 99)
+
+
+def test_a_contact_needs_an_id(client: Client) -> None:
+    assert client.contact(" ")["code"] == 1003
 
 
 # The portal.
@@ -447,7 +515,7 @@ def test_another_kind_of_grant_is_refused(client: Client) -> None:
 
 
 def test_another_path_is_not_found(client: Client) -> None:
-    for path in ("/", "/other", f"{VERIFICATION}/auth-token/", f"{VERIFICATION}/send/"):
+    for path in ("/", "/other", f"{VERIFICATION}/auth-token/", f"{CONTACTS}/"):
         client.ask("POST", path)
         assert client.status == 404
 
@@ -456,7 +524,7 @@ def test_another_method_is_not_allowed(client: Client) -> None:
     client.ask("GET", f"{VERIFICATION}/send")
     assert (client.status, client.headers["Allow"]) == (405, "POST")
 
-    for path in (f"{VERIFICATION}/auth-token/x", PORTAL):
+    for path in (f"{VERIFICATION}/auth-token/x", PORTAL, f"{CONTACTS}/x"):
         client.ask("DELETE", path)
         assert (client.status, client.headers["Allow"]) == (405, "GET")
 
@@ -527,6 +595,7 @@ def test_a_forced_error_comes_from_the_calls_that_document_it(
     codes = {
         "auth-token": client.auth_token(uid).get("code"),
         "portal": client.portal(contact_uuid=uid).get("code"),
+        "contact": client.contact(uid).get("code"),
         "verify": client.verify(email=EMAIL, code=mailed).get("code"),
         "send": client.send(email=EMAIL).get("code"),
     }
@@ -720,16 +789,18 @@ def test_every_call_is_recorded_in_order(sandbox: Sandbox, client: Client) -> No
     client.verify(email=EMAIL, code="123456")
     client.auth_token("a b")
     client.portal(contact_uuid="a b")
+    client.contact("a b")
     client.grant()
     client.ask("GET", "/elsewhere?a=1")
 
-    names = ["send", "verify", "auth-token", "portal", "token", "unknown"]
+    names = ["send", "verify", "auth-token", "portal", "contact", "token", "unknown"]
     assert [call.name for call in sandbox.calls] == names
     assert sandbox.calls[1].body == {"email": EMAIL, "code": "123456"}
     assert sandbox.calls[2].path == f"{VERIFICATION[1:]}/auth-token/a%20b"
     assert sandbox.calls[3].path == f"{PORTAL[1:]}?contact_uuid=a+b"
-    assert sandbox.calls[4].headers["authorization"] == "Bearer key"
-    assert (sandbox.calls[5].method, sandbox.calls[5].path) == ("GET", "elsewhere?a=1")
+    assert sandbox.calls[4].path == f"{CONTACTS[1:]}/a%20b"
+    assert sandbox.calls[5].headers["authorization"] == "Bearer key"
+    assert (sandbox.calls[6].method, sandbox.calls[6].path) == ("GET", "elsewhere?a=1")
 
 
 def test_no_code_key_or_uid_is_in_a_repr(sandbox: Sandbox, client: Client) -> None:

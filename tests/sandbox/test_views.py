@@ -20,7 +20,7 @@ from tests.steps import NUMBER
 
 EMAIL = "john@example.com"
 VERIFICATION = "/sandbox/api/v3/oauth/clients/contact-verification"
-PAGES = ("add-contact", "remove-contact", "set-switches", "reset")
+PAGES = ("add-contact", "remove-contact", "set-points", "set-switches", "reset")
 AUTH_URL = "/sandbox/api/v3/oauth/clients/contacts-portal/auth-url"
 HEADERS = {"authorization": "Bearer key"}
 
@@ -149,6 +149,31 @@ def test_a_contact_is_added_and_removed(client: Client) -> None:
     response = client.post(_url("remove-contact"), {"recipient": EMAIL})
     assert response.status_code == 302
     assert not sandbox.contacts
+
+
+def test_points_are_set_and_shown(client: Client) -> None:
+    sandbox.add_contact(EMAIL)
+
+    response = client.post(_url("set-points"), {"recipient": EMAIL, "points": "-12345"})
+
+    assert (response.status_code, response["Location"]) == (302, _url("mailbox"))
+    assert sandbox.contacts[0].points == -12345
+    assert 'value="-12345"' in _page(client)
+
+
+def test_points_that_are_no_number_are_refused(client: Client) -> None:
+    sandbox.add_contact(EMAIL)
+
+    response = client.post(_url("set-points"), {"recipient": EMAIL, "points": "many"})
+
+    assert "Enter a whole number." in response.text
+    assert sandbox.contacts[0].points == 0
+
+
+def test_points_of_nobody_are_no_error(client: Client) -> None:
+    response = client.post(_url("set-points"), {"recipient": EMAIL, "points": "1"})
+
+    assert response.status_code == 302
 
 
 def test_a_text_is_shown_as_a_text(client: Client) -> None:

@@ -43,6 +43,7 @@ WRONG_CODE = "markedwrongcode43"
 PROXY_PASSWORD = "marked-proxy-password"
 SECRET_KEY = "marked-secret-key, as long as it has to be: 0123456789abcdef"
 RING_KEY = "marked-ring-key-of-just-32-bytes"
+POINTS = "marked-points"
 # At Punchh:
 REFRESH_TOKEN = "marked-refresh-token"
 VERIFIER = "marked-code-verifier_of-exactly-43-letters."
@@ -57,6 +58,7 @@ SECRETS = {
     "wrong code": WRONG_CODE,
     "token": hostile.TOKEN,
     "portal token": hostile.PORTAL_TOKEN,
+    "points": POINTS,
     "proxy password": PROXY_PASSWORD,
     "ring key": RING_KEY,
     "SECRET_KEY": SECRET_KEY[:17],

@@ -134,6 +134,13 @@ CRASHES = {
         django_piggy_verify.views.contacts.PortalView.send_to
         django_piggy_verify.views.contacts._HiddenRedirect
     """,
+    "get_contact": """
+        django_piggy_verify.loyalty.call_about
+        django_piggy_verify.http.client.call
+        django_piggy_verify.loyalty._plain
+        django_piggy_verify.providers.piggy.PiggyProvider.fetch_contact
+        django_piggy_verify.providers.piggy._data
+    """,
     "log_out": """
         django.db.models.query.QuerySet.delete
     """,
@@ -249,12 +256,18 @@ PLAN = Plan(
     calls=CALLS,
     commands=COMMANDS,
     later=("see_token", "open_portal"),
-    fetches=("get_token", "get_fresh_token", "get_expired_token", "get_portal"),
+    fetches=(
+        "get_token",
+        "get_fresh_token",
+        "get_expired_token",
+        "get_portal",
+        "get_contact",
+    ),
     belongs=frozenset({("token page", "token"), ("portal page", "portal token")}),
     troubles=TROUBLES,
     crashes=CRASHES,
     lease_crashes=LEASE_CRASHES,
-    stops={"answer": WIRE, "see_token": WIRE, "open_portal": WIRE},
+    stops={"answer": WIRE, "see_token": WIRE, "open_portal": WIRE, "get_contact": WIRE},
     reports=REPORTS,
     background=BACKGROUND,
     signals=tuple(each for each in sinks.SIGNALS if each not in CONNECTING),

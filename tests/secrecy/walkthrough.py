@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django_piggy_verify.http.connections import session
 from django_piggy_verify.login import challenges, verification
 from django_piggy_verify.login.circuit import Circuit
+from django_piggy_verify.loyalty import fetch_contact
 from django_piggy_verify.models import AuthToken
 from django_piggy_verify.portal import get_portal_url
 from django_piggy_verify.providers import get_provider
@@ -25,6 +27,7 @@ from django_piggy_verify.secret import Secret
 from django_piggy_verify.tokens import get_auth_token
 from tests.http.hostile import CLIENT_SECRET, CODE, GRANT, PORTAL_TOKEN, TOKEN
 from tests.secrecy.evidence import (
+    POINTS,
     PORTAL_PAGE,
     REFRESH_TOKEN,
     TOKEN_PAGE,
@@ -45,6 +48,7 @@ PAGES += ["see_token", "see_no_token", "open_portal", "replay", "cancel", "log_o
 CALLS = ["send", "check", "judge", "send_another", "authenticate"]
 COMMANDS = ["rekey", "examine", "purge"]
 CALLS += ["get_token", "get_fresh_token", "get_expired_token", "get_portal"]
+CALLS += ["get_contact"]
 BEFORE = {
     "look": ["ask"],
     "mistype": ["ask"],
@@ -53,6 +57,7 @@ BEFORE = {
     "open_portal": ["ask", "answer"],
     "log_out": ["ask", "answer"],
     "get_portal": ["send_another", "authenticate"],
+    "get_contact": ["send_another", "authenticate"],
     "get_fresh_token": ["send_another", "authenticate"],
     "rekey": ["send_another", "authenticate"],
 }
@@ -71,7 +76,7 @@ class MarkedSessions(Sessions[Any]):
 
 
 class MarkedSandbox(Sandbox):
-    """A sandbox whose codes, tokens and grants contain a mark."""
+    """A sandbox whose codes, tokens, grants and points contain a mark."""
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -86,6 +91,9 @@ class MarkedSandbox(Sandbox):
     def portal_token(self, uid):
         super().portal_token(uid)
         return PORTAL_TOKEN
+
+    def contact(self, uid):
+        return replace(super().contact(uid), points=POINTS)
 
     def grant(self, client_id, client_secret):
         self.granted = super().grant(client_id, client_secret) or ""
@@ -245,6 +253,9 @@ class Visit:
 
     def get_portal(self):
         get_portal_url(self.member)
+
+    def get_contact(self):
+        fetch_contact(self.member)
 
     def be_revoked(self):
         self.sandbox.sessions.clear()

@@ -1,8 +1,8 @@
 """
 The API of Piggy: its paths, its fields, and the shapes of its responses.
 
-Source: the contact verification and Contacts Portal pages of the Piggy API v3, and
-its deprecated OAuth client-credentials grant.
+Source: the contact verification, Contacts Portal and contacts pages of the Piggy API
+v3, and its deprecated OAuth client-credentials grant.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from django_piggy_verify.sandbox.answers import Answer, in_json, unauthorized
 from django_piggy_verify.sandbox.emulator import Sandbox
 from django_piggy_verify.sandbox.errors import (
     AUTH_TOKEN,
+    CONTACT,
     PORTAL,
     SEND,
     TOKEN,
@@ -33,18 +34,25 @@ BASE_PATH: Final = "api/v3/oauth/clients"
 TOKEN_PATH: Final = "oauth/token"  # noqa: S105 - a path
 
 _VERIFICATION: Final = f"{BASE_PATH}/contact-verification"
+_PARENTS: Final = {
+    f"{_VERIFICATION}/auth-token": AUTH_TOKEN,
+    f"{BASE_PATH}/contacts": CONTACT,
+}
+"""The calls whose path ends with the id of a contact."""
+
 _NAMES: Final = {
     f"{_VERIFICATION}/send": SEND,
     f"{_VERIFICATION}/verify": VERIFY,
     f"{BASE_PATH}/contacts-portal/auth-url": PORTAL,
     TOKEN_PATH: TOKEN,
 }
-_GETS: Final = {AUTH_TOKEN, PORTAL}
+_GETS: Final = {AUTH_TOKEN, PORTAL, CONTACT}
 _FIELDS: Final = {
     SEND: "email",
     VERIFY: "code",
     AUTH_TOKEN: "contact_uuid",
     PORTAL: "contact_uuid",
+    CONTACT: "contact_uuid",
 }
 
 
@@ -52,8 +60,8 @@ def call_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     """Return the call that a request makes."""
     target, _, query = path.partition("?")
     parent, _, segment = target.rpartition("/")
-    if parent == f"{_VERIFICATION}/auth-token" and segment:
-        return Call(AUTH_TOKEN, {"uid": unquote(segment)}, method, path, headers)
+    if segment and (name := _PARENTS.get(parent)):
+        return Call(name, {"uid": unquote(segment)}, method, path, headers)
     if _NAMES.get(target) == PORTAL:
         uid = dict(parse_qsl(query)).get("contact_uuid")
         return Call(PORTAL, {"uid": uid}, method, path, headers)
@@ -111,7 +119,31 @@ def _portal(sandbox: Sandbox, body: Mapping[str, object], portal: str) -> object
     return {"data": {"url": f"{portal}?{query}"}, "meta": []}
 
 
-_SUCCESSES: Final = {SEND: _send, VERIFY: _verify, AUTH_TOKEN: _auth_token}
+def _contact(sandbox: Sandbox, body: Mapping[str, object]) -> object:
+    """
+    Return a contact without money, subscriptions and attributes.
+
+    It is a guess that a contact has no other members, and that each is present.
+    """
+    contact = sandbox.contact(body["uid"])
+    data = {
+        "uuid": contact.uid,
+        "email": contact.email,
+        "credit_balance": {"balance": contact.points},
+        "prepaid_balance": {"balance_in_cents": 0},
+        "current_values": {"email": contact.email},
+        "subscriptions": [],
+        "attributes": [],
+    }
+    return {"data": data, "meta": []}
+
+
+_SUCCESSES: Final = {
+    SEND: _send,
+    VERIFY: _verify,
+    AUTH_TOKEN: _auth_token,
+    CONTACT: _contact,
+}
 
 
 def _error(error: ApiError, call: str, switches: Switches) -> Answer:
