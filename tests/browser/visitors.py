@@ -108,7 +108,7 @@ class Shop:
 def running_shop(folder: Path, **variables: str) -> Iterator[Shop]:
     options = ("--port", free_port())
     with (
-        running_demo(folder, *options, **SETTINGS, **variables) as demo,
+        running_demo(folder, *options, **SETTINGS | variables) as demo,
         requests.Session() as session,
     ):
         session.trust_env = False
