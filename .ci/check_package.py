@@ -17,6 +17,7 @@ WANTED_IN_WHEEL = (
     "django_piggy_verify/py.typed",
     "django_piggy_verify/testing/*.py",
     "django_piggy_verify/locale/nl/LC_MESSAGES/django.mo",
+    "django_piggy_verify/locale/nl_X-informal/LC_MESSAGES/django.mo",
     "django_piggy_verify/management/commands/*.py",
     "django_piggy_verify/migrations/0001_*.py",
     "django_piggy_verify/sandbox/urls.py",

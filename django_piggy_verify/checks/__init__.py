@@ -24,6 +24,7 @@ from django_piggy_verify.checks.project import (
     check_axes,
     check_backend,
     check_databases,
+    check_form_of_address,
     check_redirect,
     check_referrer_policy,
     check_sandbox,
@@ -73,6 +74,7 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_redirect,
     check_axes,
     check_referrer_policy,
+    check_form_of_address,
 )
 """The checks of every ``manage.py check``."""
 

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning as Caution
 from django.core.checks.security.base import REFERRER_POLICY_VALUES
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
+from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
@@ -22,6 +23,7 @@ from django_piggy_verify.login import redirects
 from django_piggy_verify.models import AuthToken, Contact
 
 _ID = "piggy_verify."
+_INFORMAL = "-x-informal"
 
 
 def check_backend() -> Iterator[CheckMessage]:
@@ -122,13 +124,32 @@ def check_referrer_policy() -> Iterator[CheckMessage]:
 
     Source: the Fetch standard, "append a request `Origin` header".
     """
-    if _referrer_policy() == "no-referrer" and _has_security_middleware():
+    if _referrer_policy() == "no-referrer" and _has_middleware(SecurityMiddleware):
         yield Caution(
             "With this SECURE_REFERRER_POLICY, Django refuses every login.",
             hint="With 'no-referrer', browsers send 'Origin: null'. Django's CSRF "
             "check refuses that. Use another policy, such as Django's default, "
             "'same-origin'.",
             id=f"{_ID}W008",
+        )
+
+
+def check_form_of_address() -> Iterator[CheckMessage]:
+    """
+    W011: ``LocaleMiddleware`` chooses a language from ``LANGUAGES`` only.
+
+    It takes ``nl`` in place of ``nl-x-informal`` if only ``nl`` is in ``LANGUAGES``, as
+    it is by default.
+    """
+    code = settings.LANGUAGE_CODE
+    is_listed = code in dict(settings.LANGUAGES)
+    if code.endswith(_INFORMAL) and not is_listed and _has_middleware(LocaleMiddleware):
+        yield Caution(
+            f"LANGUAGE_CODE is {code!r}, but LANGUAGES does not contain it.",
+            hint="LocaleMiddleware chooses from LANGUAGES only, so visitors are "
+            "addressed formally. Set LANGUAGES to the languages of your site, with "
+            f"{code!r} among them.",
+            id=f"{_ID}W011",
         )
 
 
@@ -141,11 +162,11 @@ def _referrer_policy() -> str | None:
     return known[-1] if known else None
 
 
-def _has_security_middleware() -> bool:
+def _has_middleware(kind: type) -> bool:
     for path in settings.MIDDLEWARE:
         with suppress(ImportError):  # Django itself says so when it serves a request
             found = import_string(path)
-            if isinstance(found, type) and issubclass(found, SecurityMiddleware):
+            if isinstance(found, type) and issubclass(found, kind):
                 return True
     return False
 

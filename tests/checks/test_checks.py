@@ -9,7 +9,11 @@ from django.utils.translation import gettext_lazy as _
 
 from django_piggy_verify import urls as login_urls
 from django_piggy_verify.checks.look import check_logo
-from django_piggy_verify.checks.project import check_backend, check_referrer_policy
+from django_piggy_verify.checks.project import (
+    check_backend,
+    check_form_of_address,
+    check_referrer_policy,
+)
 from django_piggy_verify.checks.provider import check_credentials, check_openness
 from django_piggy_verify.checks.settings import check_client_address
 from django_piggy_verify.providers.piggy import PiggyProvider
@@ -441,6 +445,31 @@ def test_a_page_after_the_login_that_leads_nowhere_back_is_sound(settings, targe
     settings.LOGIN_REDIRECT_URL = target
 
     assert found() == set()
+
+
+LOCALE = "django.middleware.locale.LocaleMiddleware"
+DUTCH = [("nl", "Nederlands")]
+INFORMAL_DUTCH = [("nl-x-informal", "Nederlands")]
+
+
+@pytest.mark.parametrize(
+    ("code", "languages", "middleware", "ids"),
+    [
+        ("nl-x-informal", DUTCH, [LOCALE], {"W011"}),
+        ("nl-x-informal", INFORMAL_DUTCH, [LOCALE], set()),
+        ("nl-x-informal", DUTCH, [], set()),
+        ("nl-be", DUTCH, [LOCALE], set()),
+    ],
+)
+def test_an_informal_language_that_nobody_sees_is_named(
+    settings, code, languages, middleware, ids
+):
+    settings.LANGUAGE_CODE, settings.LANGUAGES = code, languages
+    settings.MIDDLEWARE = middleware
+
+    messages = check_form_of_address()
+
+    assert {each.id.removeprefix("piggy_verify.") for each in messages} == ids
 
 
 class MailsAnybody(Toy):

@@ -9,28 +9,41 @@ import polib
 import pytest
 from django.core.management import call_command
 from django.utils import translation
+from django.utils.translation import to_locale
 
 import django_piggy_verify
 from django_piggy_verify.durations import in_words
 from tests.every_page import every_page
 
 PACKAGE = Path(django_piggy_verify.__file__).parent
-LANGUAGES = ["de", "en", "es", "fr", "nl"]
+LANGUAGES = ["de", "de-x-informal", "en", "es", "fr", "nl", "nl-x-informal"]
 REQUIRED = "PIGGY_VERIFY_REQUIRE_SERVICES" in os.environ
 IN_TEMPLATES = re.compile(r"%\(\w+\)[sd]|\{\w+\}|</?\w+[^>]*>|[\"<>]")
-FAMILIAR = {
-    "de": r"\b(du|dich|dir|dein\w*)\b",
-    "es": r"\b(tú|tu|tus|te|ti|contigo)\b",
-    "fr": r"\b(tu|te|toi|ton|ta|tes)\b",
-    "nl": r"\b(je|jij|jou|jouw)\b",
+OTHER_ADDRESS = {
+    "de": r"(?i)\b(du|dich|dir|dein\w*)\b",
+    "de-x-informal": r"\b(Sie|Ihr|Ihre[mnrs]?|Ihnen)\b",  # `sie` is "they", too
+    "es": r"(?i)\b(tú|tu|tus|te|ti|contigo)\b",
+    "fr": r"(?i)\b(tu|te|toi|ton|ta|tes)\b",
+    "nl": r"(?i)\b(je|jij|jou|jouw)\b",
+    "nl-x-informal": r"(?i)\b(u|uw|uzelf)\b",
 }
+FORMAL = {"de-x-informal": "de", "nl-x-informal": "nl"}
 
 every_language = pytest.mark.parametrize("language", LANGUAGES)
-every_translation = pytest.mark.parametrize("language", FAMILIAR)
+every_translation = pytest.mark.parametrize("language", OTHER_ADDRESS)
+every_informal = pytest.mark.parametrize("language", FORMAL)
+
+
+def file_of(language, name="django.po", folder=PACKAGE):
+    return folder / "locale" / to_locale(language) / "LC_MESSAGES" / name
 
 
 def catalogue(language, folder=PACKAGE):
-    return polib.pofile(str(folder / f"locale/{language}/LC_MESSAGES/django.po"))
+    return polib.pofile(str(file_of(language, folder=folder)))
+
+
+def without_tags(text):
+    return re.sub(r"<[^>]*>", "", text)  # `dir` is a word of German
 
 
 def texts(entry):
@@ -38,7 +51,7 @@ def texts(entry):
 
 
 def sources(entry):
-    return entry.msgctxt, {entry.msgid, entry.msgid_plural or entry.msgid}
+    return entry.msgctxt, frozenset({entry.msgid, entry.msgid_plural or entry.msgid})
 
 
 def kept(text):
@@ -46,7 +59,9 @@ def kept(text):
 
 
 def test_the_documented_languages_exist():
-    assert sorted(path.name for path in (PACKAGE / "locale").iterdir()) == LANGUAGES
+    folders = sorted(path.name for path in (PACKAGE / "locale").iterdir())
+
+    assert folders == [to_locale(each) for each in LANGUAGES]
 
 
 @every_language
@@ -64,7 +79,9 @@ def test_no_string_is_missing(language, tmp_path, monkeypatch):
         pytest.skip("needs GNU gettext")
     copy = shutil.copytree(PACKAGE, tmp_path / "package")
     monkeypatch.chdir(copy)
-    call_command("makemessages", locale=[language], no_obsolete=True, verbosity=0)
+    call_command(
+        "makemessages", locale=[to_locale(language)], no_obsolete=True, verbosity=0
+    )
 
     extracted = {(each.msgid, each.msgid_plural) for each in catalogue(language, copy)}
     assert extracted == {
@@ -81,9 +98,9 @@ def test_a_translation_keeps_what_is_filled_in_and_marked_up(language):
 
 @every_language
 def test_the_compiled_catalogues_are_up_to_date(language):
-    path = PACKAGE / f"locale/{language}/LC_MESSAGES/django.mo"
+    path = str(file_of(language, "django.mo"))
 
-    compiled = [(sources(each), texts(each)) for each in polib.mofile(str(path))]
+    compiled = [(sources(each), texts(each)) for each in polib.mofile(path)]
     written = [(sources(each), texts(each)) for each in catalogue(language)]
     assert sorted(compiled, key=repr) == sorted(written, key=repr)
 
@@ -100,11 +117,26 @@ def test_no_other_catalogue_overrides_ours(language):
 
 
 @every_translation
-def test_every_language_uses_the_formal_address(language):
+def test_a_catalogue_keeps_to_one_form_of_address(language):
     words = "\n".join(text for each in catalogue(language) for text in texts(each))
 
-    words = re.sub(r"<[^>]*>", "", words)  # `dir` is a word of German
-    assert re.findall(FAMILIAR[language], words, re.IGNORECASE) == []
+    assert re.findall(OTHER_ADDRESS[language], without_tags(words)) == []
+
+
+@every_informal
+def test_a_text_addresses_the_visitor_in_both_forms_or_in_none(language):
+    """A formal text with "u" or "Sie" has a text of its own in the informal form."""
+    formal = OTHER_ADDRESS[language]
+    informal = {sources(each): texts(each) for each in catalogue(language)}
+
+    addressed = [
+        each
+        for each in catalogue(FORMAL[language])
+        if re.search(formal, without_tags(" ".join(texts(each))))
+    ]
+
+    assert addressed
+    assert [each for each in addressed if informal[sources(each)] == texts(each)] == []
 
 
 @every_language
@@ -122,6 +154,7 @@ def pages(client, contact, settings, piggy_sandbox):
         *settings.MIDDLEWARE,
         "django.middleware.locale.LocaleMiddleware",
     ]
+    settings.LANGUAGES = [*settings.LANGUAGES, *((each, each) for each in FORMAL)]
 
     def walk(language):
         client.defaults["HTTP_ACCEPT_LANGUAGE"] = language
@@ -143,6 +176,7 @@ def test_no_page_shows_a_string_of_another_language(pages, language):
     for page in pages(language):
         assert f'<html lang="{language}" dir="ltr">' in page.text
         assert [each for each in foreign if each in page.text] == []
+        assert re.findall(OTHER_ADDRESS[language], without_tags(page.text)) == []
 
 
 @pytest.mark.parametrize("language", ["ar", "he"])
