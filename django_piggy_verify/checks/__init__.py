@@ -18,7 +18,7 @@ from django_piggy_verify.checks.look import (
     check_code_inputmode,
     check_logo,
 )
-from django_piggy_verify.checks.pages import check_connecting, check_urls
+from django_piggy_verify.checks.pages import check_apps, check_connecting, check_urls
 from django_piggy_verify.checks.phones import check_phones
 from django_piggy_verify.checks.project import (
     check_axes,
@@ -71,6 +71,7 @@ ALWAYS: Final[Sequence[_Check]] = (
     check_databases,
     check_urls,
     check_connecting,
+    check_apps,
     check_redirect,
     check_axes,
     check_referrer_policy,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from django.core.checks import CheckMessage, Warning as Caution
+from django.core.checks import CheckMessage, Error, Warning as Caution
+from django.core.exceptions import ImproperlyConfigured
 
 from django_piggy_verify.checks import routes
 from django_piggy_verify.checks.accounts import (
@@ -11,6 +12,7 @@ from django_piggy_verify.checks.accounts import (
     usable_providers,
 )
 from django_piggy_verify.conf import conf
+from django_piggy_verify.login import app_token
 from django_piggy_verify.traits import traits_of
 
 _ID = "piggy_verify."
@@ -19,6 +21,8 @@ _ID = "piggy_verify."
 def check_urls() -> Iterator[CheckMessage]:
     """
     W001: Without the URLs there are no pages.
+
+    A project whose members log in with an app only needs the URLs for apps.
 
     A provider that cannot log in needs the connect pages, and no login pages. A project
     that uses the connect pages only needs no login pages either. If several includes
@@ -61,10 +65,52 @@ def check_connecting() -> Iterator[CheckMessage]:
             )
 
 
+def check_apps() -> Iterator[CheckMessage]:
+    """
+    W009 and E021: The URLs for apps need a way to make the token of an app.
+
+    Without ``PIGGY_VERIFY_APP_TOKEN``, or with a provider that cannot log in, these
+    URLs return 404.
+    """
+    if conf.app_token is not None:
+        yield from _unusable_app_token()
+    if not routes.has_app_urls():
+        return
+    if conf.app_token is None:
+        yield _apps_get_404(
+            "PIGGY_VERIFY_APP_TOKEN is not set",
+            hint="Set it to a callable, or to the dotted path of one, that takes the "
+            "request and the user, and returns a mapping.",
+        )
+    elif not anybody_can_log_in():
+        yield _apps_get_404(
+            "the provider cannot log anybody in",
+            hint="Remove 'django_piggy_verify.urls_app' from the URLconf.",
+        )
+
+
+def _unusable_app_token() -> Iterator[CheckMessage]:
+    try:
+        app_token.import_callable()
+    except ImproperlyConfigured as error:
+        yield Error(
+            f"{error}.",
+            hint="Set it to a callable, or to the dotted path of one, that takes the "
+            "request and the user, and returns a mapping.",
+            id=f"{_ID}E021",
+        )
+
+
+def _apps_get_404(reason: str, *, hint: str) -> Caution:
+    return Caution(
+        f"The URLs for apps return 404, because {reason}.", hint=hint, id=f"{_ID}W009"
+    )
+
+
 def _needed_pages() -> Iterator[tuple[str, str, str]]:
     """Yield the kind of the pages, the name of the first one, and the pattern."""
     can_log_in = {each.can_log_in for each in known_traits()}
-    if True in can_log_in and not routes.only_connects():
+    if True in can_log_in and not (routes.only_connects() or routes.only_has_apps()):
         include = "path('login/', include('django_piggy_verify.urls'))"
         yield "login", "email", include
     if False in can_log_in:

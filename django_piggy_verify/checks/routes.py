@@ -10,6 +10,7 @@ from django_piggy_verify.checks.accounts import anybody_can_log_in, known_traits
 from django_piggy_verify.conf import conf
 
 _NAMESPACE: Final = "piggy_verify"
+_OF_APPS: Final = "piggy_verify_app"
 _Page: TypeAlias = tuple[str, str, object]
 
 
@@ -29,6 +30,21 @@ def is_listed(name: str) -> bool:
     Of several includes with one namespace, Django finds the names of the first only.
     """
     return any(found == name for _route, found, _view in _pages(get_resolver()))
+
+
+def has_app_urls() -> bool:
+    """Return whether the URLconf has the URLs for apps, in any namespace."""
+    return _has_app_urls(get_resolver())
+
+
+def only_has_apps() -> bool:
+    """Return whether apps log in, and the URLconf has no login pages for browsers."""
+    return conf.app_token is not None and has_app_urls() and not is_listed("email")
+
+
+def _has_app_urls(resolver: URLResolver) -> bool:
+    inner = (each for each in resolver.url_patterns if isinstance(each, URLResolver))
+    return any(each.app_name == _OF_APPS or _has_app_urls(each) for each in inner)
 
 
 def only_connects() -> bool:

@@ -27,7 +27,13 @@ _DIGITS: Final = 32
 
 
 def begin(request: HttpRequest) -> None:
-    """Give the browser a random cookie, unless it has one. `remember` sets it."""
+    """
+    Give the browser a random cookie, unless it has one. `remember` sets it.
+
+    An app gets none, so the id is made of the recipient.
+    """
+    if cookies.is_of_app(request):
+        return
     value = _value(request) or Secret(token_urlsafe(16))
     request._piggy_verify_browser = value  # type: ignore[attr-defined]
 
@@ -54,5 +60,5 @@ def device_of(request: HttpRequest | None, recipient: str) -> Secret:
 def _value(request: HttpRequest) -> Secret:
     """Return the value of the cookie, or a blank text if there is none."""
     chosen: Secret | None = getattr(request, "_piggy_verify_browser", None)
-    value = chosen or Secret(request.COOKIES.get(COOKIE, ""))
+    value = chosen or Secret(cookies.sent_with(request).get(COOKIE, ""))
     return value if _VALUE.fullmatch(value) else Secret("")

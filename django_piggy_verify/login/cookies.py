@@ -1,13 +1,33 @@
 """
-Set and delete the cookies of this package, with the attributes of the session cookie.
+Read and write what a client keeps between its requests.
 
+A browser keeps cookies, with the attributes of the session cookie. An app keeps values
+of our JSON, and sends them in the fields of its next request.
 `pending`, `devices` and `browsers` create the values.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+
+
+def bind(request: HttpRequest, sent: Mapping[str, str]) -> None:
+    """Let `request` have the values that an app has sent, in place of its cookies."""
+    request._piggy_verify_sent = sent  # type: ignore[attr-defined]
+
+
+def is_of_app(request: HttpRequest) -> bool:
+    """Return whether `bind` has given `request` the values of an app."""
+    return hasattr(request, "_piggy_verify_sent")
+
+
+def sent_with(request: HttpRequest) -> Mapping[str, str]:
+    """Return the values that the client keeps, by name: its cookies, or an app's."""
+    sent: Mapping[str, str]
+    sent = getattr(request, "_piggy_verify_sent", request.COOKIES)
+    return sent
 
 
 def keep(
@@ -17,7 +37,13 @@ def keep(
     *,
     max_age: int,
 ) -> None:
-    """Set a `cookie` (name and value) for `max_age` seconds. Scripts cannot read it."""
+    """
+    Set a `cookie` (name and value) for `max_age` seconds. Scripts cannot read it.
+
+    The response to an app gets no cookie.
+    """
+    if is_of_app(request):
+        return
     is_secure = settings.SESSION_COOKIE_SECURE or request.is_secure()
     response.set_cookie(
         *cookie,

@@ -67,8 +67,17 @@ def known(request: HttpRequest | None, recipient: str) -> str | None:
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, recipient: str) -> None:
+    """Make `recipient` the first of the members that this browser remembers."""
+    cookie = (COOKIE, signed(request, recipient))
+    cookies.keep(request, response, cookie, max_age=MAX_AGE)
+    earlier = filter(_EARLIER.fullmatch, cookies.sent_with(request))
+    for name in islice(earlier, _DELETED):
+        cookies.drop(response, name)
+
+
+def signed(request: HttpRequest, recipient: str) -> str:
     """
-    Make `recipient` the first of the members that this browser remembers.
+    Return the value of the cookie after `recipient` has logged in.
 
     The browser keeps its id for the recipient. With a new id at each login, somebody
     who keeps old cookies would get new attempts.
@@ -77,10 +86,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, recipient: str) -
     device = known(request, recipient) or token_urlsafe(16)
     others = [each for each in _read(request) if each.tag not in {newest, *older}]
     entries = [_Entry(newest, device, int(time.time())), *others][:MOST]
-    signed = _signer().sign_object(entries)
-    cookies.keep(request, response, (COOKIE, signed), max_age=MAX_AGE)
-    for name in islice(filter(_EARLIER.fullmatch, request.COOKIES), _DELETED):
-        cookies.drop(response, name)
+    return _signer().sign_object(entries)
 
 
 def _read(request: HttpRequest) -> Sequence[_Entry]:
@@ -90,8 +96,9 @@ def _read(request: HttpRequest) -> Sequence[_Entry]:
     A cookie that another version of this package has signed may have other fields.
     """
     earliest = time.time() - MAX_AGE
+    sent = cookies.sent_with(request).get(COOKIE, "")
     try:
-        entries = _signer().unsign_object(request.COOKIES.get(COOKIE, ""))
+        entries = _signer().unsign_object(sent)
         return [each for each in map(_Entry._make, entries) if each.at > earliest]
     except (signing.BadSignature, TypeError, ValueError):
         return []

@@ -7,7 +7,8 @@ because a visitor could restore an old cookie.
 
 A user who connects a contact has a login in progress of another kind. It has a cookie
 and a signature of its own, and it belongs to this user. `bind` chooses this kind for a
-request.
+request. The login in progress of an app is the third kind. Its signed text is in the
+fields of the requests and responses only.
 """
 
 import time
@@ -57,6 +58,7 @@ class _Kind(NamedTuple):
 
 _LOGIN: Final = _Kind(COOKIE, "django_piggy_verify.pending")
 _CONNECT: Final = _Kind(CONNECT_COOKIE, "django_piggy_verify.pending.connect")
+_APP: Final = _Kind(FIELD, "django_piggy_verify.pending.app")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,9 @@ class Login:
     user: str = ""
     """The primary key of the user who connects a contact. Blank while logging in."""
 
+    is_of_app: bool = False
+    """Whether the login was begun by an app, which holds no cookies."""
+
     @property
     def channel(self) -> Channel:
         """The way on which the code is sent."""
@@ -158,13 +163,19 @@ class Login:
     def __str__(self) -> str:
         """Return the signed text for the cookie and the form field."""
         fields = [getattr(self, name) for name in self.__slots__]
-        # Without a user and consents, an earlier version of this package can read it.
+        # Without the last fields, an earlier version of this package can read it.
         while not fields[-1] and len(fields) > _SHORTEST:
             fields.pop()
-        return signing.dumps(fields, salt=(_CONNECT if self.user else _LOGIN).salt)
+        return signing.dumps(fields, salt=self._kind.salt)
+
+    @property
+    def _kind(self) -> _Kind:
+        if self.is_of_app:
+            return _APP
+        return _CONNECT if self.user else _LOGIN
 
 
-_OPTIONAL: Final[Sequence[Any]] = ((), "")
+_OPTIONAL: Final[Sequence[Any]] = ((), "", False)
 """The values of the last fields that the signed text need not have."""
 
 _SHORTEST: Final = len(Login.__slots__) - len(_OPTIONAL)
@@ -192,6 +203,7 @@ def begin(
         send_id=result.send_id,
         consents=result.consents,
         user=_user_of(request),
+        is_of_app=cookies.is_of_app(request),
     )
 
 
@@ -245,7 +257,9 @@ def close(request: HttpRequest, response: HttpResponseBase, login: Login) -> Non
 
 
 def forget(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Delete the cookie."""
+    """Delete the cookie. An app forgets the login by itself."""
+    if cookies.is_of_app(request):
+        return
     cookies.drop(response, _kind_of(request).cookie)
 
 
@@ -266,11 +280,13 @@ def _user_of(request: HttpRequest) -> str:
 
 
 def _kind_of(request: HttpRequest) -> _Kind:
+    if cookies.is_of_app(request):
+        return _APP
     return _CONNECT if _user_of(request) else _LOGIN
 
 
 def _current(request: HttpRequest) -> Login | None:
-    return _read(request, request.COOKIES.get(_kind_of(request).cookie, ""))
+    return _read(request, cookies.sent_with(request).get(_kind_of(request).cookie, ""))
 
 
 def _read(request: HttpRequest, signed: str) -> Login | None:

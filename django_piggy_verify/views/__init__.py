@@ -1,5 +1,11 @@
 """The pages of the login, and the pages for users who are logged in."""
 
+from django_piggy_verify.views.app import (
+    AppCodeView,
+    AppEmailView,
+    AppPage,
+    AppResendView,
+)
 from django_piggy_verify.views.base import FlowView
 from django_piggy_verify.views.connect import (
     ConnectCancelView,
@@ -23,6 +29,10 @@ from django_piggy_verify.views.login import (
 from django_piggy_verify.views.protection import ProtectedView
 
 __all__ = [
+    "AppCodeView",
+    "AppEmailView",
+    "AppPage",
+    "AppResendView",
     "AuthTokenView",
     "CancelView",
     "CodePage",

@@ -84,7 +84,7 @@ class ProtectedView(View):
         for guard in (
             _read_as_utf_8,
             never_cache,
-            sensitive_post_parameters("email", "phone", "code", "login"),
+            sensitive_post_parameters("email", "phone", "code", "login", "device"),
             login_not_required,
             # The check above shows our own page or JSON. The middleware would show its
             # bare page to scripts and to browsers that block cookies.

@@ -1,0 +1,160 @@
+"""
+The login for apps that hold no cookies: address, code, resend.
+
+An app sends and gets JSON only. It keeps the login in progress as a text, which it
+sends with each request. Nothing that a browser sends by itself counts, so these URLs
+need no CSRF token.
+"""
+
+from typing import Any, cast
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.serializers.json import DjangoJSONEncoder
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.decorators import classonlymethod
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+from django.views.generic import View
+
+from django_piggy_verify import tokens
+from django_piggy_verify.conf import conf
+from django_piggy_verify.exceptions import CodeRepeated
+from django_piggy_verify.login import (
+    app_logins,
+    app_token,
+    codes,
+    cookies,
+    devices,
+    pending,
+    verification,
+)
+from django_piggy_verify.login.pending import Login
+from django_piggy_verify.secret import Secret
+from django_piggy_verify.views.base import FlowView, state
+from django_piggy_verify.views.first_page import EmailView
+from django_piggy_verify.views.login import CodePage, ResendView
+
+_JSON = "application/json"
+
+
+class AppPage(FlowView):
+    """
+    A step of the login of an app. It reads and sets no cookie, and has no session.
+
+    The fields `login` and `device` of the JSON take the place of the cookies.
+    """
+
+    http_method_names = ["post", "options"]
+    redirect_authenticated_user = False
+    messages = {
+        **FlowView.messages,
+        "unsupported_media_type": _(
+            "Send a JSON object, with the content type application/json."
+        ),
+    }
+
+    @classonlymethod
+    def _csrf_checked(cls, view: Any, _initkwargs: dict[str, Any]) -> Any:
+        """Return the view as it is, because no cookie counts."""
+        return view
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Read the values that the app keeps. Another body than JSON is not read."""
+        View.setup(self, request, *args, **kwargs)
+        sent = {
+            pending.FIELD: self.data.get(pending.FIELD, ""),
+            devices.COOKIE: self.data.get("device", ""),
+        }
+        cookies.bind(request, sent)
+        if self._has_json():
+            super().setup(request, *args, **kwargs)
+
+    @cached_property
+    def data(self) -> Any:
+        """Return the fields of the JSON object, or no fields."""
+        return super().data if self._has_json() else {}
+
+    def _has_json(self) -> bool:
+        return self.request.content_type == _JSON
+
+    def wants_json(self) -> bool:
+        """Return True, whatever the request accepts."""
+        return True
+
+    def has_page(self) -> bool:
+        """Return whether an app can log in and get a token."""
+        return conf.app_token is not None and verification.traits().can_log_in
+
+    def turned_away(self) -> HttpResponse | None:
+        """Refuse a body that is not JSON."""
+        if not self._has_json():
+            return self.error(415, "unsupported_media_type")
+        return super().turned_away()
+
+    def get_next(self) -> str:
+        """Return a blank text. An app is not redirected."""
+        return ""
+
+    def get_page_url(self, name: str) -> str:
+        """Return a blank text. A project may not have the login pages."""
+        return ""
+
+    def get_login_url(self) -> str:
+        """Return a blank text. An app is not redirected."""
+        return ""
+
+    def lead_to_code_page(self, login: Login) -> HttpResponse:
+        """Return the state of `login`, and the text that the app has to keep."""
+        body = {**state(login), pending.FIELD: str(login)}
+        return JsonResponse(body, status=202)
+
+
+class AppEmailView(AppPage, EmailView):
+    """Sends a code to an address or a mobile number, and begins a login."""
+
+
+class AppCodeView(AppPage, CodePage):
+    """
+    Checks the code, and returns the token of the project.
+
+    If the same code is posted again in the same login, another token is made. Nothing
+    is called or counted then.
+    """
+
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Handle the request, unless no token could be made after the check."""
+        if conf.app_token is not None:
+            app_token.import_callable()
+        return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        """Return the token. The auth token of the provider is fetched afterwards."""
+        user: AbstractBaseUser = cast("Any", form).user
+        code = Secret(form.cleaned_data["code"])
+        app_logins.remember(self.request, self.open_login.recipient, code, user)
+        tokens.LoginFetch().begin(self.request, user)
+        return self.logged_in(user)
+
+    def logged_in(self, user: AbstractBaseUser) -> HttpResponse:
+        """Return the token of `user`, and the text that proves this app later."""
+        body = {
+            "token": app_token.make(self.request, user),
+            "device": devices.signed(self.request, self.open_login.recipient),
+        }
+        return JsonResponse(body, encoder=DjangoJSONEncoder)
+
+    def repeated(self, repetition: CodeRepeated) -> HttpResponse:
+        """Return a token again. While the first request is under way, return 202."""
+        if not repetition.was_right:
+            return self.lead_to_code_page(self.open_login)
+        code = codes.normalise(self.data["code"])
+        recipient = self.open_login.recipient
+        user = app_logins.user_of(self.request, recipient, code)
+        return self.logged_in(user) if user else self.expired()
+
+
+class AppResendView(AppPage, ResendView):
+    """Sends another code. The count of wrong codes stays."""
