@@ -255,7 +255,7 @@ def test_all_values_are_of_plain_types(upstream, user):
 
 
 def test_an_answer_deeper_than_any_contact_is_an_outage(upstream, user, caplog):
-    upstream.answers["contact"] = reply({"data": {"deep": nested(400)}})
+    upstream.answers["contact"] = reply({"data": {"deep": nested(40)}})
 
     page = debug_page(fetch_contact, user)
 
