@@ -1,4 +1,4 @@
-"""Judge durations, and write them in words in the active language."""
+"""Judge durations, and write them in words in the active language, or as a clock."""
 
 from collections.abc import Callable
 from math import ceil
@@ -28,6 +28,14 @@ def in_words(seconds: int) -> str:
 def about(seconds: int) -> str:
     """Return a time that is left in words, rounded: ``10 minutes``."""
     return _say(seconds, round)
+
+
+def clock(seconds: int) -> str:
+    """Return a time to wait as a clock shows it: ``0:42``, ``5:00``, ``1:00:00``."""
+    minutes, second = divmod(seconds, _MINUTE)
+    if seconds < _HOUR:
+        return f"{minutes}:{second:02}"
+    return f"{minutes // _MINUTE}:{minutes % _MINUTE:02}:{second:02}"
 
 
 def _say(seconds: int, rounded: Callable[[float], int]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from django.db import router, transaction
 from django.utils import timezone
@@ -30,6 +30,8 @@ _DIGITS: Final = 44
 _SALT: Final = "django_piggy_verify.limits"
 _RATE: Final = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})?([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+_Name = TypeVar("_Name")
 
 Windows: TypeAlias = Mapping[str, datetime]
 """When the window of each key ends, by the clock of the process that began it."""
@@ -167,6 +169,20 @@ def take(claims: Sequence[Claim], *, unless: Sequence[Claim] = ()) -> Windows:
 def waits(claims: Sequence[Claim]) -> dict[str, int]:
     """Return the seconds to wait for each exhausted limit. Nothing is counted."""
     return _waits(claims, counters.find(_keys(claims)), timezone.now())
+
+
+def longest_waits(groups: Mapping[_Name, Sequence[Claim]]) -> dict[_Name, int]:
+    """
+    Return the seconds until no limit of a group is exhausted, for each group.
+
+    The seconds are 0 if none is. Nothing is counted. Makes one query.
+    """
+    claims = [each for group in groups.values() for each in group]
+    rows, now = counters.find(_keys(claims)), timezone.now()
+    return {
+        name: max(_waits(group, rows, now).values(), default=0)
+        for name, group in groups.items()
+    }
 
 
 def usage(claims: Sequence[Claim]) -> list[Usage]:

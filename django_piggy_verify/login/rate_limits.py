@@ -22,8 +22,10 @@ from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel, Traits
 
 _DAY: Final = 86400
-_EVERYBODY: Final = "everybody"
-_REFUSED: Final = Rate(20, 3600)
+EVERYBODY: Final = "everybody"
+"""The one subject of the limits that count all sends together."""
+
+REFUSED: Final = Rate(20, 3600)
 """How many sends the vendor may refuse for one client address."""
 
 _RANGE_DIGITS: Final = 4
@@ -36,7 +38,7 @@ def of_send(recipient: str, request: HttpRequest | None) -> list[Claim]:
         *_of_send_by_recipient(recipient, request),
         *_by_client_address("send_ip", recipient, request),
         *_of_text(recipient, request),
-        *_of_all_sends(),
+        *of_all_sends(),
     ]
 
 
@@ -53,7 +55,7 @@ def of_refused_send(
     shows_none = traits.knows_members and not traits.consents
     if shows_none and conf.hide_unknown_contacts:
         return []
-    return _by_client_address("send_refused_ip", recipient, request, rate=_REFUSED)
+    return _by_client_address("send_refused_ip", recipient, request, rate=REFUSED)
 
 
 def without_visitor(
@@ -207,14 +209,14 @@ def _of_text(recipient: str, request: HttpRequest | None) -> list[Claim]:
     return [
         *_by_client_address("send_sms_ip", recipient, request),
         fixed_windows.claim("send_sms_range", recipient[:-_RANGE_DIGITS]),
-        fixed_windows.claim("send_sms_day", _EVERYBODY),
+        fixed_windows.claim("send_sms_day", EVERYBODY),
     ]
 
 
-def _of_all_sends() -> list[Claim]:
+def of_all_sends() -> list[Claim]:
     """Return the claim of every send, if the settings limit their number."""
     is_limited = conf.rate_limits["send_day"] is not None
-    return [fixed_windows.claim("send_day", _EVERYBODY)] if is_limited else []
+    return [fixed_windows.claim("send_day", EVERYBODY)] if is_limited else []
 
 
 def _by_recipient(

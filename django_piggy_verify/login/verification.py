@@ -12,10 +12,12 @@ from django_piggy_verify.login.checking import (
 )
 from django_piggy_verify.login.counted_checks import CheckedCode
 from django_piggy_verify.login.failed_sends import require_sent
+from django_piggy_verify.login.next_steps import Step, waits_for_steps
 from django_piggy_verify.login.sending import send_again, send_code
 
 __all__ = [
     "CheckedCode",
+    "Step",
     "channel_to",
     "check_code",
     "check_link",
@@ -24,4 +26,5 @@ __all__ = [
     "send_again",
     "send_code",
     "traits",
+    "waits_for_steps",
 ]

@@ -13,6 +13,7 @@ register = template.Library()
 
 register.filter(durations.in_words)
 register.filter(durations.about)
+register.filter(durations.clock)
 
 
 @register.simple_tag

@@ -107,6 +107,11 @@ class ConnectPage(FlowView):
         next_url = (named and named.next) or self.get_next()
         return redirect_to_login(self.get_start_url(next_url))
 
+    def csrf_failed(self) -> HttpResponse:
+        """Refuse the request, and lead back to what this user has begun."""
+        pending.bind(self.request, self.request.user)
+        return super().csrf_failed()
+
     def response_to(self, error: PiggyVerifyError) -> HttpResponse:
         """Return the response to a request that `error` has ended."""
         code = _CONFLICTS.get(type(error))
@@ -146,7 +151,10 @@ class ConnectPage(FlowView):
 
     def get_code_page_url(self, login: Login) -> str:
         """Return the URL of the page for the code, or of the one for the link."""
-        return self.get_page_url("connect-link" if has_link(login) else "code")
+        with suppress(ProviderError):  # the page is about this error
+            if has_link(login):
+                return self.get_page_url("connect-link")
+        return self.get_page_url("code")
 
     def get_target_url(self, next_url: str) -> str:
         """Return `next_url` if it stays on this site, else the list of contacts."""

@@ -20,17 +20,16 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.forms import FORMS
 from django_piggy_verify.login import axes, pending
-from django_piggy_verify.traits import Channel
 from django_piggy_verify.views import refusals
 from django_piggy_verify.views.negotiation import form_errors
-from django_piggy_verify.views.page_urls import PageURLs
+from django_piggy_verify.views.next_steps import NextSteps
 from django_piggy_verify.views.refusals import Refusal
 
 RETRY_AFTER_OUTAGE: Final = 30
 """Seconds after which a visitor may try again when the provider is down."""
 
 
-class FailurePages(PageURLs):
+class FailurePages(NextSteps):
     """A page that shows another page for every failure, in HTML or in JSON."""
 
     limited_template_name = "piggy_verify/limited.html"
@@ -40,8 +39,11 @@ class FailurePages(PageURLs):
     refused_template_name = "piggy_verify/refused.html"
     login_required_template_name = "piggy_verify/login_required.html"
     interrupted_template_name = "piggy_verify/interrupted.html"
+    checks_codes = False
+    """Whether the page checks a code, which stays good after an outage."""
+
     messages = {
-        **PageURLs.messages,
+        **NextSteps.messages,
         "login_expired": _("There is no login in progress. Ask for a new code."),
         "too_many_attempts": _("There were too many attempts. Try again in %(wait)s."),
         "login_refused": _("You cannot log in to this account with a code."),
@@ -94,27 +96,21 @@ class FailurePages(PageURLs):
         login = pending.attached_to(self.request)
         ends_login = refusal.limit in {"check_login", "lockout"}
         can_go_on = login is not None and login.is_open and not ends_login
+        context = {} if self.wants_json() else self.get_steps(refusal)
         response = self._failure(
             429,
             "too_many_attempts",
             self.limited_template_name,
             retry_after=refusal.retry_after,
             limit=refusal.limit,
-            code_url=self.get_code_page_url(login) if login and can_go_on else "",
-            email_url=self._email_url_after(refusal),
+            **context,
         )
         if login and can_go_on:
-            # The link is for this login. Another tab may have begun another one.
+            # The page is about this login. Another tab may have begun another one.
             pending.remember(self.request, response, login)
         elif login and refusal.limit == "check_login":
             pending.close(self.request, response, login)
         return response
-
-    def _email_url_after(self, refusal: TooManyAttempts) -> str:
-        """Return the URL of the page for addresses if the limit is one of texts."""
-        if not refusal.limit.startswith("send_sms_"):
-            return ""
-        return self.get_first_page_url(Channel.EMAIL, self.get_next())
 
     def unavailable(self) -> HttpResponse:
         """Say that nobody can log in right now. The login stays in progress."""
@@ -123,6 +119,7 @@ class FailurePages(PageURLs):
             "provider_unavailable",
             self.unavailable_template_name,
             retry_after=RETRY_AFTER_OUTAGE,
+            keeps_code=self.checks_codes,
         )
 
     def unsent(self) -> HttpResponse:
@@ -137,12 +134,16 @@ class FailurePages(PageURLs):
 
     def spent(self) -> HttpResponse:
         """Say that the code cannot be used any more, and offer another one."""
+        login = pending.attached_to(self.request)
+        resend_in = login.resend_in if login else 0
         return self._failure(
             503,
             "provider_unavailable",
             self.spent_template_name,
             retry_after=RETRY_AFTER_OUTAGE,
-            login=pending.attached_to(self.request),
+            login=login,
+            resend_in=resend_in,
+            wait=max(RETRY_AFTER_OUTAGE, resend_in),
         )
 
     def refused(self) -> HttpResponse:
@@ -169,7 +170,7 @@ class FailurePages(PageURLs):
         return response
 
     def interrupted(self, status: int, code: str) -> HttpResponse:
-        """Refuse a request that no page of this package makes, with a link to start."""
+        """Refuse a request that no page of this package makes, and lead back."""
         return self._failure(status, code, self.interrupted_template_name)
 
     def _failure(

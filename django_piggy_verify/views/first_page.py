@@ -87,9 +87,14 @@ class EmailView(FormPage):
         return super().get_form_class()
 
     def get_initial(self) -> dict[str, Any]:
-        """Fill in `next`. After an expired login, fill in its recipient too."""
+        """
+        Fill in `next`. After an expired login, fill in its recipient too.
+
+        With ``?other=1`` in the URL, the visitor is to give another recipient.
+        """
         initial = {**super().get_initial(), "next": self.get_next()}
-        login = pending.find(self.request) if self.request.method != "POST" else None
+        is_first = self.request.method != "POST" and "other" not in self.request.GET
+        login = pending.find(self.request) if is_first else None
         if login and not login.is_open:
             initial[FIELDS[login.channel]] = login.recipient
         return initial

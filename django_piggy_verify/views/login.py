@@ -51,10 +51,13 @@ class LoginPage(FlowView):
         return pending.next_of(self.request, named) or super().get_next()
 
     def get_retry_url(self) -> str:
-        """Return the URL of the code page, because an outage does not end the login."""
-        if self.login is None:
-            return super().get_retry_url()
-        return self.get_code_page_url(self.login)
+        """
+        Return the URL of the code page, because a failure does not end the login.
+
+        After a failed CSRF check, `setup` has not run.
+        """
+        login = self.login or pending.find(self.request)
+        return self.get_code_page_url(login) if login else super().get_retry_url()
 
     def turned_away(self) -> HttpResponse | None:
         """Redirect to the e-mail page if the login is missing or has expired."""
@@ -108,6 +111,7 @@ class CodePage(LoginPage, FormPage):
 
     form_class = CodeForm
     template_name = "piggy_verify/code.html"
+    checks_codes = True
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """

@@ -168,7 +168,7 @@ def test_the_page_about_the_only_way_in_has_a_next_step(client, only_by_code):
     step = "Set a password first, or ask the shop for help."
     assert step in page.text
     assert step in script.json()["error"]["message"]
-    assert f'<a href="{CONNECT}">Back to your connections</a>' in page.text
+    assert f'href="{CONNECT}">Back to your connections</a>' in page.text
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_a_user_who_may_not_connect_can_go_on(client, shopper, next_url):
     target = next_url or "/members/"
     assert page.status_code == 403
     assert "<h1>You cannot connect anything to this account</h1>" in page.text
-    assert f'<a href="{target}">Go on without connecting</a>' in page.text
+    assert f'href="{target}">Go on without connecting</a>' in page.text
 
 
 @pytest.mark.parametrize("next_url", ["//evil.example/", "https://evil.example/"])

@@ -99,13 +99,35 @@ def test_a_failed_check_is_logged_where_django_logs_it(strict, caplog):
     assert "django.security.csrf" in [each.name for each in caplog.records]
 
 
-@pytest.mark.parametrize("page", ["code/resend/", "cancel/"])
-def test_a_get_of_a_post_only_page_leads_back(client, code, page):
+@pytest.mark.parametrize(
+    ("page", "back"),
+    [("code/resend/", "/login/code/"), ("cancel/", "/login/?next=%2Fmembers%2F")],
+)
+def test_a_get_of_a_post_only_page_leads_back(client, code, page, back):
     response = client.get(f"/login/{page}?next=/members/")
 
     assert response.status_code == 405
     assert response["Allow"] == "POST, OPTIONS"
-    assert 'href="/login/?next=%2Fmembers%2F"' in response.text
+    assert f'href="{back}">Try again' in response.text
+
+
+def test_without_a_login_a_get_of_the_resend_leads_to_the_start(client, db):
+    response = client.get("/login/code/resend/?next=/members/")
+
+    assert 'href="/login/?next=%2Fmembers%2F">Try again' in response.text
+
+
+def test_a_failed_check_of_the_code_page_leads_back_to_it(
+    strict, middleware, piggy_sandbox
+):
+    token = strict.get("/login/").cookies["csrftoken"].value
+    ask_for_code(strict, csrfmiddlewaretoken=token)
+
+    response = strict.post("/login/code/", {"code": "1"})
+
+    assert response.status_code == 403
+    assert 'href="/login/code/">Try again' in response.text
+    assert strict.get("/login/code/").status_code == 200
 
 
 @pytest.mark.parametrize("page", [*FORMS, "token/"])

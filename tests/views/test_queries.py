@@ -120,12 +120,17 @@ def test_a_code_is_asked_for_with_two_statements_before_the_response(
 @pytest.mark.usefixtures("marked", "code")
 @pytest.mark.parametrize(
     ("limit", "status", "number"),
-    [("send_cooldown", 302, 2), ("send_recipient", 429, 1)],
+    [("send_cooldown", 302, 2), ("send_recipient", 429, 2)],
 )
 def test_a_refused_request_for_a_code_takes_at_most_two_statements(
     client, settings, limit, status, number
 ):
-    """Within the cooldown, the second one reads whether the last send has failed."""
+    """
+    The second one reads what the visitor needs to know.
+
+    Within the cooldown, it is whether the last send has failed. After a limit, it is
+    which steps would be refused as well.
+    """
     settings.PIGGY_VERIFY_RATE_LIMITS |= {limit: "1/60s"}
 
     assert statements_until_sent(ask_for_code, client) == (number, 0)
