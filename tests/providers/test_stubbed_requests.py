@@ -4,6 +4,8 @@ import pytest
 import requests
 import responses
 
+from django_piggy_verify.loyalty import fetch_contact
+from django_piggy_verify.testing import login_contact
 from tests.steps import ADDRESS, ask_for_code, type_code
 
 API = "https://api.piggy.eu/api/v3/oauth/clients/contact-verification"
@@ -38,6 +40,17 @@ def test_key_and_address_travel_as_the_vendor_documents(client, db, api):
     assert request.headers["Authorization"] == "Bearer test-api-key"
     assert request.headers["Accept"] == "application/json"
     assert request.body == f'{{"email":"{ADDRESS}"}}'.encode()
+
+
+def test_a_contact_is_fetched_at_the_live_address(client, db, api):
+    url = "https://api.piggy.eu/api/v3/oauth/clients/contacts"
+    api.get(f"{url}/{UID}", json={"data": {"uuid": UID}, "meta": []})
+
+    assert fetch_contact(login_contact(client, ADDRESS, uid=UID)) == {"uuid": UID}
+
+    request = api.calls[-1].request
+    assert request.url == f"{url}/{UID}"
+    assert request.headers["Authorization"] == "Bearer test-api-key"
 
 
 @pytest.mark.parametrize(
