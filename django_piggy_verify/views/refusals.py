@@ -48,6 +48,7 @@ def answers_of(login: Login) -> dict[str, str]:
 
 def show(form: Form, refusal: Refusal) -> None:
     """Add the errors of a refusal to the form of the first page, which is bound."""
+    _forgive_own_fields(form)
     if isinstance(refusal, ConsentMissing):
         _untick(form, consent_fields.names(refusal.kinds))
         return
@@ -57,6 +58,18 @@ def show(form: Form, refusal: Refusal) -> None:
         return
     message = form.fields[name].error_messages["recipient_refused"]
     form.add_error(name, ValidationError(message, code="recipient_refused"))
+
+
+def _forgive_own_fields(form: Form) -> None:
+    """
+    Remove the errors of fields that a project adds, such as a CAPTCHA.
+
+    The login in progress does not have what was typed there. It was valid.
+    """
+    for name, field in form.fields.items():
+        is_known = name in (*FIELDS.values(), "next") or isinstance(field, ConsentField)
+        if not is_known:
+            form.errors.pop(name, None)
 
 
 def _untick(form: Form, names: Collection[str]) -> None:
@@ -71,6 +84,7 @@ def _untick(form: Form, names: Collection[str]) -> None:
     unticked = [name for name in boxes if name in names] or boxes
     form.data = {name: each for name, each in form.data.items() if name not in unticked}
     form.full_clean()
+    _forgive_own_fields(form)
     if not form.errors:
         message = _("We cannot send a code, because a consent is missing.")
         form.add_error(None, ValidationError(message, code="consent_required"))

@@ -56,6 +56,7 @@ def blocks(
     """The names that each Python block defines."""
     for name in ("API_KEY", "CLIENT_ID", "CLIENT_SECRET"):
         monkeypatch.setenv(f"PIGGY_VERIFY_{name}", "from the environment")
+    monkeypatch.setenv("ALTCHA_HMAC_KEY", "from the environment")
     return [run(block) for block in python_blocks(pages)]
 
 
