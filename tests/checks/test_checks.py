@@ -469,7 +469,7 @@ def test_an_informal_language_that_nobody_sees_is_named(
 
     messages = check_form_of_address()
 
-    assert {each.id.removeprefix("piggy_verify.") for each in messages} == ids
+    assert {str(each.id).removeprefix("piggy_verify.") for each in messages} == ids
 
 
 class MailsAnybody(Toy):
