@@ -40,7 +40,7 @@ class FailurePages(NextSteps):
     login_required_template_name = "piggy_verify/login_required.html"
     interrupted_template_name = "piggy_verify/interrupted.html"
     checks_codes = False
-    """Whether the page checks a code, which stays good after an outage."""
+    """Whether the page checks a code, which still works after an outage."""
 
     messages = {
         **NextSteps.messages,

@@ -308,7 +308,7 @@ def test_after_too_many_checks_of_an_address_another_one_works(
     page = wrong_codes(client, 2)
 
     assert (step(page), page.context["code_url"]) == ("other", "")
-    assert "with which you have logged in before still works" in page.text
+    assert "with a browser that you have used before" in page.text
     assert fill_in(client, follow(client, page), email=BOB).url == CODE
     assert wrong_codes(client, 1).status_code == 200
 
