@@ -20,7 +20,7 @@ from django_piggy_verify.models import Tally
 
 NO_LIMITS: Final = (
     *("code_use", "code_login", "send_failed", "circuit", "circuit_probe"),
-    "cap_logged",
+    *("cap_logged", "app_contact"),
 )
 """
 The names in keys of rows that count no attempts.

@@ -5,26 +5,40 @@ The response with the token may be lost on its way to the app, or the project ma
 to make the token. The app can then post the same code again.
 """
 
+from typing import Final
+
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from django_piggy_verify.db import locking
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Rate
-from django_piggy_verify.login import contacts, rate_limits
+from django_piggy_verify.login import rate_limits
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.secret import Secret
+
+_LARGEST: Final = 2**31 - 1
+"""The largest count that every database can store."""
 
 
 def remember(
     request: HttpRequest, recipient: str, code: Secret, user: AbstractBaseUser
 ) -> None:
-    """Store the contact of `user`, whom `code` has logged in, with this login."""
+    """
+    Store the contact of `user`, whom `code` has logged in, with this login.
+
+    Call it in the transaction of the login. Otherwise a second request with the code
+    could find that the code was right, but not whose code it was.
+
+    Nothing is stored if the user has no contact, because the project's own backend has
+    chosen another user. Then the code cannot be posted again.
+    """
     rows = locking.primary_rows(Contact)
-    contact = rows.get(user_id=user.pk, provider=get_provider().name)
-    claim = _claim(request, recipient, code, contact.pk)
-    fixed_windows.exhaust([claim], windows={}, give_back=[])
+    contact = rows.filter(user_id=user.pk, provider=get_provider().name).first()
+    if contact is not None and contact.pk <= _LARGEST:
+        claim = _claim(request, recipient, code, contact.pk)
+        fixed_windows.exhaust([claim], windows={}, give_back=[])
 
 
 def user_of(
@@ -33,13 +47,13 @@ def user_of(
     """
     Return the user whom `code` has logged in, in the same login in progress.
 
-    Return None if there is none, or if the user may not log in any more.
+    Return None if there is none. The caller has to ask whether the user may still log
+    in.
     """
     [usage] = fixed_windows.usage([_claim(request, recipient, code)])
     rows = locking.primary_rows(Contact).select_related("user")
     contact = rows.filter(pk=usage.number).first()
-    is_good = contact is not None and contacts.may_log_in(contact.user)
-    return contact.user if contact and is_good else None
+    return contact.user if contact else None
 
 
 def _claim(

@@ -6,7 +6,7 @@ the user was logged in.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
@@ -18,6 +18,7 @@ from django.http import HttpRequest
 
 from django_piggy_verify.db import retries
 from django_piggy_verify.exceptions import LoginRefused
+from django_piggy_verify.login import cookies
 from django_piggy_verify.models import Contact, Tally
 
 _ATTEMPTS: Final = 3
@@ -44,9 +45,11 @@ def kept_open(
     Keep the transaction that `run` begins for `request` open until the block ends.
 
     The transaction also writes the `columns` of the contact's row. If the block raises,
-    the session is undone too.
+    the session is undone too. An app has no session.
     """
-    with _session_undone_on_error(request), ExitStack() as stack:
+    is_of_app = cookies.is_of_app(request)
+    session = nullcontext() if is_of_app else _session_undone_on_error(request)
+    with session, ExitStack() as stack:
         request._piggy_verify_page = _Page(stack, columns)  # type: ignore[attr-defined]
         try:
             yield

@@ -8,6 +8,7 @@ need no CSRF token.
 
 from typing import Any, cast
 
+from django.contrib.auth import get_backends
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import Form
@@ -18,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
 
 from django_piggy_verify import tokens
+from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.conf import conf
 from django_piggy_verify.exceptions import CodeRepeated
 from django_piggy_verify.login import (
@@ -27,6 +29,7 @@ from django_piggy_verify.login import (
     cookies,
     devices,
     pending,
+    transactions,
     verification,
 )
 from django_piggy_verify.login.pending import Login
@@ -130,12 +133,27 @@ class AppCodeView(AppPage, CodePage):
             app_token.import_callable()
         return super().dispatch(request, *args, **kwargs)
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Check the code, and store whose code it is within the same transaction."""
+        try:
+            form, self.token_fetch = self.get_form(), tokens.LoginFetch()
+            with transactions.kept_open(request, self.token_fetch.columns):
+                is_right = form.is_valid()
+                if is_right:
+                    self.remember(form)
+        except CodeRepeated as repetition:
+            return self.repeated(repetition)
+        return self.form_valid(form) if is_right else self.form_invalid(form)
+
+    def remember(self, form: Form) -> None:
+        """Store the contact of the user, so that the code can be posted again."""
+        code, user = Secret(form.cleaned_data["code"]), cast("Any", form).user
+        app_logins.remember(self.request, self.open_login.recipient, code, user)
+
     def form_valid(self, form: Form) -> HttpResponse:
         """Return the token. The auth token of the provider is fetched afterwards."""
         user: AbstractBaseUser = cast("Any", form).user
-        code = Secret(form.cleaned_data["code"])
-        app_logins.remember(self.request, self.open_login.recipient, code, user)
-        tokens.LoginFetch().begin(self.request, user)
+        self.token_fetch.begin(self.request, user)
         return self.logged_in(user)
 
     def logged_in(self, user: AbstractBaseUser) -> HttpResponse:
@@ -153,7 +171,13 @@ class AppCodeView(AppPage, CodePage):
         code = codes.normalise(self.data["code"])
         recipient = self.open_login.recipient
         user = app_logins.user_of(self.request, recipient, code)
-        return self.logged_in(user) if user else self.expired()
+        may_log_in = user is not None and self.may_log_in(user)
+        return self.logged_in(user) if user and may_log_in else self.expired()
+
+    def may_log_in(self, user: AbstractBaseUser) -> bool:
+        """Ask the project's backend whether `user` may still log in."""
+        ours = (each for each in get_backends() if isinstance(each, PiggyBackend))
+        return next(ours, PiggyBackend()).can_log_in(self.request, user)
 
 
 class AppResendView(AppPage, ResendView):
