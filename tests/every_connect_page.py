@@ -47,7 +47,8 @@ def every_connect_page(visitor, sandbox):
 
 
 def _pages_for_codes(browser, sandbox):
-    yield browser.get(f"{CONNECT}?expired=1")
+    for why in ("1", "lost", "none"):
+        yield browser.get(f"{CONNECT}?expired={why}")
     yield ask(browser, "nobody")
     sandbox.switches.fault = Fault.MAINTENANCE
     ask(browser, OWN)

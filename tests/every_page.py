@@ -10,7 +10,8 @@ from tests.steps import ADDRESS, ask_for_code, log_in, type_code
 def every_page(browser, sandbox, settings):
     """Yield one response after the other. ADDRESS must be a contact of the sandbox."""
     yield from _pages_for_numbers(browser)
-    yield browser.get("/login/?expired=1")
+    for why in ("1", "lost", "none"):
+        yield browser.get(f"/login/?expired={why}")
     yield ask_for_code(browser, "nobody")
     sandbox.switches.fault = Fault.MAINTENANCE
     ask_for_code(browser)
@@ -24,6 +25,8 @@ def every_page(browser, sandbox, settings):
     yield type_code(browser, "123456")
     sandbox.switches.fault = None
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_ip": "1/2m"}
+    yield type_code(browser, "wrong")
+    settings.PIGGY_VERIFY_RATE_LIMITS = {"check_recipient": "1/2m"}
     yield type_code(browser, "wrong")
     settings.PIGGY_VERIFY_RATE_LIMITS = {"check_login": 1}
     yield type_code(browser, "wrong")

@@ -135,15 +135,13 @@ class FailurePages(NextSteps):
     def spent(self) -> HttpResponse:
         """Say that the code cannot be used any more, and offer another one."""
         login = pending.attached_to(self.request)
-        resend_in = login.resend_in if login else 0
         return self._failure(
             503,
             "provider_unavailable",
             self.spent_template_name,
             retry_after=RETRY_AFTER_OUTAGE,
             login=login,
-            resend_in=resend_in,
-            wait=max(RETRY_AFTER_OUTAGE, resend_in),
+            resend_in=login.resend_in if login else 0,
         )
 
     def refused(self) -> HttpResponse:

@@ -364,7 +364,7 @@ def test_a_browser_that_blocks_cookies_sees_an_explanation(chromium, shop, tmp_p
         visitor.go(KEPT)
         visitor.type_address(visitor.address)
 
-        expect(visitor.page.locator("h1")).to_have_text("Start again")
+        expect(visitor.page.locator("h1")).to_have_text("Please try again")
         expect(visitor.page.locator("main")).to_contain_text("allow cookies")
         assert visitor.status == 403
         visitor.page.click("main a")

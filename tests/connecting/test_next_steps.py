@@ -51,7 +51,7 @@ def test_after_too_many_checks_of_an_address_another_one_works(
     page = type_code(client, "wrong again")
 
     assert step(page) == "other"
-    assert "logged in before" not in page.text
+    assert "used before" not in page.text
     assert buttons(page) == [
         (f"{CONNECT}?other=1", "Use a different email address"),
     ]

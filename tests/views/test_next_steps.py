@@ -324,7 +324,7 @@ def test_a_known_browser_is_told_of_no_other_browser(
     page = wrong_codes(client, 2)
 
     assert step(page) == "other"
-    assert "logged in before" not in page.text
+    assert "used before" not in page.text
 
 
 def test_too_many_checks_from_one_place_leave_nothing_but_to_wait(
