@@ -23,7 +23,7 @@ from tests.processes import process
 
 PORT = "127.0.0.1:8000"
 VENV = "python3 -m venv .venv"
-INSTALL = "pip install django-piggy-verify"
+INSTALL = "pip install ../django-piggy-verify"
 SERVE = "python manage.py runserver"
 CODE = re.compile(r"code for ann@example\.com: (\d+)")
 HIDDEN = re.compile(r'name="(csrfmiddlewaretoken|login)" value="([^"]+)"')
@@ -112,8 +112,11 @@ class Browser:
         self.session = requests.Session()
         self.session.trust_env = False
 
-    def open(self, path: str) -> requests.Response:
-        return self.session.get(f"http://{self.reader.host}{path}", timeout=60)
+    def open(self, path: str, *, name: str = "127.0.0.1") -> requests.Response:
+        # A browser finds such names by itself. The libraries of Python may not.
+        headers = {"Host": self.reader.host.replace("127.0.0.1", name)}
+        url = f"http://{self.reader.host}{path}"
+        return self.session.get(url, headers=headers, timeout=60)
 
     def submit(self, page: requests.Response, **fields: str) -> requests.Response:
         hidden = dict(HIDDEN.findall(page.text))
@@ -146,6 +149,7 @@ def seen(tmp_path_factory):
         reader.follow(title)
     with reader.site() as browser:
         seen["home"] = browser.open("/")
+        seen["other name"] = browser.open("/", name="club.localhost")
         seen["first login"] = browser.log_in("/login/")
         seen["mailbox"] = browser.open("/sandbox/")
         reader.follow("The first login")
@@ -160,6 +164,19 @@ def seen(tmp_path_factory):
 
 def test_the_first_page_leads_to_the_login(seen):
     assert '<a href="/login/">Log in</a>' in seen["home"].text
+
+
+def test_a_name_of_its_own_leads_to_the_same_page(seen):
+    assert seen["other name"].text == seen["home"].text
+
+
+def test_the_sandbox_of_another_port_has_the_same_path():
+    [serve, address] = section("Other servers on this machine").findall(
+        nodes.literal_block
+    )
+    assert serve.astext() == f"$ {SERVE} 8001"
+    same = address.astext().replace("8001", "8000")
+    assert same in section("Set it up").astext()
 
 
 def test_a_login_leads_back_to_the_first_page(seen):
@@ -188,5 +205,10 @@ def test_every_block_of_the_tutorial_is_followed(seen):
         for block in section(title).findall(nodes.literal_block)
     ]
 
-    shown = list(section("The first login").findall(nodes.literal_block))
+    titles = ("The first login", "Other servers on this machine")
+    shown = [
+        block
+        for title in titles
+        for block in section(title).findall(nodes.literal_block)
+    ]
     assert len(followed) + len(shown) == len(list(page.findall(nodes.literal_block)))
