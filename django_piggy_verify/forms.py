@@ -224,6 +224,7 @@ class CodeForm(forms.Form):
         self._login = login
         self.initial.setdefault("login", str(login))
         self.user: Any = None
+        self.fields["code"].widget.attrs.setdefault("inputmode", conf.code_inputmode)
         if login.channel is Channel.SMS:
             self.fields["code"].label = _("Code from the text message")
             self.fields["code"].error_messages.update(_OF_TEXTS)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django import template
+from django.forms import BaseForm
 from django.templatetags.static import static
 
 from django_piggy_verify import durations
@@ -14,6 +15,20 @@ register = template.Library()
 register.filter(durations.in_words)
 register.filter(durations.about)
 register.filter(durations.clock)
+
+
+@register.filter
+def needs_summary(form: BaseForm) -> bool:
+    """
+    Return whether the errors of a form need a list on top of the form.
+
+    The error of the only field stands at this field, and nowhere else. If there are
+    more fields, or if an error is of no field that is visible, the list helps.
+    """
+    visible = {field.name for field in form.visible_fields()}
+    return bool(form.errors) and (
+        len(visible) > 1 or not visible.issuperset(form.errors)
+    )
 
 
 @register.simple_tag

@@ -31,6 +31,8 @@ class ConnectView(ConnectPage, EmailView):
     """
 
     template_name = "piggy_verify/connect.html"
+    # The list of contacts stands before the form.
+    focuses_form = False
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form, or return the contacts and the CSRF token to a script."""

@@ -28,6 +28,7 @@ from django_piggy_verify.traits import Channel
 from django_piggy_verify.views import refusals
 from django_piggy_verify.views.form_page import FormPage
 from django_piggy_verify.views.refusals import Refusal
+from django_piggy_verify.views.texts import texts_for
 
 
 class EmailView(FormPage):
@@ -38,7 +39,7 @@ class EmailView(FormPage):
     that found no open login in progress), `ended` (why: "expired", "lost" or "none";
     otherwise blank), `channel` ("email" or "sms"), `other_url` (of the page that asks
     for the other kind of recipient, or blank), `knows_members` (whether codes go to
-    members only), `form_url` (to post the form to).
+    members only), `texts` (for the channel), `form_url` (to post the form to).
     """
 
     form_class = EmailForm
@@ -102,12 +103,14 @@ class EmailView(FormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the channel, and why there is no login in progress."""
         ended = self.get_ended_reason()
+        knows_members = verification.traits().knows_members
         return super().get_context_data(
             is_expired=bool(ended),
             ended=ended,
             channel=str(self.get_way()),
             other_url=self.get_other_url(),
-            knows_members=verification.traits().knows_members,
+            knows_members=knows_members,
+            texts=texts_for(self.get_channel(), knows_members=knows_members),
             form_url=self.get_page_url("email"),
             **kwargs,
         )

@@ -20,6 +20,7 @@ from django_piggy_verify.login.pending import Login
 from django_piggy_verify.views.base import FlowView, state
 from django_piggy_verify.views.form_page import FormPage
 from django_piggy_verify.views.negotiation import cross_out
+from django_piggy_verify.views.texts import texts_for
 
 
 class LoginPage(FlowView):
@@ -105,8 +106,8 @@ class CodePage(LoginPage, FormPage):
     (seconds), `is_resent` and `is_held_back` (the result of the last request for
     another code), `is_send_recent` (whether a script should ask if it has failed),
     `login` (for the hidden field of this name in other forms), `channel` ("email" or
-    "sms"), `knows_members` (whether codes go to members only), `form_url`, `resend_url`
-    and `cancel_url` (to post the forms to).
+    "sms"), `knows_members` (whether codes go to members only), `texts` (for the
+    channel), `form_url`, `resend_url` and `cancel_url` (to post the forms to).
     """
 
     form_class = CodeForm
@@ -133,12 +134,14 @@ class CodePage(LoginPage, FormPage):
         """Add the state of the login in progress."""
         login = self.open_login
         is_news = self.request.method != "POST"
+        knows_members = verification.traits().knows_members
         return super().get_context_data(
             **state(login),
             is_resent=login.is_resent and is_news,
             is_held_back=login.is_held_back and is_news,
             is_send_recent=login.is_send_recent,
-            knows_members=verification.traits().knows_members,
+            knows_members=knows_members,
+            texts=texts_for(login.channel, knows_members=knows_members),
             login=login,
             form_url=self.get_page_url("code"),
             resend_url=self.get_page_url("resend"),

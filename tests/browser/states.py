@@ -4,7 +4,14 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.visitors import DISCONNECT_FORM, ERRORS, NOTICE, Visitor
+from tests.browser.visitors import (
+    DISCONNECT_FORM,
+    ERRORS,
+    FIELD_ERROR,
+    NOTICE,
+    RESEND_BUTTON,
+    Visitor,
+)
 
 
 def home(visitor: Visitor) -> None:
@@ -25,7 +32,7 @@ def email(visitor: Visitor) -> None:
 def email_error(visitor: Visitor) -> None:
     visitor.go()
     visitor.type_address("ann")
-    visitor.page.wait_for_selector(ERRORS)
+    visitor.page.wait_for_selector(FIELD_ERROR)
 
 
 def email_expired(visitor: Visitor) -> None:
@@ -44,13 +51,12 @@ def code(visitor: Visitor) -> None:
 def code_error(visitor: Visitor) -> None:
     code(visitor)
     visitor.type_code("wrong")
-    visitor.page.wait_for_selector(ERRORS)
+    visitor.page.wait_for_selector(FIELD_ERROR)
 
 
 def code_resent(visitor: Visitor) -> None:
     code(visitor)
-    over = visitor.page.locator("[data-piggy-verify-wait] p:last-child")
-    expect(over).to_be_visible(timeout=70_000)
+    expect(visitor.page.locator(RESEND_BUTTON)).to_be_visible(timeout=70_000)
     visitor.ask_again()
 
 
@@ -133,7 +139,7 @@ def phone_code(visitor: Visitor) -> None:
 def phone_code_error(visitor: Visitor) -> None:
     phone_code(visitor)
     visitor.type_code("wrong")
-    visitor.page.wait_for_selector(ERRORS)
+    visitor.page.wait_for_selector(FIELD_ERROR)
 
 
 def number_refused(visitor: Visitor) -> None:
@@ -160,7 +166,7 @@ def connect(visitor: Visitor) -> None:
 def connect_error(visitor: Visitor) -> None:
     connect(visitor)
     visitor.connect("ann")
-    visitor.page.wait_for_selector(ERRORS)
+    visitor.page.wait_for_selector(FIELD_ERROR)
 
 
 def connect_code(visitor: Visitor) -> None:

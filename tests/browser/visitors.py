@@ -62,7 +62,9 @@ RESEND_FORM = "form[action$='/resend/']"
 CANCEL_FORM = "form[action$='/cancel/']"
 CONNECT_FORM = "form[action$='/connect/']"
 DISCONNECT_FORM = "form[action$='/disconnect/']"
+RESEND_BUTTON = f"{RESEND_FORM} button:not([aria-disabled])"
 ERRORS = ".piggy-verify-errors"
+FIELD_ERROR = ".errorlist"
 NOTICE = ".piggy-verify-notice"
 
 expect.set_options(timeout=10_000)
@@ -178,10 +180,14 @@ class Visitor:
         self.page.fill("input[name=code]", code)
         self.press(f"{CODE_FORM} button")
 
-    def press(self, selector: str) -> None:
-        """Press a button or link, and wait for the next page."""
+    def press(self, selector: str, *, force: bool = False) -> None:
+        """
+        Press a button or link, and wait for the next page.
+
+        Playwright presses a button with ``aria-disabled`` only by force.
+        """
         with self.page.expect_navigation():
-            self.page.click(selector)
+            self.page.click(selector, force=force)
 
     def right_code(self, recipient: str = "") -> str:
         return self.shop.demo.last_code(recipient or self.address)

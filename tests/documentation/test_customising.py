@@ -99,6 +99,7 @@ BLOCKS = {
     "login_required.html": ["title", "content", "heading", "intro", "actions"],
     "_errors.html": ["none"],
     "_fields.html": ["none"],
+    "_resend.html": ["none"],
 }
 PAGES = [name for name in BLOCKS if name != "base.html" and name[0] != "_"]
 NOT_OURS = {"True", "False", "None", "view", "block", "csrf_token", "request", "user"}

@@ -364,7 +364,7 @@ def test_after_another_code_the_page_says_so(client, shopper, contact, unlimited
 
     resent = client.post(f"{CODE}resend/", follow=True)
 
-    assert "we have sent another code" in resent.text
+    assert "a new code is on its way" in resent.text
 
 
 def test_an_error_that_no_page_is_for_is_raised(rf, shopper):

@@ -187,7 +187,7 @@ def test_without_a_login_in_progress_the_visitor_starts_again(client, db, path):
     assert response.redirect_chain == [
         ("/login/?expired=none&next=%2Fmembers%2F", 302),
     ]
-    assert "Ask for a new code" in response.text
+    assert "Ask for a code first." in response.text
     assert 'name="next" value="/members/"' in response.text
 
 
@@ -443,7 +443,7 @@ def test_pages_are_never_cached(page, method, client, db):
     assert "private" in response["Cache-Control"]
 
 
-NEWEST = "we have sent another code."
+NEWEST = "a new code is on its way"
 
 
 def test_the_page_says_that_another_code_was_sent(client, contact, time_machine):
@@ -502,7 +502,7 @@ def test_a_code_that_was_sent_at_once_is_claimed(client, contact, settings):
 
     page = client.get("/login/code/").text
     assert NEWEST in page
-    assert "You can ask for a new code in" not in page
+    assert "New code in" not in page
 
 
 def test_the_last_code_that_the_cooldown_allows_begins_a_wait(
@@ -644,7 +644,7 @@ def test_no_time_is_shown_when_none_is_left(client, code, time_machine, piggy_sa
     page = type_code(client, "wrong").text
     code_rejected.disconnect(overtake)
 
-    assert "There is a problem" in page
+    assert "The code is wrong" in page
     assert "You have about" not in page
 
 
@@ -653,7 +653,7 @@ def test_the_wait_is_a_plain_number_for_the_script(client, contact, settings):
     settings.PIGGY_VERIFY_RATE_LIMITS = {"send_cooldown": "1/1h"}
     ask_for_code(client)
 
-    assert 'datetime="PT3600S">60 minutes</time>' in client.get("/login/code/").text
+    assert 'datetime="PT3600S">1:00:00</time>' in client.get("/login/code/").text
 
 
 def test_search_engines_must_not_index_the_pages(client):

@@ -6,32 +6,31 @@
   const PATIENCE = 30_000; // Milliseconds: two calls of the API take less.
   const FAILURES = [400, 403, 503]; // Statuses of the code page, for scripts.
   const ASK_AFTER = [4_000, 12_000]; // Milliseconds: most failures are known by then.
+  let isBusy = false; // Whether a form is under way.
 
-  const inWords = (number, unit) =>
-    new Intl.NumberFormat(document.documentElement.lang || undefined, {
-      style: "unit",
-      unit,
-      unitDisplay: "long",
-    }).format(number);
+  const clock = (seconds) => {
+    const parts = [Math.floor(seconds / 60), seconds % 60];
+    if (seconds >= 3600) parts.unshift(Math.floor(parts[0] / 60), parts.shift() % 60);
+    return parts.map((part, i) => (i ? String(part).padStart(2, "0") : part)).join(":");
+  };
 
-  const duration = (seconds) =>
-    seconds < 120 ? inWords(seconds, "second")
-    : seconds < 7200 ? inWords(Math.ceil(seconds / 60), "minute")
-    : inWords(Math.ceil(seconds / 3600), "hour");
-
-  for (const box of document.querySelectorAll("[data-piggy-verify-wait]")) {
-    const [waiting, over] = box.children;
-    const time = waiting.querySelector("time");
+  for (const button of document.querySelectorAll("[data-piggy-verify-ready]")) {
+    const time = button.querySelector("time");
     const end = Date.now() + 1000 * parseInt(time.dateTime.slice("PT".length), 10);
+    // A link that is dimmed does nothing either.
+    button.addEventListener("click", (event) => {
+      if (button.hasAttribute("aria-disabled")) event.preventDefault();
+    });
     const timer = setInterval(() => {
       const left = Math.ceil((end - Date.now()) / 1000);
       if (left > 0) {
-        time.textContent = duration(left);
-      } else {
-        clearInterval(timer);
-        waiting.hidden = true;
-        over.hidden = false;
+        time.textContent = clock(left);
+        return;
       }
+      clearInterval(timer);
+      button.textContent = button.dataset.piggyVerifyReady;
+      button.removeAttribute("aria-disabled");
+      button.closest("details")?.setAttribute("open", "");
     }, 1000);
   }
 
@@ -40,7 +39,6 @@
       const headers = { Accept: "application/json" };
       const { status } = await fetch(form.action, { headers });
       // The answer to a form that is under way shows the failure too.
-      const isBusy = document.querySelector("[aria-disabled]");
       if (FAILURES.includes(status) && !isBusy) location.assign(form.action);
     };
     for (const wait of ASK_AFTER) {
@@ -61,9 +59,11 @@
     const restore = () => {
       button.textContent = label;
       button.removeAttribute("aria-disabled");
+      isBusy = false;
     };
     button.textContent = words;
     button.setAttribute("aria-disabled", "true");
+    isBusy = true;
     setTimeout(restore, PATIENCE);
     addEventListener("pagehide", restore, { once: true });
   });
