@@ -6,7 +6,8 @@ The token is a credential. No frame of this module shows it while an error is ra
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +16,7 @@ from django.http import HttpRequest
 
 from django_piggy_verify import callables
 from django_piggy_verify.conf import conf
+from django_piggy_verify.secret import Secret
 
 _SETTING = "PIGGY_VERIFY_APP_TOKEN"
 
@@ -32,25 +34,43 @@ def import_callable() -> Callable[..., Any]:
         raise ImproperlyConfigured(f"{_SETTING} cannot be used: {reason}") from error
 
 
-def make(request: HttpRequest, user: AbstractBaseUser) -> Mapping[str, Any]:
+def make(request: HttpRequest, user: AbstractBaseUser) -> Secret:
     """
-    Return the mapping that ``PIGGY_VERIFY_APP_TOKEN`` makes for `user`.
+    Return the mapping that ``PIGGY_VERIFY_APP_TOKEN`` makes for `user`, as JSON.
 
     Raises ImproperlyConfigured if it makes no mapping, or one that JSON cannot express.
     The exceptions of the callable are not caught.
     """
-    made = _mapping_or_fault(import_callable()(request, user))
-    if isinstance(made, str):
-        raise ImproperlyConfigured(f"{_SETTING} returned {made}")
-    return made
+    made = _Made(import_callable()(request, user))
+    if fault := _fault_of(made):
+        raise ImproperlyConfigured(f"{_SETTING} returned {fault}")
+    return _json_of(made)
 
 
-def _mapping_or_fault(found: object) -> dict[str, Any] | str:
-    """Return the mapping as a dictionary, or what is wrong with it in words."""
-    if not isinstance(found, Mapping):
-        return f"an object of the type {type(found).__name__}, and no mapping"
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the callable has made. Its `repr` is hidden, as that of a `Secret`."""
+
+    found: object = field(repr=False)
+
+
+def _fault_of(made: _Made) -> str:
+    """Return in words why JSON cannot express what was made, or a blank text."""
+    if not isinstance(made.found, Mapping):
+        return f"an object of the type {type(made.found).__name__}, and no mapping"
     try:
-        json.dumps(dict(found), cls=DjangoJSONEncoder, allow_nan=False)
+        _json_of(made)
     except (TypeError, ValueError, RecursionError) as error:
         return f"what JSON cannot express: {error}"
-    return dict(found)
+    return ""
+
+
+def _json_of(made: _Made) -> Secret:
+    # In one expression, because an error report would show a local variable.
+    return Secret(
+        json.dumps(
+            dict(cast("Mapping[str, Any]", made.found)),
+            cls=DjangoJSONEncoder,
+            allow_nan=False,
+        )
+    )

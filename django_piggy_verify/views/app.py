@@ -6,11 +6,11 @@ sends with each request. Nothing that a browser sends by itself counts, so these
 need no CSRF token.
 """
 
+import json
 from typing import Any, cast
 
 from django.contrib.auth import get_backends
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.decorators import classonlymethod
@@ -158,11 +158,10 @@ class AppCodeView(AppPage, CodePage):
 
     def logged_in(self, user: AbstractBaseUser) -> HttpResponse:
         """Return the token of `user`, and the text that proves this app later."""
-        body = {
-            "token": app_token.make(self.request, user),
-            "device": devices.signed(self.request, self.open_login.recipient),
-        }
-        return JsonResponse(body, encoder=DjangoJSONEncoder)
+        token = app_token.make(self.request, user)
+        device = json.dumps(devices.signed(self.request, self.open_login.recipient))
+        body = Secret(f'{{"token": {token}, "device": {device}}}')
+        return HttpResponse(body, content_type=_JSON)
 
     def repeated(self, repetition: CodeRepeated) -> HttpResponse:
         """Return a token again. While the first request is under way, return 202."""

@@ -44,6 +44,7 @@ PROXY_PASSWORD = "marked-proxy-password"
 SECRET_KEY = "marked-secret-key, as long as it has to be: 0123456789abcdef"
 RING_KEY = "marked-ring-key-of-just-32-bytes"
 POINTS = "marked-points"
+APP_TOKEN = "marked-app-token"
 # At Punchh:
 REFRESH_TOKEN = "marked-refresh-token"
 VERIFIER = "marked-code-verifier_of-exactly-43-letters."
@@ -59,6 +60,7 @@ SECRETS = {
     "token": hostile.TOKEN,
     "portal token": hostile.PORTAL_TOKEN,
     "points": POINTS,
+    "app token": APP_TOKEN,
     "proxy password": PROXY_PASSWORD,
     "ring key": RING_KEY,
     "SECRET_KEY": SECRET_KEY[:17],
@@ -81,9 +83,11 @@ SIGNALS = {
 }
 TOKEN_PAGE = "/login/token/"
 PORTAL_PAGE = "/portal/"
+APP_PAGE = "/app/login/code/"
 EXPOSING = {
     (TOKEN_PAGE, 200, True): "token page",
     (PORTAL_PAGE, 200, True): "portal page",
+    (APP_PAGE, 200, True): "app page",
 }
 # The only part of Django's debug page that may show the posted code.
 POSTED = re.compile('<h3 id="post-info">.*?<h3 id="files-info">', re.DOTALL)
