@@ -83,6 +83,7 @@ AUTHENTICATION_BACKENDS = [
 LOGIN_URL = "piggy_verify:email"
 LOGIN_REDIRECT_URL = "members"
 LOGOUT_REDIRECT_URL = "home"
+PIGGY_VERIFY_BRAND = {"name": "Molenaar Bakery", "logo": "shop/logo.svg", "url": "/"}
 # Users with a password can connect a contact, and then log in by code too.
 PIGGY_VERIFY_CONNECT = True
 

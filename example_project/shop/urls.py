@@ -1,9 +1,11 @@
 """The URLs of the shop."""
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import include, path
+from django.urls import include, path, re_path
+from django.views.defaults import page_not_found
 from django.views.generic import TemplateView
 
 from django_piggy_verify.views import PortalView
@@ -36,3 +38,7 @@ urlpatterns = [
 ]
 if apps.is_installed("django_piggy_verify.sandbox"):
     urlpatterns += [path("sandbox/", include("django_piggy_verify.sandbox.urls"))]
+if settings.DEBUG:
+    # Show 404.html in place of Django's technical page. Paths without a slash at the
+    # end are left out, so that APPEND_SLASH still redirects them.
+    urlpatterns += [re_path("^.+/$", page_not_found, {"exception": None})]

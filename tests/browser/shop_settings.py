@@ -15,11 +15,6 @@ PIGGY_VERIFY_USER_ACCESS = "tests.example.newcomers.user_access"
 if env("LOOK", default="shop") == "bare":
     # The login pages look as they do without the project's own base.html.
     INSTALLED_APPS = ["django_piggy_verify", "shop", *INSTALLED_APPS[2:]]
-    PIGGY_VERIFY_BRAND = {
-        "name": "Molenaar Bakery",
-        "logo": "admin/img/icon-yes.svg",
-        "url": "/",
-    }
 
 PIGGY_VERIFY_SEND_FLOOR = 0
 PIGGY_VERIFY_LOGIN_TTL = env.int("LOGIN_TTL", default=600)

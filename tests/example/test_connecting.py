@@ -178,6 +178,8 @@ def test_staff_are_not_led_to_the_connect_page(piggy: Demo) -> None:
 
     assert page.url == f"{piggy.url()}members/"
     assert "/login/connect/" not in page.text
+    assert "You are staff" in page.text
+    assert 'href="/admin/"' in page.text
 
 
 @pytest.mark.parametrize("email_by", ["code", "link"])

@@ -79,9 +79,31 @@ def test_the_members_page_shows_no_token(members_page: requests.Response) -> Non
 def test_a_member_is_led_to_the_points(
     demo: Demo, members_page: requests.Response, portal_page: requests.Response
 ) -> None:
-    assert 'href="/portal/">Your points' in members_page.text
+    assert 'href="/portal/">See your rewards' in members_page.text
     assert portal_page.url.startswith(f"{demo.url()}sandbox/portal/?token=")
     assert "belongs to ann@example.com" in portal_page.text
+
+
+def test_a_member_sees_the_points(members_page: requests.Response) -> None:
+    assert "<strong>1,250</strong> points" in members_page.text
+
+
+def test_the_members_page_survives_an_outage(tmp_path: Path) -> None:
+    slow = {"error_status": "400", "errors_as": "absent", "delay": "0"}
+    ben = "ben@example.com"
+    with (
+        running_demo(tmp_path, "--port", free_port()) as demo,
+        new_browser() as browser,
+    ):
+        page = submit(browser, get(browser, f"{demo.url()}members/"), email=ben)
+        code = demo.last_code(ben)
+        mailbox = get(browser, f"{demo.url()}sandbox/")
+        submit(browser, mailbox, **slow, fault="maintenance", fault_on="contact")
+        page = submit(browser, page, code=code)
+
+    assert page.status_code == 200
+    assert "Your points are not available now." in page.text
+    assert ben in page.text
 
 
 @pytest.mark.usefixtures("portal_page")  # which needs the login that ends here
@@ -103,6 +125,46 @@ def test_the_home_page_leads_to_the_mailbox(
 
     assert 'href="/sandbox/"' in home.text
     assert "ben@example.com" in mailbox.text
+
+
+def test_an_unknown_address_shows_the_page_of_the_shop(
+    demo: Demo, browser: requests.Session
+) -> None:
+    missing = get(browser, f"{demo.url()}cakes")
+
+    assert missing.url == f"{demo.url()}cakes/"
+    assert missing.status_code == 404
+    assert "This shelf is empty" in missing.text
+
+
+def test_a_public_server_shows_the_same_page(tmp_path: Path) -> None:
+    code = (
+        "from django.test import Client; "
+        "page = Client(headers={'host': 'shop.example.com'}).get('/x/', secure=True); "
+        "print(page.status_code, 'This shelf is empty' in page.text)"
+    )
+
+    _, printed = manage(tmp_path, "shell", "--no-imports", "-c", code, **PUBLIC)
+
+    assert "404 True" in printed
+
+
+def test_the_login_pages_have_the_brand_and_the_help_of_the_shop(
+    demo: Demo, browser: requests.Session
+) -> None:
+    login = get(browser, f"{demo.url()}login/")
+
+    assert "Molenaar Bakery</title>" in login.text
+    assert 'src="/static/shop/logo.svg"' in login.text
+    assert "Ask at the counter" in login.text
+    assert 'href="/sandbox/"' in login.text
+
+
+@pytest.mark.parametrize("name", ["shop.css", "logo.svg", "favicon.svg"])
+def test_the_static_files_of_the_shop_are_served(
+    demo: Demo, browser: requests.Session, name: str
+) -> None:
+    assert get(browser, f"{demo.url()}static/shop/{name}").ok
 
 
 def test_a_live_key_takes_the_place_of_the_sandbox(
@@ -136,7 +198,8 @@ def test_with_another_vendor_anybody_logs_in(tmp_path: Path) -> None:
         printed = demo.console.read_text()
     assert page.url == f"{demo.url()}members/"
     assert address in page.text
-    assert "Your points" not in page.text
+    assert "See your rewards" not in page.text
+    assert 'id="points"' not in page.text
     assert re.search(r"cached \d seconds? ago", page.text)
     assert "piggy_verify.W005" in printed
     assert "Members:" not in printed

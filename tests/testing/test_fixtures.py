@@ -322,7 +322,7 @@ def test_the_templates_of_the_example_pass(
     [engine] = settings.TEMPLATES
     settings.TEMPLATES = [{**engine, "DIRS": [EXAMPLE / "shop" / "templates"]}]
 
-    assert "Example shop" in Client().get("/login/").text
+    assert "Ask at the counter" in Client().get("/login/").text
     strangers_look_like_contacts()
 
 

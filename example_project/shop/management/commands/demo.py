@@ -26,6 +26,7 @@ MEMBERS = {
     "ann@example.com": "demo-contact-ann",
     "ben@example.com": "demo-contact-ben",
 }
+POINTS = {"ann@example.com": 1250, "ben@example.com": 40}
 
 USER = "carla"
 """The name and the password of a user who is no member yet."""
@@ -122,6 +123,7 @@ def _open_shop(port: int) -> str:
     Tally.objects.all().delete()
     for email, uid in MEMBERS.items():
         sandbox.add_contact(email, uid)
+        sandbox.set_points(email, POINTS[email])
     _add_user()
     return f"{_OF_VENDOR[VENDOR]}{FOR_CARLA}".format(
         url=url,
