@@ -1,7 +1,7 @@
 """The forms of the mailbox page."""
 
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from django import forms
 
@@ -9,7 +9,17 @@ from django_piggy_verify.sandbox.errors import CALLS, DOCUMENTED
 from django_piggy_verify.sandbox.switches import Fault, Switches
 from django_piggy_verify.sandbox.vendors import punchh, transmit_shapes, verifik
 
-_NONE = ("", "none")
+_FAULTS: Final = {
+    Fault.OUTAGE: "It breaks down (HTTP 500)",
+    Fault.MAINTENANCE: "It is closed for maintenance (HTTP 503)",
+    Fault.MALFORMED: "It answers with a page of HTML in place of JSON",
+    Fault.NO_DATA: "It answers with JSON, but without the data",
+    Fault.RATE_LIMITED: "It says that there are too many calls (HTTP 429)",
+    Fault.UNAUTHORIZED: "It does not accept the key (HTTP 401)",
+    Fault.EMPTY: "It answers with nothing at all",
+    Fault.REDIRECT: "It redirects to another site (HTTP 302)",
+    Fault.BLOCKED: "Its firewall takes the site for a robot (HTTP 403)",
+}
 
 
 class ContactForm(forms.Form):
@@ -44,14 +54,19 @@ class SwitchesForm(forms.Form):
     """Shows and sets the switches that fit into a form field."""
 
     fault = forms.TypedChoiceField(
-        choices=[_NONE, *((fault.value, fault.value) for fault in Fault)],
+        label="The server of the vendor",
+        help_text="A breakdown during a send looks like a sent code, because an error "
+        "500 may depend on the contact. To see the page for an outage, choose "
+        "maintenance.",
+        choices=[("", "It works"), *_FAULTS.items()],
         coerce=Fault,
         empty_value=None,
         required=False,
     )
     error_code = forms.TypedChoiceField(
+        label="The error that the API returns",
         choices=[
-            _NONE,
+            ("", "No error"),
             ("Piggy", [(c, f"{c} {text}") for c, (text, _) in DOCUMENTED.items()]),
             ("Verifik", [(word, word) for word in verifik.ERRORS]),
             ("Punchh", [(word, word) for word in punchh.ERRORS]),
@@ -62,30 +77,46 @@ class SwitchesForm(forms.Form):
         required=False,
     )
     fault_on = forms.TypedMultipleChoiceField(
-        label="Fault and error code on",
-        help_text="Choose none for all calls. An outage at a send looks like 'code "
-        "sent', because a 500 may depend on the contact. To see the page for an "
-        "outage, choose maintenance.",
+        label="Calls that these two apply to",
+        help_text="If you choose none, they apply to all calls.",
         choices=[(call, call) for call in CALLS],
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
-    error_status = forms.IntegerField(min_value=400, max_value=599)
+    error_status = forms.IntegerField(
+        label="HTTP status of an error", min_value=400, max_value=599
+    )
     errors_as = forms.ChoiceField(
-        label="Errors member",
-        choices=[(shape, shape) for shape in ("absent", "text", "list")],
+        label="Details of an error, in its member “errors”",
+        choices=[
+            ("absent", "There are none"),
+            ("text", "A text for each field"),
+            ("list", "A list of texts for each field"),
+        ],
     )
     delay = forms.FloatField(
-        label="Delay in seconds", min_value=0, max_value=120, required=True
+        label="Seconds until the API answers", min_value=0, max_value=120, required=True
     )
-    bare_token = forms.BooleanField(required=False)
-    reuse_codes = forms.BooleanField(required=False)
-    flat = forms.BooleanField(label="Verifik: flat answers", required=False)
-    second_factor = forms.BooleanField(label="Verifik: second factor", required=False)
-    face_liveness = forms.BooleanField(label="Verifik: face liveness", required=False)
-
+    reuse_codes = forms.BooleanField(
+        label="A used code works again, until it expires", required=False
+    )
+    bare_token = forms.BooleanField(
+        label="Piggy returns the auth token without a name", required=False
+    )
+    flat = forms.BooleanField(
+        label="Verifik answers without its envelope “data”", required=False
+    )
+    second_factor = forms.BooleanField(
+        label="Verifik wants a second factor after a right code", required=False
+    )
+    face_liveness = forms.BooleanField(
+        label="Verifik recommends to check that a living person is there",
+        required=False,
+    )
     failing_profiles = forms.IntegerField(
-        label="Punchh: profile calls that fail", min_value=0, required=False
+        label="Punchh fails at this number of profile calls",
+        min_value=0,
+        required=False,
     )
 
     @classmethod

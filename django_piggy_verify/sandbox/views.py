@@ -25,6 +25,7 @@ from django_piggy_verify.sandbox import sandbox
 from django_piggy_verify.sandbox.api import answer
 from django_piggy_verify.sandbox.forms import ContactForm, PointsForm, SwitchesForm
 from django_piggy_verify.sandbox.pages import Pages
+from django_piggy_verify.sandbox.switches import Switches
 
 View = Callable[..., HttpResponse]
 
@@ -163,6 +164,7 @@ def _mailbox(
         "users": sandbox.users.all,
         "contact_form": contact_form or ContactForm(),
         "points_form": points_form,
+        "is_misbehaving": sandbox.switches != Switches(),
         "switches_form": switches_form or SwitchesForm.of(sandbox.switches),
     }
     return render(request, "piggy_verify/sandbox/mailbox.html", context)

@@ -304,6 +304,23 @@ def login_required(visitor: Visitor) -> None:
     assert visitor.status == 403
 
 
+def sandbox(visitor: Visitor) -> None:
+    code(visitor)
+    visitor.go("sandbox/")
+    expect(visitor.page.locator("[role=status]")).not_to_be_empty()
+
+
+def sandbox_transmit(visitor: Visitor) -> None:
+    connected_both(visitor)
+    visitor.go("sandbox/")
+    expect(visitor.page.locator("[role=status]")).not_to_be_empty()
+
+
+def portal(visitor: Visitor) -> None:
+    members(visitor)
+    visitor.go("portal/")
+
+
 STATES: dict[str, Callable[[Visitor], None]] = {
     each.__name__.replace("_", "-"): each
     for each in (
@@ -374,3 +391,10 @@ OF_TRANSMIT: dict[str, Callable[[Visitor], None]] = {
     )
 }
 """The states of a shop with Transmit, which texts codes and mails links."""
+
+OF_SANDBOX: dict[str, Callable[[Visitor], None]] = {
+    "sandbox": sandbox,
+    "sandbox-portal": portal,
+    "sandbox-transmit": sandbox_transmit,
+}
+"""The pages of the sandbox. The last one needs a shop with Transmit."""

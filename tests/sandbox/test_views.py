@@ -38,7 +38,15 @@ def _url(name: str) -> str:
 
 
 def _page(client: Client) -> str:
-    return client.get(_url("mailbox")).content.decode()
+    """Return the page with the mailbox. A space stands for all white space."""
+    return " ".join(client.get(_url("mailbox")).text.split())
+
+
+def _details(client: Client, summary: str) -> str:
+    """Return the start tag and the summary of an element that can be opened."""
+    page = _page(client)
+    start = page.rindex("<details", 0, page.index(summary))
+    return page[start : page.index("</summary>", start)]
 
 
 @pytest.mark.parametrize("debug", [True, False])
@@ -137,14 +145,16 @@ def test_a_mail_is_printed_and_shown(
     assert capsys.readouterr().out == expected
     page = _page(client)
     assert f"<code>{mail.code}</code>" in page
-    assert "<td>no</td>" in page
+    assert f'data-sandbox-copy="{mail.code}"' in page
+    assert f"Email to <b>{EMAIL}</b>" in page
+    assert "Not used yet" in page
 
 
 def test_a_contact_is_added_and_removed(client: Client) -> None:
     response = client.post(_url("add-contact"), {"email": EMAIL, "uid": "1"})
     assert response.status_code == 302
     assert [contact.uid for contact in sandbox.contacts] == ["1"]
-    assert f"<td>{EMAIL}</td>" in _page(client)
+    assert f"<bdi>{EMAIL}</bdi>" in _page(client)
 
     response = client.post(_url("remove-contact"), {"recipient": EMAIL})
     assert response.status_code == 302
@@ -178,20 +188,18 @@ def test_points_of_nobody_are_no_error(client: Client) -> None:
 
 def test_a_text_is_shown_as_a_text(client: Client) -> None:
     sandbox.send_to_anybody("ann@example.com")
-    assert "<td>text message</td>" not in _page(client)
+    assert "Text message to" not in _page(client)
 
     sandbox.send_to_anybody(NUMBER)
 
-    page = _page(client)
-    assert "<td>text message</td>" in page
-    assert f"<td>{NUMBER}</td>" in page
+    assert f"Text message to <b>{NUMBER}</b>" in _page(client)
 
 
 def test_a_contact_with_a_number_is_added_and_removed(client: Client) -> None:
     client.post(_url("add-contact"), {"phone": NUMBER})
     page = _page(client)
-    assert f"<td>{NUMBER}</td>" in page
-    assert f"<td>{sandbox.contacts[0].user_id}</td>" in page
+    assert f"<bdi>{NUMBER}</bdi>" in page
+    assert f"user id {sandbox.contacts[0].user_id}<" in page
     assert f'name="recipient" value="{NUMBER}"' in page
 
     client.post(_url("remove-contact"), {"recipient": NUMBER})
@@ -269,6 +277,59 @@ def test_a_switch_that_makes_no_sense_is_refused(client: Client) -> None:
     assert sandbox.switches.delay == 0
 
 
+def test_the_page_says_when_switches_are_on(client: Client) -> None:
+    assert "Switches are on" not in _page(client)
+    assert "<details open>" not in _details(client, "answer slowly")
+
+    sandbox.switches.delay = 1
+
+    assert "Switches are on" in _page(client)
+    assert "<details open>" in _details(client, "answer slowly")
+
+
+def test_the_form_for_contacts_is_folded_away_once_there_is_one(client: Client) -> None:
+    assert "<details open>" in _details(client, "Add a contact")
+
+    sandbox.add_contact(EMAIL)
+
+    assert "<details>" in _details(client, "Add a contact")
+
+
+def test_every_fault_is_told_in_plain_words(client: Client) -> None:
+    page = _page(client)
+
+    assert all(f'<option value="{fault.value}">It' in page for fault in Fault)
+
+
+def test_the_newest_mail_stands_on_top(client: Client) -> None:
+    sandbox.send_to_anybody("first@example.com")
+    sandbox.send_to_anybody("second@example.com")
+
+    page = _page(client)
+
+    assert page.index("second@example.com") < page.index("first@example.com")
+
+
+@pytest.mark.parametrize(
+    ("brand", "way_back"),
+    [
+        pytest.param({}, '<a href="/">← Back to the site</a>', id="no brand"),
+        pytest.param(
+            {"name": "<b>", "url": "/shop/"},
+            '<a href="/shop/">← Back to &lt;b&gt;</a>',
+            id="brand",
+        ),
+    ],
+)
+def test_the_pages_lead_back_to_the_site(
+    client: Client, settings: Settings, brand: dict[str, str], way_back: str
+) -> None:
+    settings.PIGGY_VERIFY_BRAND = brand
+
+    assert way_back in _page(client)
+    assert way_back in client.get(_url("portal")).text
+
+
 def test_reset_forgets_everything(client: Client) -> None:
     sandbox.add_contact(EMAIL)
 
@@ -299,7 +360,7 @@ def test_the_name_of_a_contact_is_escaped(client: Client) -> None:
 
     page = _page(client)
 
-    assert "<script" not in page
+    assert "<script>" not in page
     assert "<style" not in page
     assert " style=" not in page
 
@@ -327,7 +388,7 @@ def test_a_mailed_link_is_shown_and_followed(
     link = sandbox.last_link(EMAIL)
     assert link.startswith("http://testserver/sandbox/transmit/verify?token=")
     assert capsys.readouterr().out == f"[piggy sandbox] link for {EMAIL}: {link}\n"
-    assert f'<a href="{link}">' in _page(client)
+    assert f'<a href="{link}" aria-label="Open the link for {EMAIL}">' in _page(client)
     assert client.get(link)["Location"] == f"{back}&result=true"
 
 
@@ -337,19 +398,19 @@ def test_the_text_of_a_message_is_shown(client: Client) -> None:
     _ask_transmit(client, "otp/sms/send", phone_number=NUMBER, custom_message=message)
 
     code = sandbox.last_code(NUMBER)
-    assert f"<td>Sandbox: &lt;b&gt;{code}&lt;/b&gt;</td>" in _page(client)
+    assert f"<p>Sandbox: &lt;b&gt;{code}&lt;/b&gt;</p>" in _page(client)
 
 
 def test_the_users_of_transmit_are_shown(client: Client) -> None:
-    assert "Nobody has signed in at the vendor yet." in _page(client)
+    assert "signed in" not in _page(client)
     addresses = Attribute(EMAIL, is_verified=True), Attribute("john@example.org")
     sandbox.users.put(SandboxUser("<1>", addresses, (Attribute(NUMBER),)))
 
-    cells = " ".join(_page(client).split())
+    page = _page(client)
 
-    assert "<td>&lt;1&gt;</td>" in cells
-    assert f"{EMAIL} (verified), john@example.org (not verified)" in cells
-    assert f"{NUMBER} (not verified)" in cells
+    assert "<bdi>&lt;1&gt;</bdi>" in page
+    assert f"<p>{EMAIL} (verified)</p> <p>john@example.org (not verified)</p>" in page
+    assert f"<p>{NUMBER} (not verified)</p>" in page
 
 
 @pytest.mark.parametrize("word", ["INVALID_CODE", "unknown_client", "auth_locked"])
