@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.browser.states import CONNECTING, OF_PUNCHH, OF_TRANSMIT, STATES
+from tests.browser.states import CONNECTING, OF_PUNCHH, OF_SANDBOX, OF_TRANSMIT, STATES
 from tests.browser.visitors import (
     PUNCHH,
     SETTINGS,
@@ -28,6 +28,7 @@ from tests.example.demo import manage
 
 WIDTH = 800
 NARROW = 320
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
 DESK = {"width": 1400, "height": 440}
 COLORS = 48
 NAMES = (
@@ -84,6 +85,12 @@ def admin_login(visitor: Visitor) -> None:
     visitor.go("admin/")
 
 
+def members(visitor: Visitor) -> None:
+    visitor.shop.add_contact(visitor.address)
+    visitor.shop.set_points(visitor.address, 1250)
+    STATES["members"](visitor)
+
+
 Picture = tuple[Callable[[Visitor], None], dict[str, Any]]
 
 PICTURES: dict[str, Picture] = {
@@ -92,7 +99,13 @@ PICTURES: dict[str, Picture] = {
     "admin-login": (admin_login, {}),
     "admin-list": (admin_list, {"viewport": DESK | {"width": 1600}}),
     "admin-contact": (admin_contact, {"viewport": DESK}),
+    # Before the others, which send mails too.
+    "sandbox": (OF_SANDBOX["sandbox"], {}),
+    "phone-sandbox-page": (OF_SANDBOX["sandbox"], PHONE),
+    "phone-code-page": (STATES["code"], PHONE),
+    "phone-members-page": (members, PHONE),
     **{name: (drive, {}) for name, drive in STATES.items()},
+    "members": (members, {}),
     "code-dark": (STATES["code"], {"color_scheme": "dark"}),
     "code-error-dark": (STATES["code-error"], {"color_scheme": "dark"}),
     "code-narrow": (STATES["code"], {"viewport": {"width": NARROW}}),
@@ -152,7 +165,8 @@ def take(name: str, folder: Path, chromium: Browser, shop: Shop) -> None:
     visitor.number = NUMBER
     drive(visitor)
     path = folder / f"{name}.png"
-    context.pages[0].screenshot(path=path, full_page=True)
+    # A picture of a phone shows what fits on it.
+    context.pages[0].screenshot(path=path, full_page="is_mobile" not in options)
     context.close()
     shrink(path)
 

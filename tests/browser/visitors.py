@@ -81,6 +81,9 @@ class Shop:
     def add_contact(self, address: str) -> None:
         self._post("add", email=address)
 
+    def set_points(self, address: str, points: int) -> None:
+        self._post("points", recipient=address, points=str(points))
+
     @contextmanager
     def misbehaving(self, **switches: str) -> Iterator[None]:
         still = {"error_status": "400", "errors_as": "absent", "delay": "0"}

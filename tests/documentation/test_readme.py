@@ -166,11 +166,15 @@ def test_every_picture_is_shown_with_words_for_it(pages: list[nodes.document]) -
     assert max(path.stat().st_size for path in pictures) < 40_000
 
 
-def test_the_readme_shows_the_login(pages: list[nodes.document]) -> None:
+def test_the_readme_shows_the_login_the_points_and_the_sandbox(
+    pages: list[nodes.document],
+) -> None:
     readme = documentation.parsed(ROOT / "README.rst")
 
     shown = {Path(image["uri"]).name for image in readme.findall(nodes.image)}
-    assert shown == {"email.png", "code.png"}
+    assert shown == {
+        f"phone-{name}-page.png" for name in ("code", "members", "sandbox")
+    }
 
 
 def test_every_setting_is_described_and_no_other() -> None:

@@ -193,6 +193,7 @@ def test_the_page_for_members_is_shown_after_a_login(seen):
 
 
 def test_the_pages_show_the_texts_of_the_reader(seen):
+    assert "– Our club</title>" in seen["own words"].text
     assert "Trouble? Call the club" in seen["own words"].text
 
 
