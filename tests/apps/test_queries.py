@@ -75,20 +75,20 @@ def test_a_further_login_stays_within_its_budget(known):
     """
     Without a session, it takes less than the login of a browser.
 
-    Three statements store which contact the code has proved. After the response, four
-    fetch and store the auth token.
+    Three statements store which contact the code has proved. After the response, two
+    store the auth token.
     """
     app, code = known
 
-    assert statements_until_sent(app.type_code, code) == (9, 4)
+    assert statements_until_sent(app.type_code, code) == (9, 2)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_further_login_takes_five_write_transactions(known):
-    """They store the check, the login, the contact of the code, and the token twice."""
+def test_a_further_login_takes_three_write_transactions(known):
+    """They store the check, the login with the contact of the code, and the token."""
     app, code = known
 
-    assert write_transactions(app.type_code, code) == 5
+    assert write_transactions(app.type_code, code) == 3
 
 
 @pytest.mark.usefixtures("marked")
