@@ -6,7 +6,7 @@ from django import template
 from django.forms import BaseForm
 from django.templatetags.static import static
 
-from django_piggy_verify import durations
+from django_piggy_verify import consent_fields, durations
 from django_piggy_verify.conf import conf
 from django_piggy_verify.events import LOGO_MISSING
 
@@ -36,9 +36,17 @@ def brand() -> Mapping[str, str]:
     """
     Return the name, the URL of the logo, and the URL of the shop.
 
-    What ``PIGGY_VERIFY_BRAND`` does not set is blank.
+    What ``PIGGY_VERIFY_BRAND`` does not set is blank. A URL such as ``javascript:``
+    would run as a script of the page, so it is blank too.
     """
-    return {"name": "", "url": "", **conf.brand, "logo": _logo_url()}
+    url = str(conf.brand.get("url") or "")
+    is_safe = consent_fields.is_web_page(url)
+    return {
+        "name": "",
+        **conf.brand,
+        "url": url if is_safe else "",
+        "logo": _logo_url(),
+    }
 
 
 def _logo_url() -> str:

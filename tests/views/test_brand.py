@@ -66,6 +66,13 @@ def test_markup_in_the_brand_is_escaped(header, client):
     assert "– &lt;b&gt;Crumb &amp; Co&lt;/b&gt;</title>" in client.get("/login/").text
 
 
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", " JavaScript:a//", "data:,", None]
+)
+def test_a_url_that_is_no_web_page_is_no_link(header, url):
+    assert "<a" not in header(name="Bakery", url=url)
+
+
 @pytest.mark.parametrize("logo", ["shop/missing.svg", "../secrets.svg"])
 def test_a_logo_that_is_no_static_file_is_left_out_and_logged(
     header, settings, caplog, tmp_path, logo
