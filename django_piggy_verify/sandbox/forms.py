@@ -22,7 +22,14 @@ _FAULTS: Final = {
 }
 
 
-class ContactForm(forms.Form):
+class _Form(forms.Form):
+    """A form whose labels end without a colon, since a box may follow a sentence."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"label_suffix": "", **options})
+
+
+class ContactForm(_Form):
     """Adds a contact, or gives an address and a number to one."""
 
     email = forms.EmailField(label="E-mail", required=False)
@@ -43,14 +50,14 @@ class ContactForm(forms.Form):
             raise forms.ValidationError("Enter an e-mail address or a number.")
 
 
-class PointsForm(forms.Form):
+class PointsForm(_Form):
     """Sets the points of a contact."""
 
     recipient = forms.CharField(widget=forms.HiddenInput)
     points = forms.IntegerField(label="Points")
 
 
-class SwitchesForm(forms.Form):
+class SwitchesForm(_Form):
     """Shows and sets the switches that fit into a form field."""
 
     fault = forms.TypedChoiceField(

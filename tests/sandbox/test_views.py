@@ -301,6 +301,10 @@ def test_every_fault_is_told_in_plain_words(client: Client) -> None:
     assert all(f'<option value="{fault.value}">It' in page for fault in Fault)
 
 
+def test_a_label_ends_without_a_colon(client: Client) -> None:
+    assert "A used code works again, until it expires</label>" in _page(client)
+
+
 def test_the_newest_mail_stands_on_top(client: Client) -> None:
     sandbox.send_to_anybody("first@example.com")
     sandbox.send_to_anybody("second@example.com")
