@@ -44,7 +44,7 @@ def test_one_setting_is_enough_for_one_language(client, db, settings):
         ("nl", "Je hebt geen wachtwoord nodig."),
         ("nl-BE", "Je hebt geen wachtwoord nodig."),
         ("de", "Du brauchst kein Passwort."),
-        ("en", "You do not need a password."),
+        ("en", "No password needed."),
         ("fr", "Je hebt geen wachtwoord nodig."),
     ],
 )
