@@ -77,8 +77,7 @@ class NextSteps(PageURLs):
                 return self.get_first_page_url(Channel.EMAIL, next_url) if way else ""
             case Step.OTHER:
                 return self.get_start_url(next_url, other="1")
-            case Step.NEW_CODE:
-                return self.get_start_url(next_url)
+        return self.get_start_url(next_url)
 
 
 def _steps_after(limit: str) -> Sequence[Step]:

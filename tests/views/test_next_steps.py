@@ -12,6 +12,7 @@ from django_piggy_verify.exceptions import RecipientRefused, TooManyAttempts
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.login import axes, failed_sends
 from tests import consenting
+from tests.connecting.steps import twin_of
 from tests.steps import (
     ADDRESS,
     BOB,
@@ -156,6 +157,17 @@ def test_after_a_resend_a_code_that_nobody_would_check_is_not_offered(
 
     assert (step(page), page.context["code_url"]) == ("other", "")
     assert fill_in(client, follow(client, page), email=BOB).url == CODE
+
+
+def test_a_login_without_attempts_left_has_no_code_to_enter(client, contact, limit):
+    limit(check_login=1, send_recipient="1/1h")
+    ask_for_code(client)
+    older = twin_of(client)
+    wrong_codes(client, 1)
+
+    page = ask_for_code(older)
+
+    assert (step(page), page.context["code_url"]) == ("other", "")
 
 
 def test_a_login_that_is_too_old_has_no_code_to_enter(
