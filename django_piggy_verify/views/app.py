@@ -99,12 +99,8 @@ class AppPage(FlowView):
         """Return a blank text. An app is not redirected."""
         return ""
 
-    def get_page_url(self, name: str) -> str:
-        """Return a blank text. A project may not have the login pages."""
-        return ""
-
     def get_login_url(self) -> str:
-        """Return a blank text. An app is not redirected."""
+        """Return a blank text. A project may not have the login pages."""
         return ""
 
     def lead_to_code_page(self, login: Login) -> HttpResponse:

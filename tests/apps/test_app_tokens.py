@@ -53,6 +53,16 @@ def test_a_circle_is_no_json(app, typed, settings):
         app.type_code(typed)
 
 
+def test_what_is_too_deep_for_json_is_no_json(app, typed, settings):
+    deep: list[object] = []
+    for _level in range(100_000):
+        deep = [deep]
+    settings.PIGGY_VERIFY_APP_TOKEN = making({"deep": deep})
+
+    with pytest.raises(ImproperlyConfigured, match="what JSON cannot express"):
+        app.type_code(typed)
+
+
 def test_what_the_project_raises_is_its_own(app, typed, settings):
     def fail(request, user):
         raise ZeroDivisionError

@@ -1,11 +1,13 @@
 """Requests that no good app sends, and projects with other middleware."""
 
+import base64
 import json
 from urllib.parse import quote
 
 import pytest
 from django.db import connection
 
+from django_piggy_verify.exceptions import LoginRequired
 from tests.apps.steps import CODE, LOGIN, RESEND, App, error, making
 from tests.steps import ADDRESS, BOB, calls
 
@@ -58,6 +60,22 @@ def test_odd_values_beside_the_address_change_nothing(app, value):
     odd = dict.fromkeys(["login", "device", "recipient", "next", "code"], value)
 
     assert send(app, LOGIN, email=f'"{ADDRESS}"', **odd).status_code == 202
+
+
+def test_a_next_is_not_kept(app):
+    login = app.ask(next="/members/").json()["login"]
+
+    assert b"/members/" not in base64.urlsafe_b64decode(f"{login.split(':')[0]}===")
+
+
+def test_without_login_pages_an_app_can_be_sent_to_log_in(app, piggy_sandbox, settings):
+    def refuse(request, user):
+        raise LoginRequired
+
+    settings.ROOT_URLCONF = "tests.apps.urls_without_pages"
+    settings.PIGGY_VERIFY_APP_TOKEN = refuse
+
+    assert error(app.log_in(piggy_sandbox)) == (403, "login_required")
 
 
 @pytest.mark.parametrize("url", [CODE, RESEND])

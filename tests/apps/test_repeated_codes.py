@@ -3,6 +3,7 @@
 from unittest import mock
 
 import pytest
+from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
@@ -25,6 +26,13 @@ class Choosing(PiggyBackend):
 
     def can_log_in(self, request, user):
         return user.first_name != "banned"
+
+
+class Delegating(BaseBackend):
+    """A backend that is none of ours, and calls ours."""
+
+    def authenticate(self, request, **credentials):
+        return PiggyBackend().authenticate(request, **credentials)
 
 
 class Lending(PiggyBackend):
@@ -97,6 +105,30 @@ def test_the_backend_of_the_project_can_accept_staff(
     django_user_model.objects.update(is_staff=True)
 
     assert app.type_code(typed).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "backends",
+    [["django.contrib.auth.backends.ModelBackend", f"{OURS}Choosing"], ["Delegating"]],
+    ids=["second", "none of ours"],
+)
+def test_other_backends_are_not_asked(app, typed, settings, backends):
+    settings.AUTHENTICATION_BACKENDS = [
+        each if "." in each else f"{OURS}{each}" for each in backends
+    ]
+    first = app.type_code(typed)
+
+    assert app.type_code(typed).json()["token"] == first.json()["token"]
+
+
+def test_a_contact_of_another_provider_gets_no_second_token(app, typed, contact):
+    now, user = timezone.now(), User.objects.create()
+    for provider, uid in [("other", "1"), ("piggy", contact.uid)]:
+        Contact.objects.create(user=user, provider=provider, uid=uid, verified_at=now)
+    app.type_code(typed)
+    Contact.objects.get(provider="piggy").delete()
+
+    assert error(app.type_code(typed)) == (409, "login_expired")
 
 
 def test_a_user_without_a_contact_gets_one_token_only(app, typed, settings):
