@@ -17,7 +17,7 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.consent_fields import ConsentField
 from django_piggy_verify.exceptions import CodeRejected, ContactTaken
 from django_piggy_verify.login import axes, codes, verification
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel
 

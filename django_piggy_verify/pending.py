@@ -1,5 +1,5 @@
 """The public import path of `Login`, the login in progress, and of `SendResult`."""
 
-from django_piggy_verify.login.pending import Login, SendResult
+from django_piggy_verify.login.logins import Login, SendResult
 
 __all__ = ["Login", "SendResult"]

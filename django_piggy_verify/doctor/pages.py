@@ -26,7 +26,7 @@ from django_piggy_verify.doctor.findings import (
     problem,
     warning,
 )
-from django_piggy_verify.login import pending
+from django_piggy_verify.login import logins, pending
 from django_piggy_verify.traits import Channel
 
 _PAGES: Final = {"email": "The first page", "code": "The page for the code"}
@@ -59,7 +59,7 @@ def shown() -> Iterator[Finding]:
 
 def _login_pages(visitor: Client) -> Iterator[Finding]:
     """Request the two pages that each member sees."""
-    visitor.cookies[pending.COOKIE] = str(_invented_login())
+    visitor.cookies[logins.COOKIE] = str(_invented_login())
     for name, words in _PAGES.items():
         yield (finding := _judged(visitor, name, words))
         if finding.is_problem:
@@ -120,8 +120,8 @@ def _judged(
         )
 
 
-def _invented_login() -> pending.Login:
-    result = pending.SendResult(is_sent=True, resend_in=60)
+def _invented_login() -> logins.Login:
+    result = logins.SendResult(is_sent=True, resend_in=60)
     return pending.begin(HttpRequest(), "nobody@example.com", result, next_url="")
 
 

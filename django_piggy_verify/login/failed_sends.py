@@ -16,7 +16,7 @@ from django_piggy_verify.exceptions import (
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Rate
 from django_piggy_verify.login import challenges
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 
 _UNAVAILABLE, _RECIPIENT_REFUSED, _LOGIN_REQUIRED, _CONSENT_MISSING = range(1, 5)
 """

@@ -17,7 +17,7 @@ from django_piggy_verify.login import (
     failed_sends,
     rate_limits,
 )
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.traits import Channel
 
 

@@ -1,5 +1,5 @@
 """
-Create, read and delete the login in progress.
+Begin, find, store and delete the login in progress of a client.
 
 It is stored in a signed `HttpOnly` cookie and in a field of each form. So each tab
 checks a code for the address that the tab shows. Counts are stored in the database,
@@ -12,28 +12,19 @@ fields of the requests and responses only.
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import ceil
+from dataclasses import replace
 from secrets import token_urlsafe
-from typing import Any, Final, NamedTuple, Self
+from typing import Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.encoding import iri_to_uri
 
-from django_piggy_verify import events, recipients
+from django_piggy_verify import events
 from django_piggy_verify.conf import conf
-from django_piggy_verify.login import cookies
-from django_piggy_verify.login.consents import GivenConsent
-from django_piggy_verify.traits import Channel
-
-COOKIE: Final = "piggy_verify_login"
-CONNECT_COOKIE: Final = "piggy_verify_connect"
-FIELD: Final = "login"
-"""The form field that names the login in progress of a page."""
+from django_piggy_verify.login import cookies, logins
+from django_piggy_verify.login.logins import Kind, Login, SendResult
 
 MAX_NEXT: Final = 2000
 """
@@ -47,138 +38,6 @@ Source: RFC 6265, section 6.1.
 
 _GRACE: Final = 3600
 """Seconds for which an expired login is remembered, to say that it has expired."""
-
-
-class _Kind(NamedTuple):
-    """The names that keep one kind of login in progress apart from the other kind."""
-
-    cookie: str
-    salt: str
-
-
-_LOGIN: Final = _Kind(COOKIE, "django_piggy_verify.pending")
-_CONNECT: Final = _Kind(CONNECT_COOKIE, "django_piggy_verify.pending.connect")
-_APP: Final = _Kind(FIELD, "django_piggy_verify.pending.app")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendResult:
-    """The result of a request for a code."""
-
-    is_sent: bool
-    """False if it was too early for another code. Also True for a stranger."""
-
-    resend_in: int
-    """Whole seconds until another code may be sent."""
-
-    send_id: str = ""
-    """
-    Identifies the send. If it was too early for one, this is the last send to the same
-    address in the same browser. Blank if there is none, or if it has failed already.
-    """
-
-    consents: Sequence[GivenConsent] = ()
-    """The consents that the visitor has given with the request."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """A login in progress."""
-
-    id: str
-    """Identifies the login. A resend keeps the id."""
-
-    browser: str
-    """A random text, the same in all tabs of a browser. Other forms are refused."""
-
-    recipient: str
-    """The address that the code was sent to."""
-
-    next: str
-    """Where the visitor wanted to go. Blank for the default."""
-
-    sent_at: int
-    """When the last code was asked for, in seconds since the epoch."""
-
-    resend_at: float
-    """When the next code may be asked for, in seconds since the epoch."""
-
-    is_resent: bool = False
-    """Whether the last request was a resend that sent a code."""
-
-    is_held_back: bool = False
-    """Whether the last request sent no code, because it was too early."""
-
-    send_id: str = ""
-    """Identifies the last send. If it fails, the failure is stored under this id."""
-
-    consents: Sequence[GivenConsent] = ()
-    """The consents that the visitor has given. A resend uses them again."""
-
-    user: str = ""
-    """The primary key of the user who connects a contact. Blank while logging in."""
-
-    is_of_app: bool = False
-    """Whether the login was begun by an app, which holds no cookies."""
-
-    @property
-    def channel(self) -> Channel:
-        """The way on which the code is sent."""
-        return recipients.channel_of(self.recipient)
-
-    @property
-    def expires_in(self) -> int:
-        """Whole seconds until the login expires, or 0."""
-        return max(0, self.sent_at + conf.login_ttl - int(time.time()))
-
-    @property
-    def resend_in(self) -> int:
-        """Whole seconds until another code may be sent, rounded up."""
-        return max(0, ceil(self.resend_at - time.time()))
-
-    @property
-    def is_send_recent(self) -> bool:
-        """Whether the last send may be under way, so that its failure is not known."""
-        # A send may wait for a thread before its call, which takes up to the timeout.
-        is_young = time.time() < self.sent_at + 2 * conf.timeout
-        return bool(self.send_id) and is_young
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a code may still be checked for this login."""
-        return self.expires_in > 0
-
-    def sent_again(self, result: SendResult) -> Self:
-        """Return this login with a new deadline, after a resend."""
-        now = time.time()
-        return replace(
-            self,
-            sent_at=int(now),
-            resend_at=now + result.resend_in,
-            is_resent=result.is_sent,
-            is_held_back=not result.is_sent,
-            send_id=result.send_id,
-        )
-
-    def __str__(self) -> str:
-        """Return the signed text for the cookie and the form field."""
-        fields = [getattr(self, name) for name in self.__slots__]
-        # Without the last fields, an earlier version of this package can read it.
-        while not fields[-1] and len(fields) > _SHORTEST:
-            fields.pop()
-        return signing.dumps(fields, salt=self._kind.salt)
-
-    @property
-    def _kind(self) -> _Kind:
-        if self.is_of_app:
-            return _APP
-        return _CONNECT if self.user else _LOGIN
-
-
-_OPTIONAL: Final[Sequence[Any]] = ((), "", False)
-"""The values of the last fields that the signed text need not have."""
-
-_SHORTEST: Final = len(Login.__slots__) - len(_OPTIONAL)
 
 
 def bind(request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> None:
@@ -279,10 +138,10 @@ def _user_of(request: HttpRequest) -> str:
     return user
 
 
-def _kind_of(request: HttpRequest) -> _Kind:
+def _kind_of(request: HttpRequest) -> Kind:
     if cookies.is_of_app(request):
-        return _APP
-    return _CONNECT if _user_of(request) else _LOGIN
+        return logins.APP
+    return logins.CONNECT if _user_of(request) else logins.LOGIN
 
 
 def _current(request: HttpRequest) -> Login | None:
@@ -291,22 +150,10 @@ def _current(request: HttpRequest) -> Login | None:
 
 def _read(request: HttpRequest, signed: str) -> Login | None:
     """Return the login in a signed text, if it is of this kind and of this user."""
-    login = _unsigned(signed, _kind_of(request))
+    login = logins.read(signed, _kind_of(request))
     return login if login and login.user == _user_of(request) else None
 
 
 def read(signed: str) -> Login | None:
     """Return the login of either kind in a signed text, or None."""
-    return _unsigned(signed, _LOGIN) or _unsigned(signed, _CONNECT)
-
-
-def _unsigned(signed: str, kind: _Kind) -> Login | None:
-    """Return the login in a signed text, or None if the text is not of this kind."""
-    try:
-        fields = signing.loads(signed, salt=kind.salt)
-        fields += _OPTIONAL[len(fields) - _SHORTEST :]
-        login = Login(**dict(zip(Login.__slots__, fields, strict=True)))
-        given = [GivenConsent(*each) for each in login.consents]
-        return replace(login, consents=given)
-    except (signing.BadSignature, TypeError, ValueError):
-        return None
+    return logins.read(signed, logins.LOGIN) or logins.read(signed, logins.CONNECT)

@@ -17,7 +17,7 @@ from django_piggy_verify.exceptions import TooManyAttempts
 from django_piggy_verify.limits import fixed_windows
 from django_piggy_verify.limits.fixed_windows import Claim, Exhausted, Rate, Usage
 from django_piggy_verify.login import client_address, devices, pending
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel, Traits
 

@@ -26,7 +26,7 @@ from django_piggy_verify.login import (
 from django_piggy_verify.login.circuit import Circuit
 from django_piggy_verify.login.consents import GivenConsent, given_now, require
 from django_piggy_verify.login.counted_sends import CountedSend
-from django_piggy_verify.login.pending import Login, SendResult
+from django_piggy_verify.login.logins import Login, SendResult
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Provider
 from django_piggy_verify.traits import traits_of

@@ -28,11 +28,11 @@ from django_piggy_verify.login import (
     codes,
     cookies,
     devices,
-    pending,
+    logins,
     transactions,
     verification,
 )
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.views.base import FlowView, state
 from django_piggy_verify.views.first_page import EmailView
@@ -66,7 +66,7 @@ class AppPage(FlowView):
         """Read the values that the app keeps. Another body than JSON is not read."""
         View.setup(self, request, *args, **kwargs)
         sent = {
-            pending.FIELD: self.data.get(pending.FIELD, ""),
+            logins.FIELD: self.data.get(logins.FIELD, ""),
             devices.COOKIE: self.data.get("device", ""),
         }
         cookies.bind(request, sent)
@@ -105,7 +105,7 @@ class AppPage(FlowView):
 
     def lead_to_code_page(self, login: Login) -> HttpResponse:
         """Return the state of `login`, and the text that the app has to keep."""
-        body = {**state(login), pending.FIELD: str(login)}
+        body = {**state(login), logins.FIELD: str(login)}
         return JsonResponse(body, status=202)
 
 

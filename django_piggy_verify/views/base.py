@@ -20,7 +20,7 @@ from django.utils.cache import patch_vary_headers
 
 from django_piggy_verify.exceptions import PiggyVerifyError, ProviderError
 from django_piggy_verify.login import browsers, pending, redirects, verification
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.views.failures import FailurePages
 
 _LOOP: Final = (

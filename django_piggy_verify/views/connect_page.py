@@ -21,8 +21,8 @@ from django_piggy_verify.exceptions import (
     PiggyVerifyError,
     ProviderError,
 )
-from django_piggy_verify.login import contacts, pending, redirects, verification
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login import contacts, logins, pending, redirects, verification
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.traits import Channel
 from django_piggy_verify.views.base import FlowView
 
@@ -103,7 +103,7 @@ class ConnectPage(FlowView):
         if self.request.method in {"GET", "HEAD"}:
             return redirect_to_login(self.request.get_full_path())
         # A logout ends the login in progress. The form still has its `next`.
-        named = pending.read(self.data.get(pending.FIELD, ""))
+        named = pending.read(self.data.get(logins.FIELD, ""))
         next_url = (named and named.next) or self.get_next()
         return redirect_to_login(self.get_start_url(next_url))
 

@@ -19,7 +19,7 @@ from django_piggy_verify.exceptions import (
     TooManyAttempts,
 )
 from django_piggy_verify.forms import FORMS
-from django_piggy_verify.login import axes, pending
+from django_piggy_verify.login import axes, logins, pending
 from django_piggy_verify.views import refusals
 from django_piggy_verify.views.negotiation import form_errors
 from django_piggy_verify.views.next_steps import NextSteps
@@ -83,7 +83,7 @@ class FailurePages(NextSteps):
 
     def sent_back(self, refusal: Refusal) -> HttpResponse:
         """Lead back to the first page, because the provider refuses what it got."""
-        login = cast("pending.Login", pending.attached_to(self.request))
+        login = cast("logins.Login", pending.attached_to(self.request))
         if self.wants_json():
             form = FORMS[login.channel](refusals.answers_of(login))
             refusals.show(form, refusal)

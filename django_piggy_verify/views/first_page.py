@@ -23,7 +23,7 @@ from django_piggy_verify.exceptions import (
 )
 from django_piggy_verify.forms import FIELDS, EmailForm, PhoneForm
 from django_piggy_verify.login import pending, verification
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.traits import Channel
 from django_piggy_verify.views import refusals
 from django_piggy_verify.views.form_page import FormPage

@@ -15,8 +15,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django_piggy_verify import tokens
 from django_piggy_verify.exceptions import CodeRepeated, ContactUnknown
 from django_piggy_verify.forms import CodeForm
-from django_piggy_verify.login import devices, pending, transactions, verification
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login import (
+    devices,
+    logins,
+    pending,
+    transactions,
+    verification,
+)
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.views.base import FlowView, state
 from django_piggy_verify.views.form_page import FormPage
 from django_piggy_verify.views.negotiation import cross_out
@@ -36,19 +42,19 @@ class LoginPage(FlowView):
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Find the login in progress."""
         super().setup(request, *args, **kwargs)
-        login = pending.find(request, self.data.get(pending.FIELD, ""))
+        login = pending.find(request, self.data.get(logins.FIELD, ""))
         shown = self.data.get("recipient", login.recipient if login else "")
         self.login = login if login and login.recipient == shown else None
         if self.login is not None:
             pending.attach(request, self.login)
         # The form gets `data`, which was read above. Other code needs no secrets.
-        cross_out(request, "code", pending.FIELD)
+        cross_out(request, "code", logins.FIELD)
 
     def get_next(self) -> str:
         """Return the `next` that the visitor had when the login began."""
         if self.login:
             return self.login.next or super().get_next()
-        named = self.data.get(pending.FIELD, "")
+        named = self.data.get(logins.FIELD, "")
         return pending.next_of(self.request, named) or super().get_next()
 
     def get_retry_url(self) -> str:
@@ -75,7 +81,7 @@ class LoginPage(FlowView):
         browser blocks cookies, or another tab has cancelled the login. Otherwise the
         visitor has opened the page without asking for a code.
         """
-        named = self.data.get(pending.FIELD, "")
+        named = self.data.get(logins.FIELD, "")
         login = self.login or pending.read(named)
         if login and (self.login or not login.is_open):
             return super().get_ended()

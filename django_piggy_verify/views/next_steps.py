@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django_piggy_verify.exceptions import ProviderError, TooManyAttempts
 from django_piggy_verify.login import devices, pending, verification
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.login.verification import Step
 from django_piggy_verify.traits import Channel
 from django_piggy_verify.views.page_urls import PageURLs

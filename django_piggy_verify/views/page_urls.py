@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 
 from django_piggy_verify.login import pending, redirects
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 from django_piggy_verify.secret import Secret
 from django_piggy_verify.traits import Channel
 from django_piggy_verify.views.negotiation import form_data

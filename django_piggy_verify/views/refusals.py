@@ -17,7 +17,7 @@ from django_piggy_verify import consent_fields
 from django_piggy_verify.consent_fields import ConsentField
 from django_piggy_verify.exceptions import ConsentMissing, RecipientRefused
 from django_piggy_verify.forms import FIELDS
-from django_piggy_verify.login.pending import Login
+from django_piggy_verify.login.logins import Login
 
 Refusal: TypeAlias = RecipientRefused | ConsentMissing
 

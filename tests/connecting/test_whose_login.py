@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.core import signing
 from django.test import Client
 
-from django_piggy_verify.login import pending
+from django_piggy_verify.login import logins
 from django_piggy_verify.models import AuthToken, Consent, Contact, OpenChallenge
 from django_piggy_verify.providers.piggy import PiggyProvider
 from tests.connecting.steps import (
@@ -51,14 +51,14 @@ def nothing_is_connected(sandbox):
 
 
 def test_the_connection_has_a_cookie_of_its_own(client, code):
-    assert pending.CONNECT_COOKIE in client.cookies
-    assert pending.COOKIE not in client.cookies
+    assert logins.CONNECT_COOKIE in client.cookies
+    assert logins.COOKIE not in client.cookies
 
 
 def test_a_right_code_deletes_the_cookie(client, code):
     response = type_code(client, code)
 
-    assert response.cookies[pending.CONNECT_COOKIE]["max-age"] == 0
+    assert response.cookies[logins.CONNECT_COOKIE]["max-age"] == 0
 
 
 def test_a_refusal_deletes_the_cookie(client, code, shopper):
@@ -66,11 +66,11 @@ def test_a_refusal_deletes_the_cookie(client, code, shopper):
 
     response = type_code(client, code)
 
-    assert response.cookies[pending.CONNECT_COOKIE]["max-age"] == 0
+    assert response.cookies[logins.CONNECT_COOKIE]["max-age"] == 0
 
 
 def test_the_cookies_have_signatures_of_their_own(client, code):
-    signed = client.cookies[pending.CONNECT_COOKIE].value
+    signed = client.cookies[logins.CONNECT_COOKIE].value
 
     with pytest.raises(signing.BadSignature):
         signing.loads(signed, salt="django_piggy_verify.pending")
@@ -172,7 +172,7 @@ def test_a_form_of_another_browser_connects_nothing(
 
 def test_a_form_without_a_cookie_connects_nothing(client, code, piggy_sandbox):
     form = field_of(client)
-    del client.cookies[pending.CONNECT_COOKIE]
+    del client.cookies[logins.CONNECT_COOKIE]
 
     response = type_code(client, code, login=form)
 
@@ -193,8 +193,8 @@ def test_a_planted_cookie_of_another_user_connects_nothing(
 ):
     victim = Client()
     become(victim, other)
-    planted = client.cookies[pending.CONNECT_COOKIE].value
-    victim.cookies[pending.CONNECT_COOKIE] = planted
+    planted = client.cookies[logins.CONNECT_COOKIE].value
+    victim.cookies[logins.CONNECT_COOKIE] = planted
 
     type_code(victim, code)
 
@@ -206,7 +206,7 @@ def test_the_cookie_of_a_login_is_none_of_a_connection(
 ):
     visitor = Client()
     ask_for_code(visitor)
-    client.cookies[pending.CONNECT_COOKIE] = visitor.cookies[pending.COOKIE].value
+    client.cookies[logins.CONNECT_COOKIE] = visitor.cookies[logins.COOKIE].value
 
     response = type_code(client, piggy_sandbox.last_code(ADDRESS))
 
@@ -216,7 +216,7 @@ def test_the_cookie_of_a_login_is_none_of_a_connection(
 
 def test_the_cookie_of_a_connection_is_none_of_a_login(client, code, piggy_sandbox):
     visitor = Client()
-    visitor.cookies[pending.COOKIE] = client.cookies[pending.CONNECT_COOKIE].value
+    visitor.cookies[logins.COOKIE] = client.cookies[logins.CONNECT_COOKIE].value
 
     response = visitor.post("/login/code/", {"code": code})
 
@@ -261,7 +261,7 @@ def test_a_login_and_a_connection_go_on_side_by_side(
     type_code(client, piggy_sandbox.last_code(ADDRESS))
 
     assert contacts_of(shopper) == [ADDRESS]
-    assert client.cookies[pending.COOKIE].value
+    assert client.cookies[logins.COOKIE].value
 
 
 def test_a_changed_password_ends_the_connection(client, code, shopper, piggy_sandbox):

@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate
 
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.exceptions import ConsentMissing, LoginRefused
-from django_piggy_verify.login import pending, verification
+from django_piggy_verify.login import logins, pending, verification
 from django_piggy_verify.models import Consent, Contact, OpenChallenge, Tally
 from django_piggy_verify.traits import Traits
 from tests.login import stateful
@@ -165,7 +165,7 @@ def test_the_login_in_progress_keeps_the_consents_for_a_resend(vendor, rf):
     request = rf.post("/login/")
     result = verification.send_code(ADDRESS, request=request, consents=BOTH)
     login = pending.begin(request, ADDRESS, result, next_url="")
-    request.COOKIES[pending.COOKIE] = str(login)
+    request.COOKIES[logins.COOKIE] = str(login)
     OpenChallenge.objects.all().delete()
 
     found = pending.find(request)
@@ -178,7 +178,7 @@ def test_the_login_in_progress_keeps_the_consents_for_a_resend(vendor, rf):
 
 def test_a_login_without_consents_cannot_have_a_code_sent_again(vendor, rf):
     request = rf.post("/login/")
-    result = pending.SendResult(is_sent=True, resend_in=0)
+    result = logins.SendResult(is_sent=True, resend_in=0)
     login = pending.begin(request, ADDRESS, result, next_url="")
 
     with pytest.raises(ConsentMissing):

@@ -20,7 +20,7 @@ from django_piggy_verify import urls as login_urls
 from django_piggy_verify.exceptions import ContactUnknown
 from django_piggy_verify.forms import EmailForm
 from django_piggy_verify.limits import fixed_windows
-from django_piggy_verify.login.pending import SendResult
+from django_piggy_verify.login.logins import SendResult
 from django_piggy_verify.models import Contact
 from django_piggy_verify.providers import get_provider
 from django_piggy_verify.providers.base import Challenge
