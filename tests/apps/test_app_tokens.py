@@ -13,6 +13,9 @@ from django_piggy_verify.models import Contact
 from tests.apps.steps import App, error, making, token_of
 from tests.secrecy.evidence import receiving
 from tests.steps import ADDRESS, calls
+from tests.views.test_repeated_codes import meanwhile
+
+__all__ = ["meanwhile"]
 
 
 @pytest.fixture
@@ -130,6 +133,19 @@ def test_the_same_code_in_the_same_login_gets_a_token_again(app, typed, piggy_sa
     assert second.json()["token"] == first.json()["token"]
     assert len(calls(piggy_sandbox)) == asked
     assert not verified.called
+
+
+def test_while_the_first_request_is_under_way_an_app_gets_the_state(
+    app, typed, meanwhile, piggy_sandbox
+):
+    results = meanwhile(lambda: app.type_code(typed))
+
+    first = app.type_code(typed)
+
+    assert first.status_code == 200
+    assert results[0].status_code == 202
+    assert results[0].json()["login"]
+    assert calls(piggy_sandbox).count("verify") == 1
 
 
 def test_the_same_code_in_another_login_is_wrong(app, typed, piggy_sandbox):

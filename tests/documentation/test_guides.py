@@ -38,7 +38,7 @@ from tests.steps import (
 )
 
 TEST = re.compile(r"^def (test_\w+)\((.*)\):", re.MULTILINE)
-APART = {"README", "transmit-login", "tutorial"}
+APART = {"README", "apps", "transmit-login", "tutorial"}
 """The pages whose blocks are parts of a project."""
 SETS = re.compile(r"^(?:def )?PIGGY_VERIFY_\w+", re.MULTILINE)
 

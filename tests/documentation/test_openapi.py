@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 
-from django_piggy_verify import urls
+from django_piggy_verify import urls, urls_app
 from django_piggy_verify.views import negotiation
 from tests.documentation import openapi
 
 BY_THEMSELVES = {"head", "options"}
 OF_FORMS = {"invalid", *negotiation.OWN_ERROR_CODES}
 ROUTES = {
-    f"/{pattern.pattern}": vars(pattern.callback)["view_class"]
-    for pattern in urls.urlpatterns
+    f"{mount}{pattern.pattern}": vars(pattern.callback)["view_class"]
+    for mount, routes in (("/", urls), ("/api/login/", urls_app))
+    for pattern in routes.urlpatterns
 }
 
 
@@ -58,10 +59,12 @@ def test_every_link_leads_to_an_operation(document: Any) -> None:
         for response in operation["responses"].values()
     ]
     names = {operation["operationId"] for *_, operation in openapi.operations(document)}
+    wanted = {"readLogin", "checkCode", "resendCode", "cancelLogin"}
+    wanted |= {"checkFromApp", "resendFromApp"}
 
     links = {
         link["operationId"]
         for response in responses
         for link in response.get("links", {}).values()
     }
-    assert links == {"readLogin", "checkCode", "resendCode", "cancelLogin"} & names
+    assert links == wanted & names

@@ -31,7 +31,7 @@ PAGES = documentation.paths()
 SETTINGS = sorted(
     name for name, each in vars(Conf).items() if isinstance(each, property)
 )
-APART = ("points.rst", "transmit-login.rst", "tutorial.rst")
+APART = ("apps.rst", "points.rst", "transmit-login.rst", "tutorial.rst")
 """The pages whose blocks are parts of a project."""
 
 HOOKS = {

@@ -23,7 +23,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 import django_piggy_verify
-from django_piggy_verify import urls
+from django_piggy_verify import urls, urls_app
 from django_piggy_verify.conf import DEFAULT_RATE_LIMITS
 from tests.documentation import openapi, pages
 
@@ -184,7 +184,8 @@ def outcomes():
     """The tables of the page on URLs and outcomes, by their first columns."""
     page = [pages.parsed(pages.DOCS / "reference" / "outcomes.rst")]
     titles = ("Name of the URL", "What has happened", "What has happened to a user")
-    found = {title: pages.table(page, title) for title in titles}
+    of_apps = ("Name of the URL for apps", "What has happened to an app")
+    found = {title: pages.table(page, title) for title in (*titles, *of_apps)}
     found["What has happened"] |= found.pop("What has happened to a user")
     return found
 
@@ -196,13 +197,25 @@ def test_every_url_is_listed_with_its_path(outcomes):
     assert listed == {name: reverse(name).lstrip("/") for name in names}
 
 
+def test_every_url_for_apps_is_listed_with_its_path(outcomes):
+    table = outcomes["Name of the URL for apps"]
+
+    listed = {name: row[0] for name, row in table.items()}
+    of_apps = {
+        f"{urls_app.app_name}:{pattern.name}": f"api/login/{pattern.pattern}"
+        for pattern in urls_app.urlpatterns
+    }
+    assert listed == of_apps
+
+
 def test_every_error_of_the_outcomes_has_its_status(outcomes):
     described = {
         each.code: each.status for each in openapi.answers(openapi.load()) if each.code
     }
 
     listed = {}
-    for _html, script in outcomes["What has happened"].values():
+    of_apps = outcomes["What has happened to an app"]
+    for *_html, script in (*outcomes["What has happened"].values(), *of_apps.values()):
         if match := re.match(r"([45]\d\d)\s+(\w+)", script):
             listed[match[2]] = int(match[1])
     # Calls with another method are no operations of the API description.
@@ -211,6 +224,7 @@ def test_every_error_of_the_outcomes_has_its_status(outcomes):
 
 def test_every_outcome_has_a_status_for_browsers_and_one_for_scripts(outcomes):
     documented = {str(each.status) for each in openapi.answers(openapi.load())}
+    documented -= {"415"}  # for apps only
 
     told = [
         [re.match(r"(\d{3})|as ", cell) for cell in cells]
