@@ -206,10 +206,9 @@ def test_every_block_of_the_tutorial_is_followed(seen):
         for block in section(title).findall(nodes.literal_block)
     ]
 
-    titles = ("The first login", "Other servers on this machine")
     shown = [
         block
-        for title in titles
+        for title in ("The first login", "Other servers on this machine")
         for block in section(title).findall(nodes.literal_block)
     ]
     assert len(followed) + len(shown) == len(list(page.findall(nodes.literal_block)))
