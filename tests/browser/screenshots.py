@@ -94,14 +94,14 @@ def members(visitor: Visitor) -> None:
 Picture = tuple[Callable[[Visitor], None], dict[str, Any]]
 
 PICTURES: dict[str, Picture] = {
+    # Before the others, which add contacts and send mails.
+    "sandbox": (OF_SANDBOX["sandbox"], {}),
+    "phone-sandbox-page": (OF_SANDBOX["sandbox"], PHONE),
     # Before the limit of sends is reached.
     "admin-counts": (admin_counts, {"viewport": DESK}),
     "admin-login": (admin_login, {}),
     "admin-list": (admin_list, {"viewport": DESK | {"width": 1600}}),
     "admin-contact": (admin_contact, {"viewport": DESK}),
-    # Before the others, which send mails too.
-    "sandbox": (OF_SANDBOX["sandbox"], {}),
-    "phone-sandbox-page": (OF_SANDBOX["sandbox"], PHONE),
     "phone-code-page": (STATES["code"], PHONE),
     "phone-members-page": (members, PHONE),
     **{name: (drive, {}) for name, drive in STATES.items()},
