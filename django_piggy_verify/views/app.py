@@ -7,10 +7,13 @@ need no CSRF token.
 """
 
 import json
+from contextlib import suppress
 from typing import Any, cast
 
-from django.contrib.auth import get_backends
+from django.conf import settings
+from django.contrib.auth import load_backend
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import RequestDataTooBig
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.decorators import classonlymethod
@@ -75,8 +78,10 @@ class AppPage(FlowView):
 
     @cached_property
     def data(self) -> Any:
-        """Return the fields of the JSON object, or no fields."""
-        return super().data if self._has_json() else {}
+        """Return the fields of the JSON object. A body that is too large has none."""
+        with suppress(RequestDataTooBig):
+            return super().data if self._has_json() else {}
+        return {}
 
     def _has_json(self) -> bool:
         return self.request.content_type == _JSON
@@ -171,8 +176,13 @@ class AppCodeView(AppPage, CodePage):
 
     def may_log_in(self, user: AbstractBaseUser) -> bool:
         """Ask the project's backend whether `user` may still log in."""
-        ours = (each for each in get_backends() if isinstance(each, PiggyBackend))
-        return next(ours, PiggyBackend()).can_log_in(self.request, user)
+        for path in settings.AUTHENTICATION_BACKENDS:
+            if isinstance(backend := load_backend(path), PiggyBackend):
+                # As `authenticate()` does, for a callable that logs the user in.
+                user.backend = path
+                return backend.can_log_in(self.request, user)
+        # The project's backend calls ours, and does not inherit from it.
+        return PiggyBackend().can_log_in(self.request, user)
 
 
 class AppResendView(AppPage, ResendView):

@@ -178,3 +178,17 @@ def test_a_contact_that_is_gone_gets_no_second_token(app, typed):
     Contact.objects.all().delete()
 
     assert error(app.type_code(typed)) == (409, "login_expired")
+
+
+def test_the_user_has_a_backend_each_time(app, typed, settings):
+    backends = []
+
+    def look(_request, user):
+        backends.append(user.backend)
+        return {}
+
+    settings.PIGGY_VERIFY_APP_TOKEN = look
+    app.type_code(typed)
+    app.type_code(typed)
+
+    assert backends == [settings.AUTHENTICATION_BACKENDS[0]] * 2

@@ -289,6 +289,12 @@ def test_a_body_without_fields_is_invalid(app, body):
     assert response.json()["error"]["fields"].keys() == {"email"}
 
 
+def test_a_body_that_is_too_large_is_invalid(app, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+
+    assert error(app.ask(padding="x" * 100)) == (400, "invalid")
+
+
 @pytest.mark.parametrize("url", [LOGIN, CODE, RESEND])
 @pytest.mark.parametrize("method", ["get", "head", "put", "delete"])
 def test_other_methods_are_refused(app, piggy_sandbox, url, method):
