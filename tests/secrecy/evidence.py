@@ -236,8 +236,10 @@ def watching(capsys):
 def receiving(signal, receiver):
     """Connect `receiver` to `signal` during the block."""
     signal.connect(receiver)
-    yield
-    signal.disconnect(receiver)
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver)
 
 
 @contextmanager
