@@ -86,6 +86,8 @@ LOGOUT_REDIRECT_URL = "home"
 PIGGY_VERIFY_BRAND = {"name": "Molenaar Bakery", "logo": "shop/logo.svg", "url": "/"}
 # Users with a password can connect a contact, and then log in by code too.
 PIGGY_VERIFY_CONNECT = True
+# Makes the token of an app.
+PIGGY_VERIFY_APP_TOKEN = "shop.api.app_token"  # noqa: S105  a path, no token
 
 # "piggy", "verifik", "punchh" or "transmit"
 VENDOR = env("PIGGY_VERIFY_VENDOR", default="piggy")

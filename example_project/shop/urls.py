@@ -9,7 +9,7 @@ from django.views.defaults import page_not_found
 from django.views.generic import TemplateView
 
 from django_piggy_verify.views import PortalView
-from shop import views
+from shop import api, views
 from shop.settings import VENDOR
 
 # With Transmit, nobody logs in by code. Users who are logged in connect an address.
@@ -36,6 +36,12 @@ urlpatterns = [
     # Staff log in by password. `manage.py createsuperuser` creates a staff user.
     path("admin/", admin.site.urls),
 ]
+if VENDOR != "transmit":
+    # For apps without cookies, such as the client of docs/howto/apps.rst.
+    urlpatterns += [
+        path("api/login/", include("django_piggy_verify.urls_app")),
+        path("api/members/", api.members),
+    ]
 if apps.is_installed("django_piggy_verify.sandbox"):
     urlpatterns += [path("sandbox/", include("django_piggy_verify.sandbox.urls"))]
 if settings.DEBUG:
