@@ -32,9 +32,14 @@ def is_listed(name: str) -> bool:
     return any(found == name for _route, found, _view in _pages(get_resolver()))
 
 
+def app_namespace() -> str | None:
+    """Return the namespace of the URLs for apps, with those around it, or None."""
+    return next(_app_namespaces(get_resolver()), None)
+
+
 def has_app_urls() -> bool:
     """Return whether the URLconf has the URLs for apps, in any namespace."""
-    return _has_app_urls(get_resolver())
+    return app_namespace() is not None
 
 
 def only_has_apps() -> bool:
@@ -42,9 +47,13 @@ def only_has_apps() -> bool:
     return conf.app_token is not None and has_app_urls() and not is_listed("email")
 
 
-def _has_app_urls(resolver: URLResolver) -> bool:
-    inner = (each for each in resolver.url_patterns if isinstance(each, URLResolver))
-    return any(each.app_name == _OF_APPS or _has_app_urls(each) for each in inner)
+def _app_namespaces(resolver: URLResolver, outer: str = "") -> Iterator[str]:
+    for each in resolver.url_patterns:
+        if isinstance(each, URLResolver):
+            name = f"{outer}{each.namespace}" if each.namespace else ""
+            if each.app_name == _OF_APPS:
+                yield name
+            yield from _app_namespaces(each, f"{name}:" if name else outer)
 
 
 def only_connects() -> bool:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from django_piggy_verify.checks.accounts import known_traits
-from django_piggy_verify.checks.routes import serves_logins
+from django_piggy_verify.checks.routes import only_has_apps, serves_logins
 from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.doctor.findings import (
@@ -33,7 +33,9 @@ _PAGES: Final = {"email": "The first page", "code": "The page for the code"}
 
 
 def middleware() -> Iterator[Finding]:
-    """Look for the middleware that each login needs."""
+    """Look for the middleware that each login needs. Apps need none."""
+    if only_has_apps():
+        return
     loaded = [import_string(name) for name in settings.MIDDLEWARE]
     for wanted in (SessionMiddleware, AuthenticationMiddleware):
         if not any(
@@ -49,7 +51,7 @@ def shown() -> Iterator[Finding]:
     """Request the pages that can be shown without a user."""
     if not routes.start():
         return
-    visitor = Client(SERVER_NAME=_own_host())
+    visitor = Client(SERVER_NAME=own_host())
     if serves_logins():
         yield from _login_pages(visitor)
     elif conf.connect:
@@ -104,7 +106,7 @@ def _judged(
     judge: Callable[[Any, str], Finding] = _judgement,
 ) -> Finding:
     try:
-        with _tracebacks_hidden():
+        with tracebacks_hidden():
             response = visitor.get(reverse(f"piggy_verify:{name}"), secure=True)
         return judge(response, words)
     except TemplateDoesNotExist as error:
@@ -126,7 +128,7 @@ def _invented_login() -> logins.Login:
 
 
 @contextmanager
-def _tracebacks_hidden() -> Iterator[None]:
+def tracebacks_hidden() -> Iterator[None]:
     """Hide the tracebacks of failing pages, so that the findings stay readable."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -142,6 +144,7 @@ def _forget_session(visitor: Client) -> None:
         visitor.session.flush()
 
 
-def _own_host() -> str:
+def own_host() -> str:
+    """Return a host of the site, for requests of the doctor."""
     hosts = [each for each in settings.ALLOWED_HOSTS if each != "*"]
     return hosts[0].removeprefix(".") if hosts else "localhost"

@@ -15,7 +15,11 @@ from django.urls import (
 )
 
 from django_piggy_verify.checks.pages import check_urls
-from django_piggy_verify.checks.routes import only_connects, serves_logins
+from django_piggy_verify.checks.routes import (
+    only_connects,
+    only_has_apps,
+    serves_logins,
+)
 from django_piggy_verify.conf import conf
 from django_piggy_verify.doctor.findings import (
     Finding,
@@ -47,6 +51,9 @@ def start() -> str | None:
 
 def pages() -> Iterator[Finding]:
     """Look for the URLs of the pages."""
+    if only_has_apps():
+        yield note("The URLconf has URLs for apps, and no login pages for browsers.")
+        return
     include = _INCLUDE if serves_logins() else _INCLUDE_CONNECT
     if outer := _outer_namespace():
         yield problem(
@@ -69,7 +76,9 @@ def pages() -> Iterator[Finding]:
 
 
 def ways_in_and_out() -> Iterator[Finding]:
-    """Look at the URLs that lead to the login and away from it."""
+    """Look at the URLs that lead to the login and away from it. Apps have none."""
+    if only_has_apps():
+        return
     if not serves_logins():
         yield from _way_to_log_in()
         return

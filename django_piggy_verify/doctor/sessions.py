@@ -11,6 +11,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.http.request import validate_host
 from django.utils.http import is_same_domain
 
+from django_piggy_verify.checks.routes import only_has_apps
 from django_piggy_verify.doctor import routes
 from django_piggy_verify.doctor.findings import (
     Finding,
@@ -28,7 +29,9 @@ _BACKENDS: Final = "django.contrib.sessions.backends"
 
 
 def sessions() -> Iterator[Finding]:
-    """Store a value in a session."""
+    """Store a value in a session. Apps have none."""
+    if only_has_apps():
+        return
     in_tables = {f"{_BACKENDS}.db", f"{_BACKENDS}.cached_db"}
     if settings.SESSION_ENGINE in in_tables and not apps.is_installed(
         "django.contrib.sessions"
@@ -73,7 +76,9 @@ def reach() -> Iterator[Finding]:
 
 
 def cookies() -> Iterator[Finding]:
-    """Look at the protection of the session cookie."""
+    """Look at the protection of the session cookie. Apps have none."""
+    if only_has_apps():
+        return
     if settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE:
         yield good("Browsers send the cookies over https only.")
     elif settings.DEBUG:

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django_piggy_verify.checks.routes import serves_logins
 from django_piggy_verify.doctor import (
     api,
+    app_urls,
     configuration,
     pages,
     routes,
@@ -48,7 +49,13 @@ AREAS: Final[Mapping[str, Sequence[Examination]]] = {
     "Sessions": (sessions.sessions, sessions.reach, sessions.cookies),
     "Backends": (configuration.backends,),
     "Visitors": (visitors.client_addresses, visitors.failed_sends),
-    "Pages": (routes.pages, routes.ways_in_and_out, pages.middleware, pages.shown),
+    "Pages": (
+        routes.pages,
+        routes.ways_in_and_out,
+        pages.middleware,
+        pages.shown,
+        app_urls.shown,
+    ),
 }
 _Findings = Sequence[tuple[str, Finding]]
 
