@@ -81,6 +81,13 @@ def test_what_is_not_true_is_no_consent(punchh, value):
     assert response.json()["error"]["fields"] == {"consent_terms": [TERMS]}
 
 
+@pytest.mark.parametrize(("version", "status"), [("1", 202), ("0", 400)])
+def test_an_app_can_send_the_version_that_it_shows(punchh, version, status):
+    fields = {**BOTH, "consent_terms": f"version {version}"}
+
+    assert App().post(LOGIN, email=ADDRESS, **fields).status_code == status
+
+
 @pytest.mark.parametrize("phone", ["", "call me", "+31201234567", "+33612345678"])
 def test_what_is_no_number_of_a_served_country_is_invalid(shopper, punchh, phone):
     response = shopper.post(LOGIN, phone=phone, **BOTH)
