@@ -66,8 +66,9 @@ LANGUAGE_CODE = "en"
 # The login pages are in the visitor's language. The shop's own pages are in English.
 LANGUAGES = [
     ("en", "English"),
-    ("nl", "Nederlands"),
-    ("de", "Deutsch"),
+    # The shop says "je" and "du". "nl" and "de" say "u" and "Sie".
+    ("nl-x-informal", "Nederlands"),
+    ("de-x-informal", "Deutsch"),
     ("fr", "français"),
     ("es", "español"),
 ]
