@@ -197,8 +197,9 @@ class CodeForm(forms.Form):
     """
     Asks for the code of one login in progress, and checks the code.
 
-    After `is_valid`, the attribute `user` is the user. TooManyAttempts, ProviderError
-    and LoginRefused do not become errors of the field, because the code may be right.
+    After `is_valid`, the attribute `user` is the user, and `is_wrong` says whether the
+    code was checked and wrong. TooManyAttempts, ProviderError and LoginRefused do not
+    become errors of the field, because the code may be right.
     """
 
     code = CodeField(
@@ -224,6 +225,7 @@ class CodeForm(forms.Form):
         self._login = login
         self.initial.setdefault("login", str(login))
         self.user: Any = None
+        self.is_wrong = False
         self.fields["code"].widget.attrs.setdefault("inputmode", conf.code_inputmode)
         if login.channel is Channel.SMS:
             self.fields["code"].label = _("Code from the text message")
@@ -233,6 +235,7 @@ class CodeForm(forms.Form):
         """Check the code."""
         code: str = self.cleaned_data["code"]
         if not self._is_right(code):
+            self.is_wrong = True
             axes.raise_if_locked_out(self.request)
             verification.require_attempts_left(self.request)
             messages = self.fields["code"].error_messages

@@ -24,7 +24,8 @@ from django.views.generic import View
 from django_piggy_verify import tokens
 from django_piggy_verify.backends import PiggyBackend
 from django_piggy_verify.conf import conf
-from django_piggy_verify.exceptions import CodeRepeated
+from django_piggy_verify.exceptions import CodeRepeated, TooManyAttempts
+from django_piggy_verify.forms import CodeForm
 from django_piggy_verify.login import (
     app_logins,
     app_token,
@@ -53,6 +54,7 @@ class AppPage(FlowView):
 
     http_method_names = ["post", "options"]
     redirect_authenticated_user = False
+    form: CodeForm | None = None
     messages = {
         **FlowView.messages,
         "unsupported_media_type": _(
@@ -108,6 +110,18 @@ class AppPage(FlowView):
         """Return a blank text. A project may not have the login pages."""
         return ""
 
+    def limited(self, refusal: TooManyAttempts) -> HttpResponse:
+        """
+        Say that a limit is reached, or that the login in progress is over.
+
+        The last wrong code closes the login. A browser then loses it with its cookie,
+        but an app still has it. To wait would not help such an app.
+        """
+        is_closed_now = self.form is not None and self.form.is_wrong
+        if refusal.limit == "check_login" and not is_closed_now:
+            return self.expired()
+        return super().limited(refusal)
+
     def lead_to_code_page(self, login: Login) -> HttpResponse:
         """Return the state of `login`, and the text that the app has to keep."""
         body = {**state(login), logins.FIELD: str(login)}
@@ -137,7 +151,8 @@ class AppCodeView(AppPage, CodePage):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Check the code, and store whose code it is within the same transaction."""
         try:
-            form, self.token_fetch = self.get_form(), tokens.LoginFetch()
+            self.form = form = cast("CodeForm", self.get_form())
+            self.token_fetch = tokens.LoginFetch()
             with transactions.kept_open(request, self.token_fetch.columns):
                 is_right = form.is_valid()
                 if is_right:

@@ -135,8 +135,8 @@ def test_the_fifth_wrong_code_closes_the_login(app, piggy_sandbox):
 
     assert error(app.type_code("wrong")) == (429, "too_many_attempts")
     right = app.type_code(piggy_sandbox.last_code(ADDRESS))
-    assert error(right) == (429, "too_many_attempts")
-    assert error(app.resend()) == (429, "too_many_attempts")
+    assert error(right) == (409, "login_expired")
+    assert error(app.resend()) == (409, "login_expired")
 
 
 def test_an_app_is_told_which_limit_is_reached_and_for_how_long(app, settings):

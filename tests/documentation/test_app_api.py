@@ -242,7 +242,9 @@ SCENES: dict[Answer, Any] = {
     ),
     Answer(RESEND, 409, "login_expired"): lambda me: me.resend(),
     Answer(RESEND, 429, "too_many_attempts"): (
-        lambda me: me.with_few(check_login=1).asked().typed("wrong").resend()
+        lambda me: (
+            me.with_few(send_cooldown="9/1s", send_recipient="1/1h").asked().resend()
+        )
     ),
     Answer(RESEND, 503, "provider_unavailable"): (
         lambda me: me.in_an_outage().asked().resend()
