@@ -47,7 +47,9 @@ def check_logo() -> Iterator[CheckMessage]:
     if isinstance(path, str) and path and has_finders and not _is_found(path):
         yield Caution(
             f"PIGGY_VERIFY_BRAND names the logo {path!r}, which is no static file.",
-            hint="Write the path as in the tag static, such as 'shop/logo.svg'.",
+            hint="Put the file into the folder static of an app, or into a folder of "
+            "STATICFILES_DIRS. Write its path as in the tag static, such as "
+            "'shop/logo.svg'.",
             id=f"{_ID}W010",
         )
 
