@@ -39,7 +39,12 @@ class ContactForm(_Form):
         help_text="With the country, such as +31612345678.",
         required=False,
     )
-    uid = forms.CharField(label="UUID (Piggy)", required=False, empty_value=None)
+    uid = forms.CharField(
+        label="UUID (Piggy)",
+        help_text="If you leave this empty, the sandbox makes one.",
+        required=False,
+        empty_value=None,
+    )
 
     def clean(self) -> None:
         """Ask for an address or a number."""
