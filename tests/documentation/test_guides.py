@@ -356,7 +356,7 @@ def test_a_refused_code_comes_back_with_the_same_status(scripted, contact, typed
     page = type_code(scripted, typed)
 
     assert page.status_code == 422
-    assert "There is a problem" in page.text
+    assert 'aria-invalid="true"' in page.text
 
 
 def test_for_scripts_that_want_json_that_status_is_still_400(scripted, contact):
