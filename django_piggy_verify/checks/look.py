@@ -13,7 +13,7 @@ from django_piggy_verify.conf import conf
 from django_piggy_verify.consent_fields import is_web_page
 
 _ID = "piggy_verify."
-_PARTS: Final = ("name", "logo", "url")
+_KEYS: Final = ("name", "logo", "url")
 _INPUTMODES: Final = (
     *("none", "text", "decimal", "numeric", "tel", "search", "email", "url"),
 )
@@ -30,12 +30,12 @@ def check_brand() -> Iterator[CheckMessage]:
     if not isinstance(brand, Mapping):
         yield _bad_brand("is not a dictionary")
         return
-    for part, text in brand.items():
-        if part not in _PARTS:
-            yield _bad_brand(f"has no part {part!r}")
+    for key, text in brand.items():
+        if key not in _KEYS:
+            yield _bad_brand(f"has the unknown key {key!r}")
         elif not isinstance(text, (str, Promise)):
-            yield _bad_brand(f"has a {part} that is not a text")
-        elif part == "url" and text and not is_web_page(str(text)):
+            yield _bad_brand(f"has a {key} that is not a text")
+        elif key == "url" and text and not is_web_page(str(text)):
             yield _bad_brand("has a url that is no web page")
 
 
