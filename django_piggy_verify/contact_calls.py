@@ -1,4 +1,4 @@
-"""Call the provider about the contact of a user. `portal` and `loyalty` do so."""
+"""Run one call of the provider about the contact of a user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

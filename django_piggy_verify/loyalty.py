@@ -1,7 +1,7 @@
 """
 Get what the provider knows of a contact, such as the points.
 
-It is personal data. It is fetched for each call and stored nowhere.
+The answer is personal data. Each call fetches it again, and nothing stores it.
 """
 
 from typing import Any, Final
@@ -19,6 +19,7 @@ from django_piggy_verify.providers.base import ContactProvider
 from django_piggy_verify.secret import Secret, SecretFloat, SecretInt
 
 _DEEPEST: Final = 32
+"""The most levels of lists and objects in an answer. Python limits recursion."""
 
 
 def fetch_contact(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
@@ -26,8 +27,8 @@ def fetch_contact(user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
     Return what the provider knows of the contact that belongs to `user`.
 
     With Piggy, the dictionary has members such as ``email`` and ``credit_balance``. The
-    points are ``contact["credit_balance"]["balance"]``. Nothing is checked but that the
-    answer is a JSON object. Each member may be missing, None or of another type.
+    points are ``contact["credit_balance"]["balance"]``. The package checks only that
+    the answer is a JSON object. Each member may be missing, None or of another type.
 
     Each call makes one query and one request. It opens no transaction. Nothing is
     cached or stored.
@@ -56,8 +57,9 @@ def _plain(value: object, depth: int) -> Any:
     """
     Return the value without the types that hide texts and numbers.
 
-    Such types would surprise a project, and would get into its cache. Raises
-    ProviderUnavailable for lists and objects that are deeper than any program reads.
+    Such types would surprise a project, and would get into its cache.
+
+    Raises ProviderUnavailable if lists and objects have more than `_DEEPEST` levels.
     """
     if depth > _DEEPEST:
         raise ProviderUnavailable("the answer cannot be read: it is too deep")

@@ -30,7 +30,7 @@ def begin(request: HttpRequest) -> None:
     """
     Give the browser a random cookie, unless it has one. `remember` sets it.
 
-    An app gets none, so the id is made of the recipient.
+    An app gets no cookie. Its device id is made from the recipient.
     """
     if cookies.is_of_app(request):
         return

@@ -1,7 +1,7 @@
 """
 The login in progress as a value, and the signed text that a client keeps.
 
-`pending` finds it in a request, and stores it in the browser.
+`pending` finds the login of a request, and stores it in the browser.
 """
 
 import time
@@ -24,7 +24,7 @@ FIELD: Final = "login"
 
 
 class Kind(NamedTuple):
-    """The names that keep one kind of login in progress apart from the other kind."""
+    """The names that keep one kind of login in progress apart from the others."""
 
     cookie: str
     salt: str
