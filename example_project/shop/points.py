@@ -35,5 +35,5 @@ def _points_in(contact: dict[str, Any]) -> int | None:
             return None
         case {"credit_balance": {"balance": int() | float() as points}}:
             # NaN and infinity are not below the limit.
-            return int(points) if abs(points) < 10**12 else None
+            return int(points) if abs(points) < 10**9 else None
     return None
