@@ -155,5 +155,5 @@ def _read(request: HttpRequest, signed: str) -> Login | None:
 
 
 def read(signed: str) -> Login | None:
-    """Return the login of either kind in a signed text, or None."""
+    """Return the login of a browser, of either kind, in a signed text, or None."""
     return logins.read(signed, logins.LOGIN) or logins.read(signed, logins.CONNECT)
