@@ -217,6 +217,7 @@ def test_an_outage_at_check_leaves_the_login_in_progress(
     assert response.status_code == 503
     assert 'href="/login/code/"' in response.text
     assert "Your code still works." in response.text
+    assert "Try again in" not in response.text
     assert client.post("/login/code/", {"code": code}).status_code == 302
 
 
