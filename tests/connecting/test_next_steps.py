@@ -95,6 +95,10 @@ def test_within_the_cooldown_the_page_says_when_another_link_comes(asked, limit)
 
     assert step(page) == "new_code"
     assert "You can ask for a new link in" in page.text
+    assert (
+        'aria-disabled="true" data-piggy-verify-ready="Ask for a new link"' in page.text
+    )
+    assert "New link in " in page.text
 
 
 def test_after_a_limit_of_sends_the_link_that_was_sent_connects(

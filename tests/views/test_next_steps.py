@@ -259,6 +259,7 @@ def test_after_too_many_wrong_codes_a_new_code_works(
 
     assert step(page) == "new_code"
     assert "There were too many wrong codes. Ask for a new one." in page.text
+    assert "aria-disabled" not in page.text
     assert fill_in(client, follow(client, page)).url == CODE
     type_code(client, piggy_sandbox.last_code(ADDRESS))
     assert is_logged_in(client)
@@ -275,6 +276,10 @@ def test_within_the_cooldown_the_page_says_when_a_new_code_comes(
 
     assert step(page) == "new_code"
     assert "You can ask for a new one in 60 seconds." in page.text
+    assert (
+        'aria-disabled="true" data-piggy-verify-ready="Ask for a new code"' in page.text
+    )
+    assert [words for _, words in buttons(page)] == ["New code in 1:00"]
     assert fill_in(client, follow(client, page)).url == CODE
     type_code(client, piggy_sandbox.last_code(ADDRESS))
     assert is_logged_in(client)
@@ -340,8 +345,9 @@ def test_a_known_browser_is_told_of_no_other_browser(
 
 
 def test_too_many_checks_from_one_place_leave_nothing_but_to_wait(
-    client, contact, limit
+    client, contact, limit, time_machine
 ):
+    time_machine.move_to(time.time(), tick=False)
     limit(check_ip="1/1h")
     ask_for_code(client)
 

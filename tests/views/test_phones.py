@@ -313,7 +313,7 @@ def test_a_limited_visitor_goes_on_with_the_number(client, sent, settings):
     page = type_code(client, "wrong")
 
     assert page.status_code == 429
-    assert 'href="/login/?by=phone">Ask for a new code' in page.text
+    assert 'href="/login/?by=phone" aria-disabled="true"' in page.text
 
 
 def test_a_limit_of_sends_offers_the_code_of_the_newest_text(client, sent, settings):
