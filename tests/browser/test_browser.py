@@ -646,11 +646,25 @@ def test_after_a_refusal_another_number_can_be_used(guest):
     expect(guest.page).to_have_url(f"{guest.shop.url}members/")
 
 
-@BOTH_GUESTS
-def test_after_a_spent_code_a_new_one_can_be_asked_for(guest):
+@pytest.mark.parametrize("guest", [False], indirect=True, ids=["no-js"])
+def test_without_the_script_a_spent_code_is_replaced_after_the_wait(guest):
     states.spent(guest)
+    button = guest.page.locator(f"{RESEND_FORM} button")
+    expect(button).to_have_text(re.compile(r"New code in [01]:[0-5]\d"))
 
-    guest.press(f"{RESEND_FORM} button")
+    guest.press(f"{RESEND_FORM} button", force=True)
 
     expect(guest.page).to_have_title(re.compile("^Check your phone"))
     expect(guest.page.locator(NOTICE)).to_contain_text("not sent another code yet")
+
+
+def test_with_the_script_a_spent_code_is_replaced_after_the_wait(guest):
+    guest.page.clock.install()
+    states.spent(guest)
+    guest.shop.demo.end_cooldown()
+    guest.page.clock.fast_forward(60_000)
+
+    guest.ask_again()
+
+    expect(guest.page.locator(NOTICE)).to_contain_text("A new code is on its way")
+    assert len(guest.shop.codes(guest.number)) == 2

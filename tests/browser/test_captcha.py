@@ -17,7 +17,7 @@ from tests.example.demo import PACKAGE
 _, URLS, _ = pages.blocks("captcha")
 [policy] = pages.blocks("captcha", of="text")
 # The shop's own icon is the only image.
-POLICY = f"{' '.join(policy.split())}; img-src data:"
+POLICY = f"{' '.join(policy.split())}; img-src 'self'"
 ADDED = """
 from tests.browser.shop_settings import *
 INSTALLED_APPS = [*INSTALLED_APPS, "django_altcha"]
