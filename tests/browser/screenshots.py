@@ -14,16 +14,9 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser
 
+from tests.browser.shops import PUNCHH, SETTINGS, TRANSMIT, Shop, running_shop
 from tests.browser.states import CONNECTING, OF_PUNCHH, OF_SANDBOX, OF_TRANSMIT, STATES
-from tests.browser.visitors import (
-    PUNCHH,
-    SETTINGS,
-    TRANSMIT,
-    Shop,
-    Visitor,
-    running_chromium,
-    running_shop,
-)
+from tests.browser.visitors import Visitor, running_chromium
 from tests.example.demo import manage
 
 WIDTH = 800

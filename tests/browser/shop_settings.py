@@ -12,6 +12,8 @@ AUTHENTICATION_BACKENDS = [
     "tests.example.newcomers.NewcomerBackend",
 ]
 PIGGY_VERIFY_USER_ACCESS = "tests.example.newcomers.user_access"
+# The slow default protects passwords of people only.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if env("LOOK", default="shop") == "bare":
     # The login pages look as they do without the project's own base.html.
     INSTALLED_APPS = ["django_piggy_verify", "shop", *INSTALLED_APPS[2:]]

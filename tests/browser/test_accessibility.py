@@ -1,12 +1,6 @@
 """Check that every page in every state is accessible."""
 
-from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
-    PUNCHH,
-    TRANSMIT,
-    running_chromium,
-    running_shop,
-    visiting,
-)
+from tests.browser.visitors import visiting  # isort: skip  first: it skips where there is no browser
 
 import re
 
@@ -21,8 +15,11 @@ MEDIA = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "forced": {"color_scheme": "light", "forced_colors": "active"},
-    "forced dark": {"color_scheme": "dark", "forced_colors": "active"},
-    "still": {"forced_colors": "none", "reduced_motion": "reduce"},
+    "forced dark": {
+        "color_scheme": "dark",
+        "forced_colors": "active",
+        "reduced_motion": "reduce",
+    },
 }
 RULES = {
     "runOnly": [
@@ -66,7 +63,7 @@ WALKS = [
         for language in ("nl", "he")
         for name in (*OWN_PAGES, *CONNECTING)
     ),
-    *(("shop", "en", name) for name in (*STATES, *CONNECTING)),
+    *(("hasty_shop", "en", name) for name in (*STATES, *CONNECTING)),
     *(("punchh", language, name) for language in ("nl", "he") for name in OF_PUNCHH),
     *(
         ("transmit", language, name)
@@ -74,43 +71,6 @@ WALKS = [
         for name in OF_TRANSMIT
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with running_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    """A shop whose login pages use the layout of the project."""
-    with running_shop(tmp_path_factory.mktemp("shop"), COOLDOWN="2s") as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory):
-    """A shop whose login pages use the templates of the package."""
-    folder = tmp_path_factory.mktemp("bare")
-    with running_shop(folder, COOLDOWN="2s", LOOK="bare") as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def punchh(tmp_path_factory):
-    """A bare shop whose codes go to mobile numbers as well."""
-    folder = tmp_path_factory.mktemp("punchh")
-    with running_shop(folder, **PUNCHH, LOOK="bare") as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def transmit(tmp_path_factory):
-    """A bare shop whose users connect addresses by link, and numbers by code."""
-    folder = tmp_path_factory.mktemp("transmit")
-    with running_shop(folder, **TRANSMIT, COOLDOWN="2s", LOOK="bare") as shop:
-        yield shop
 
 
 @pytest.fixture

@@ -7,13 +7,9 @@ from tests.browser.visitors import (  # isort: skip  first: it skips where there
     FIELD_ERROR,
     LAUNCH,
     NOTICE,
-    PUNCHH,
     RESEND_BUTTON,
     RESEND_FORM,
-    TRANSMIT,
     Visitor,
-    running_chromium,
-    running_shop,
     visiting,
 )
 
@@ -26,6 +22,7 @@ import requests
 from playwright.sync_api import expect
 
 from tests.browser import states
+from tests.browser.shops import running_shop
 from tests.documentation import pages
 from tests.waiting import PATIENCE
 
@@ -38,49 +35,17 @@ BOTH = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with running_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    with running_shop(tmp_path_factory.mktemp("shop")) as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def hasty_shop(tmp_path_factory):
-    """A shop that sends a new code after two seconds."""
-    with running_shop(tmp_path_factory.mktemp("hasty"), COOLDOWN="2s") as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
 def forgetful_shop(tmp_path_factory):
     """A shop where a login in progress is too old after one second."""
     with running_shop(tmp_path_factory.mktemp("forgetful"), LOGIN_TTL="1") as shop:
         yield shop
 
 
-@pytest.fixture(scope="module")
-def punchh_shop(tmp_path_factory):
-    with running_shop(tmp_path_factory.mktemp("punchh"), **PUNCHH) as shop:
-        yield shop
-
-
-@pytest.fixture(scope="module")
-def transmit_shop(tmp_path_factory):
-    """A shop with Transmit, which mails links and texts codes."""
-    with running_shop(tmp_path_factory.mktemp("transmit"), **TRANSMIT) as shop:
-        yield shop
-
-
 @pytest.fixture
-def guest(request, chromium, punchh_shop):
+def guest(request, chromium, punchh):
     """A visitor of a shop that also texts its codes, and wants consents."""
     has_script = getattr(request, "param", True)
-    with visiting(chromium, punchh_shop, java_script_enabled=has_script) as visitor:
+    with visiting(chromium, punchh, java_script_enabled=has_script) as visitor:
         yield visitor
 
 
@@ -291,11 +256,11 @@ def test_with_the_script_a_failed_send_appears_by_itself(visitor):
     assert visitor.complaints == []
 
 
-def test_with_the_script_an_expired_access_appears_by_itself(chromium, transmit_shop):
-    with visiting(chromium, transmit_shop) as visitor:
+def test_with_the_script_an_expired_access_appears_by_itself(chromium, transmit):
+    with visiting(chromium, transmit) as visitor:
         visitor.address = f"stale.{visitor.address}"
         states.connect_phone(visitor)
-        with transmit_shop.misbehaving(delay="1"):
+        with transmit.misbehaving(delay="1"):
             visitor.connect(visitor.number, field="phone")
             expect(visitor.page).to_have_title(re.compile("^Check your phone"))
 

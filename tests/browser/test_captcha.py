@@ -1,16 +1,13 @@
 """Log in with the CAPTCHA of docs/howto/captcha.rst, under the policy of the guide."""
 
-from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
-    running_chromium,
-    running_shop,
-    visiting,
-)
+from tests.browser.visitors import visiting  # isort: skip  first: it skips where there is no browser
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.shops import running_shop
 from tests.documentation import pages
 from tests.example.demo import PACKAGE
 
@@ -48,8 +45,8 @@ def shop(tmp_path_factory):
 
 
 @pytest.fixture
-def visitor(shop):
-    with running_chromium() as chromium, visiting(chromium, shop) as visitor:
+def visitor(chromium, shop):
+    with visiting(chromium, shop) as visitor:
         yield visitor
 
 
@@ -60,7 +57,7 @@ def test_the_browser_solves_the_task_while_the_visitor_waits(visitor):
 
     visitor.page.click("main form button")
 
-    expect(visitor.page).to_have_title(re.compile("^Check your email"), timeout=60_000)
+    expect(visitor.page).to_have_title(re.compile("^Check your email"))
     visitor.type_code(visitor.right_code())
     expect(visitor.page).to_have_url(f"{visitor.shop.url}members/")
     assert visitor.complaints == []

@@ -1,10 +1,6 @@
 """Look at the card on a phone, in the dark, and in the colours of a project."""
 
-from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
-    running_chromium,
-    running_shop,
-    visiting,
-)
+from tests.browser.visitors import visiting  # isort: skip  first: it skips where there is no browser
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -21,24 +17,10 @@ UNFOLD = "document.querySelectorAll('details').forEach(e => { e.open = true })"
 SET = "([name, value]) => document.documentElement.style.setProperty(name, value)"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with running_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    """A shop whose login pages use the templates of the package."""
-    folder = tmp_path_factory.mktemp("shop")
-    with running_shop(folder, COOLDOWN="2s", LOOK="bare") as shop:
-        yield shop
-
-
 @pytest.fixture
-def night(chromium, shop):
+def night(chromium, bare):
     """A page with an error, on a system that is dark."""
-    with visiting(chromium, shop, color_scheme="dark") as visitor:
+    with visiting(chromium, bare, color_scheme="dark") as visitor:
         STATES["code-error"](visitor)
         yield visitor.page
 
@@ -58,8 +40,8 @@ def unreadable(page):
 
 @pytest.mark.parametrize("language", ["en", "nl", "de", "fr", "es"])
 @pytest.mark.parametrize("state", ["code", "code-error", "code-resent"])
-def test_the_code_page_fits_on_a_phone(chromium, shop, state, language):
-    with visiting(chromium, shop, locale=language, viewport=PHONE) as visitor:
+def test_the_code_page_fits_on_a_phone(chromium, bare, state, language):
+    with visiting(chromium, bare, locale=language, viewport=PHONE) as visitor:
         STATES[state](visitor)
         page = visitor.page
         page.evaluate(UNFOLD)
@@ -70,10 +52,10 @@ def test_the_code_page_fits_on_a_phone(chromium, shop, state, language):
         assert height <= PHONE["height"]
 
 
-def test_the_card_begins_at_the_same_height_on_each_page(chromium, shop):
+def test_the_card_begins_at_the_same_height_on_each_page(chromium, bare):
     places = []
     for state in ("email", "code-error", "limited-code"):
-        with visiting(chromium, shop, viewport=PHONE) as visitor:
+        with visiting(chromium, bare, viewport=PHONE) as visitor:
             STATES[state](visitor)
             card = visitor.page.locator("main").bounding_box()
             assert card
@@ -121,8 +103,8 @@ def test_one_colour_of_a_project_leaves_the_page_readable(night, name, color):
     assert unreadable(night) == []
 
 
-def test_a_browser_without_light_dark_shows_readable_colours(chromium, shop):
-    with visiting(chromium, shop, color_scheme="dark") as visitor:
+def test_a_browser_without_light_dark_shows_readable_colours(chromium, bare):
+    with visiting(chromium, bare, color_scheme="dark") as visitor:
         visitor.page.route("**/piggy_verify.css", without_light_dark)
         STATES["code-error"](visitor)
 

@@ -1,11 +1,6 @@
 """Follow docs/howto/other-origin.rst with a real browser, and fall into its traps."""
 
-from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
-    LAUNCH,
-    SETTINGS,
-    running_chromium,
-    running_shop,
-)
+from tests.browser.visitors import LAUNCH, Visitor  # isort: skip  first: it skips where there is no browser
 
 import json
 from contextlib import contextmanager
@@ -16,7 +11,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Error, expect
 
-from tests.browser.visitors import Visitor
+from tests.browser.shops import SETTINGS, running_shop
 from tests.documentation import pages
 from tests.example.demo import PACKAGE
 
@@ -70,12 +65,6 @@ def shop_of_the_guide(folder, own, *lines):
     where = {"PYTHONPATH": f"{folder}:{PACKAGE}"}
     with running_shop(folder, DJANGO_SETTINGS_MODULE="two_origins", **where) as shop:
         yield shop
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,6 @@
 """Use the pages of the sandbox with a real browser."""
 
-from tests.browser.visitors import (  # isort: skip  first: it skips where there is no browser
-    TRANSMIT,
-    running_chromium,
-    running_shop,
-    visiting,
-)
+from tests.browser.visitors import visiting  # isort: skip  first: it skips where there is no browser
 
 import re
 
@@ -13,16 +8,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import states
+from tests.browser.shops import TRANSMIT, running_shop
 from tests.browser.test_accessibility import scrolls, violations
 
 NEWEST = "[data-sandbox-live] article:first-child"
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

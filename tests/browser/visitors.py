@@ -8,17 +8,14 @@ the shop runs in another process.
 # ruff: noqa: E402  without playwright, the module is skipped before these imports
 
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 REQUIRED = "PIGGY_VERIFY_REQUIRE_SERVICES" in os.environ
 if not REQUIRED:
@@ -37,7 +34,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.example.demo import Demo, free_port, running_demo
+from tests.browser.shops import Shop
 from tests.waiting import PATIENCE, wait_until
 
 LAUNCH: dict[str, Any] = {
@@ -52,9 +49,6 @@ LAUNCH: dict[str, Any] = {
         "--disable-sync",
     ],
 }
-PUNCHH = {"PIGGY_VERIFY_VENDOR": "punchh"}
-TRANSMIT = {"PIGGY_VERIFY_VENDOR": "transmit", "TRANSMIT_EMAIL_BY": "link"}
-SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.browser.shop_settings", "PROXY_COUNT": "1"}
 NUMBERS = count(1)
 RANGES = count(100)
 CODE_FORM = "form[action$='/code/']"
@@ -67,57 +61,7 @@ ERRORS = ".piggy-verify-errors"
 FIELD_ERROR = ".errorlist"
 NOTICE = ".piggy-verify-notice"
 
-expect.set_options(timeout=10_000)
-
-
-class Shop:
-    """A running example with its sandbox."""
-
-    def __init__(self, demo: Demo, session: requests.Session) -> None:
-        self.demo = demo
-        self.url = demo.url()
-        self.session = session
-
-    def add_contact(self, address: str) -> None:
-        self._post("add", email=address)
-
-    def set_points(self, address: str, points: int) -> None:
-        self._post("points", recipient=address, points=str(points))
-
-    @contextmanager
-    def misbehaving(self, **switches: str) -> Iterator[None]:
-        still = {"error_status": "400", "errors_as": "absent", "delay": "0"}
-        self._post("switches", **still | switches)
-        try:
-            yield
-        finally:
-            self._post("switches", **still)
-            self.demo.close_circuit()
-
-    def codes(self, address: str) -> list[str]:
-        """Return the codes that were mailed to an address, the newest last."""
-        printed = self.demo.console.read_text()
-        return re.findall(rf"code for {re.escape(address)}: (\S+)", printed)
-
-    def _post(self, page: str, **fields: str) -> None:
-        mailbox = f"{self.url}sandbox/"
-        self.session.get(mailbox, timeout=PATIENCE)
-        fields["csrfmiddlewaretoken"] = self.session.cookies["csrftoken"]
-        answer = self.session.post(
-            f"{mailbox}mailbox/{page}/", fields, timeout=PATIENCE
-        )
-        assert answer.url == mailbox, answer.text
-
-
-@contextmanager
-def running_shop(folder: Path, **variables: str) -> Iterator[Shop]:
-    options = ("--port", free_port())
-    with (
-        running_demo(folder, *options, **SETTINGS | variables) as demo,
-        requests.Session() as session,
-    ):
-        session.trust_env = False
-        yield Shop(demo, session)
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @contextmanager
@@ -233,6 +177,6 @@ def visiting(chromium: Browser, shop: Shop, **options: Any) -> Iterator[Visitor]
     number = next(NUMBERS)
     headers = {"X-Forwarded-For": f"10.0.{number // 256}.{number % 256}"}
     context = chromium.new_context(extra_http_headers=headers, **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE * 1000)
     yield Visitor(context.new_page(), shop, f"visitor{number}@example.com")
     context.close()
