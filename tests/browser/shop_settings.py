@@ -3,8 +3,13 @@
 from shop.settings import *  # noqa: F403
 from shop.settings import INSTALLED_APPS, LANGUAGES, MIDDLEWARE, env
 
-# Hebrew is written from right to left.
-LANGUAGES = [*LANGUAGES, ("he", "Hebrew")]
+LANGUAGES = [
+    *LANGUAGES,
+    ("nl", "Nederlands (u)"),
+    ("de", "Deutsch (Sie)"),
+    # Hebrew is written from right to left.
+    ("he", "Hebrew"),
+]
 MIDDLEWARE = ["tests.browser.shop_additions.strict_policy", *MIDDLEWARE]
 AUTHENTICATION_BACKENDS = [
     "tests.browser.shop_additions.RefusingBackend",
