@@ -115,8 +115,11 @@ class Browser:
                 time.sleep(0.1)
 
     def submit(self, **typed: str) -> None:
-        """Fill in the first form of the page, and send it."""
-        form = self.text.partition("<form")[2].partition("</form>")[0]
+        """Fill in the form with these fields, and send it."""
+        forms = (each.partition("</form>")[0] for each in self.text.split("<form")[1:])
+        [form] = (
+            each for each in forms if all(f'name="{name}"' in each for name in typed)
+        )
         [action] = re.findall(r'^[^>]*action="([^"]*)"', form)
         hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
         fields = {name: unescape(value) for name, value in hidden} | typed
