@@ -49,7 +49,7 @@ def make(request: HttpRequest, user: AbstractBaseUser) -> Secret:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What the callable has made. Its `repr` is hidden, as that of a `Secret`."""
+    """The mapping of the callable. The type hides it from logs and tracebacks."""
 
     found: object = field(repr=False)
 

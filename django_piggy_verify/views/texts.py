@@ -18,7 +18,7 @@ class PageTexts:
     """The texts for one channel. Each is a whole sentence, or several."""
 
     promise: str | Promise
-    """What the first page says about the code."""
+    """The sentence of the first page about the code."""
 
     other: str | Promise
     """The link to the page that asks for the other kind of recipient."""

@@ -1,4 +1,4 @@
-"""What happens if the project makes no token, and if a code is posted twice."""
+"""Check apps whose token cannot be made, and apps that post a code twice."""
 
 import math
 from datetime import timedelta

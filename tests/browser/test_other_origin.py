@@ -21,7 +21,7 @@ FUNCTIONS = "{ call, askForCode, readLogin, resend, cancel, typeCode }"
 FAILED = "Failed to fetch"
 NUMBERS = count(1)
 ALLOW, BLOCK = 0, 1
-"""What Chromium does with the cookies of other sites."""
+"""The settings of Chromium for the cookies of other sites."""
 EVERYWHERE, OTHER_SITE = pages.blocks("other-origin")
 SCRIPT = "\n".join(
     block
