@@ -42,9 +42,16 @@ def make(request: HttpRequest, user: AbstractBaseUser) -> Secret:
     The exceptions of the callable are not caught.
     """
     made = _Made(import_callable()(request, user))
-    if fault := _fault_of(made):
+    if not isinstance(made.found, Mapping):
+        kind = type(made.found).__name__
+        fault = f"an object of the type {kind}, and no mapping"
         raise ImproperlyConfigured(f"{_SETTING} returned {fault}")
-    return _json_of(made)
+    try:
+        return _json_of(made)
+    except (TypeError, ValueError, RecursionError) as error:
+        fault = f"what JSON cannot express: {error}"
+    # Outside of the block, because an error report would show the frames of `json`.
+    raise ImproperlyConfigured(f"{_SETTING} returned {fault}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +59,6 @@ class _Made:
     """The mapping of the callable. The type hides it from logs and tracebacks."""
 
     found: object = field(repr=False)
-
-
-def _fault_of(made: _Made) -> str:
-    """Return in words why JSON cannot express what was made, or a blank text."""
-    if not isinstance(made.found, Mapping):
-        return f"an object of the type {type(made.found).__name__}, and no mapping"
-    try:
-        _json_of(made)
-    except (TypeError, ValueError, RecursionError) as error:
-        return f"what JSON cannot express: {error}"
-    return ""
 
 
 def _json_of(made: _Made) -> Secret:

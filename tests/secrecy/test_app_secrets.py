@@ -37,7 +37,6 @@ CRASHES = {
         django_piggy_verify.login.app_logins._claim
         django_piggy_verify.login.app_logins.get_provider
         django_piggy_verify.login.app_logins.remember
-        django_piggy_verify.login.app_token._fault_of
         django_piggy_verify.login.app_token._json_of
         django_piggy_verify.login.app_token.import_callable
         django_piggy_verify.login.app_token.make
