@@ -132,7 +132,7 @@ def location(response):
 def shown(response):
     """Return the address that a code page shows and the login in its forms."""
     [field] = set(re.findall(r'name="login" value="([^"]+)"', response.text))
-    address = re.search(r"<bdi><strong>(.*?)</strong>", response.text)
+    address = re.search(r'<bdi dir="ltr"><strong>(.*?)</strong>', response.text)
     return html.unescape(address[1] if address else ""), html.unescape(field)
 
 
